@@ -1,4 +1,9 @@
-/** The interface that `Lab` (in this thread) and `LabClient` (across a Worker) both have. */
+/** The interface that `Lab` (in this thread) and `LabClient` (across a Worker) both have. Data types come from the Rust source. */
+import type {
+  ErrorCode, EvaluationReport, Fidelity, Generalisation, HoldOutMetrics, ModelInfo, Policy, Recipe, ReliabilityBin, Role, Schedule,
+} from "./cpu/fidelity_lab_cpu.js";
+
+export type { ErrorCode, EvaluationReport, Fidelity, Generalisation, HoldOutMetrics, ModelInfo, Policy, Recipe, ReliabilityBin, Role, Schedule };
 
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
 
@@ -15,22 +20,11 @@ export interface DeviceInfo {
   selfTestError: number;
 }
 
-export type Role = "teacher" | "student";
-
-export interface ModelInfo {
-  name: string;
-  role: Role;
-  /** "PreResNet-56" */
-  family: string;
-  depth: number;
-  nClasses: number;
-  nParameters: number;
-  mean: [number, number, number];
-  std: [number, number, number];
-  /** JSON text of the file's metadata, or null. */
-  provenance: string | null;
-  /** What was assumed because the file does not say it. */
-  notices: string[];
+export interface PredictOptions {
+  /** Default: all loaded models. */
+  models?: string[];
+  /** Members of the ensemble; default: those of `models` that are teachers. */
+  teachers?: string[];
 }
 
 export interface Prediction {
@@ -40,37 +34,6 @@ export interface Prediction {
   logits: Float32Array;
   /** [n, classes] log-probabilities of the teachers' ensemble; null where no teacher is among the models. */
   ensemble: Float32Array | null;
-}
-
-/** One of ten equal-width confidence bins (lo, hi]. */
-export interface ReliabilityBin { lower: number; upper: number; count: number; confidence: number | null; accuracy: number | null }
-
-/** Null where labels are missing. */
-export interface Generalisation {
-  accuracy: number | null;
-  top5Accuracy: number | null;
-  nll: number | null;
-  ece: number | null;
-  reliability: ReliabilityBin[] | null;
-}
-
-export interface Fidelity {
-  /** Share of images with the same top-1 class as the ensemble. */
-  agreement: number;
-  /** Mean KL(teacher || student) in nats at temperature 1. */
-  kl: number;
-  agreementTeacherRight: number | null;
-  agreementTeacherWrong: number | null;
-}
-
-export interface EvaluationReport {
-  nImages: number;
-  cancelled: boolean;
-  teachers: string[];
-  /** Each teacher and each student, by name. */
-  models: Record<string, Generalisation>;
-  ensemble: Generalisation | null;
-  students: Record<string, Fidelity>;
 }
 
 export interface EvaluationProgress { nDone: number; nTotal: number; imagesPerSecond: number; report: EvaluationReport }
@@ -83,9 +46,6 @@ export interface EvaluateOptions {
   onProgress?: (progress: EvaluationProgress) => void | Promise<void>;
   signal?: AbortSignal;
 }
-
-export type Policy = "none" | "flip_crop";
-export type Schedule = "cosine" | "constant";
 
 export interface DistillOptions {
   student: string;
@@ -112,8 +72,6 @@ export interface DistillOptions {
   resume?: Uint8Array;
   signal?: AbortSignal;
 }
-
-export interface HoldOutMetrics { nImages: number; agreement: number; kl: number; accuracy: number | null; ensembleAccuracy: number | null; nll: number | null; ece: number | null }
 
 export interface StepProgress {
   /** Steps done, from 1; 0 is the measurement before the first step (loss NaN is never sent: `loss` is null there). */
@@ -153,17 +111,12 @@ export interface Records {
 
 export interface PreparedImage { /** [32, 32, 3] RGB: what the network sees. */ pixels: Uint8Array; width: number; height: number }
 
-export type ErrorCode =
-  | "bad_argument" | "unknown_model" | "name_taken" | "no_teacher" | "class_mismatch"
-  | "weights_invalid" | "records_invalid" | "image_invalid" | "image_too_large" | "checkpoint_invalid"
-  | "device_unavailable" | "device_lost" | "gpu_error" | "out_of_memory" | "disposed" | "internal";
-
 export interface LabInterface {
   readonly device: DeviceInfo;
   readonly models: ModelInfo[];
   loadModel(bytes: Uint8Array, options: { role: Role; name?: string }): Promise<ModelInfo>;
   removeModel(name: string): Promise<void>;
-  predict(pixels: Uint8Array, n: number, options?: { models?: string[]; teachers?: string[] }): Promise<Prediction>;
+  predict(pixels: Uint8Array, n: number, options?: PredictOptions): Promise<Prediction>;
   evaluate(pixels: Uint8Array, labels: Uint8Array | null, options?: EvaluateOptions): Promise<EvaluationReport>;
   distill(pixels: Uint8Array, labels: Uint8Array | null, options: DistillOptions): Promise<DistillReport>;
   exportModel(name: string): Promise<Uint8Array>;
@@ -173,6 +126,3 @@ export interface LabInterface {
   prepareImage(file: Blob): Promise<PreparedImage>;
   dispose(): void;
 }
-/* export class LabError extends Error { code: ErrorCode }
-   export class Lab implements LabInterface { static create(options?: { device?: DeviceChoice }): Promise<Lab> }
-   export class LabClient implements LabInterface { static create(options?: { device?: DeviceChoice; createWorker?: () => Worker; onRestart?: (why: string) => void }): Promise<LabClient> } */

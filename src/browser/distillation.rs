@@ -1,0 +1,145 @@
+//! A distillation, a step a call.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use super::engine::Shared;
+use super::turn::Turn;
+use super::types::{HoldOutMetrics, StepResult};
+use crate::distil::Distillation;
+use crate::engine::{Evaluation, Images, Model, ModelInfo, Role};
+use crate::error::{ErrorCode, LabError, LabResult};
+
+/// See the module.
+#[wasm_bindgen]
+pub struct DistillationRun {
+    run: Turn<Distillation>,
+    output_name: String,
+    teachers: Vec<Rc<Model>>,
+    hold_out: RefCell<Option<HoldOut>>,
+    measuring: Turn<Option<Evaluation>>,
+    shared: Rc<Shared>,
+}
+
+/// Images that are measured and never distilled on.
+struct HoldOut {
+    images: Images,
+    batch_size: usize,
+    /// The ensemble's answers and accuracy, once the first measurement has made them.
+    ensemble: Option<(Rc<Vec<f64>>, Option<f64>)>,
+}
+
+impl DistillationRun {
+    pub(super) fn new(run: Distillation, output_name: String, teachers: Vec<Rc<Model>>, shared: Rc<Shared>) -> Self {
+        Self { run: Turn::new(run), output_name, teachers, hold_out: RefCell::new(None), measuring: Turn::new(None), shared }
+    }
+
+    fn start_measuring(&self) -> LabResult<Evaluation> {
+        let student = Rc::new(self.run.peek(Distillation::model)?);
+        let hold_out = self.hold_out.borrow();
+        let hold_out = hold_out.as_ref().ok_or_else(|| LabError::bad_argument("this distillation has no held-out images"))?;
+        let device = self.shared.models.borrow().device().clone();
+        let images = hold_out.images.clone();
+        match &hold_out.ensemble {
+            Some((known, _)) => Evaluation::against(known.clone(), vec![student], images, hold_out.batch_size, &device),
+            None => Evaluation::new(self.teachers.clone(), vec![student], images, hold_out.batch_size, &device),
+        }
+    }
+
+    fn finish_measuring(&self, evaluation: Evaluation) -> LabResult<HoldOutMetrics> {
+        let report = evaluation.report();
+        let missing = || LabError::new(ErrorCode::Internal, "the held-out measurement has no student");
+        let fidelity = report.students.values().next().ok_or_else(missing)?;
+        let name = report.students.keys().next().ok_or_else(missing)?;
+        let student = report.models.get(name).ok_or_else(missing)?;
+        let mut hold_out = self.hold_out.borrow_mut();
+        let hold_out = hold_out.as_mut().ok_or_else(missing)?;
+        let accuracy = report.ensemble.as_ref().and_then(|ensemble| ensemble.accuracy);
+        let (_, ensemble_accuracy) = hold_out.ensemble.get_or_insert_with(|| (Rc::new(evaluation.into_ensemble()), accuracy));
+        Ok(HoldOutMetrics {
+            n_images: report.n_images,
+            agreement: fidelity.agreement,
+            kl: fidelity.kl,
+            accuracy: student.accuracy,
+            ensemble_accuracy: *ensemble_accuracy,
+            nll: student.nll,
+            ece: student.ece,
+        })
+    }
+}
+
+#[wasm_bindgen]
+impl DistillationRun {
+    /// Steps done, also those before a checkpoint.
+    #[wasm_bindgen(getter, js_name = stepsDone)]
+    pub fn steps_done(&self) -> Result<u32, JsValue> {
+        Ok(self.run.peek(Distillation::steps_done)?)
+    }
+
+    /// Steps of the recipe.
+    #[wasm_bindgen(getter, js_name = totalSteps)]
+    pub fn total_steps(&self) -> Result<u32, JsValue> {
+        Ok(self.run.peek(Distillation::total_steps)?)
+    }
+
+    /// Images a batch, after it was capped by the number of images.
+    #[wasm_bindgen(getter, js_name = batchSize)]
+    pub fn batch_size(&self) -> Result<u32, JsValue> {
+        Ok(self.run.peek(|run| run.batch_size() as u32)?)
+    }
+
+    /// Distils one batch.
+    pub async fn step(&self) -> Result<StepResult, JsValue> {
+        let work = self.run.with(async |run| Ok((run.step().await?, run.batch_size())));
+        let (step, batch_size) = self.shared.checked(work).await?;
+        Ok(StepResult {
+            step: step.step,
+            loss: step.loss,
+            loss_floor: step.loss_floor,
+            train_agreement: step.agreement,
+            learning_rate: step.learning_rate,
+            batch_size: batch_size as u32,
+        })
+    }
+
+    /// Sets the images that `measure` measures on.
+    #[wasm_bindgen(js_name = setHoldOut)]
+    pub fn set_hold_out(&self, pixels: Vec<u8>, labels: Option<Vec<u8>>, batch_size: usize) -> Result<(), JsValue> {
+        let images = Images::new(pixels, labels)?;
+        images.check_labels(self.teachers.first().map_or(0, |teacher| teacher.info.n_classes as usize))?;
+        self.hold_out.replace(Some(HoldOut { images, batch_size, ensemble: None }));
+        Ok(())
+    }
+
+    /// One network on one batch of the held-out images, with the student as it was when the measurement began. Undefined until
+    /// the measurement is complete; the call after that begins another.
+    pub async fn measure(&self) -> Result<Option<HoldOutMetrics>, JsValue> {
+        let work = self.measuring.with(async |measuring| {
+            let mut evaluation = match measuring.take() {
+                Some(evaluation) => evaluation,
+                None => self.start_measuring()?,
+            };
+            if evaluation.advance().await? < evaluation.n_images() {
+                *measuring = Some(evaluation);
+                return Ok(None);
+            }
+            self.finish_measuring(evaluation).map(Some)
+        });
+        Ok(self.shared.checked(work).await?)
+    }
+
+    /// The state so far, as a safetensors file, for `Engine.distill` to go on from.
+    pub async fn checkpoint(&self) -> Result<Vec<u8>, JsValue> {
+        let work = self.run.with(async |run| run.checkpoint().await);
+        Ok(self.shared.checked(work).await?)
+    }
+
+    /// Loads the student as it is now as a model of its own; ends the run.
+    pub async fn finish(&self) -> Result<ModelInfo, JsValue> {
+        let run = self.run.take()?;
+        let network = self.shared.checked(run.network(&self.output_name)).await?;
+        Ok(self.shared.models.borrow_mut().insert(network, Role::Student)?)
+    }
+}

@@ -1,0 +1,193 @@
+//! The engine of one device.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use super::distillation::DistillationRun;
+use super::evaluation::EvaluationRun;
+use super::prediction::PredictionRun;
+use crate::distil::{Distillation, Recipe};
+use crate::engine::{Evaluation, Images, Model, ModelInfo, Models, Prediction, Role};
+use crate::error::{ErrorCode, LabError, LabResult};
+use crate::weights::Precision;
+
+/// What the engine and its runs share.
+pub(super) struct Shared {
+    pub models: RefCell<Models>,
+    #[cfg(feature = "webgpu")]
+    gpu: crate::device::GpuDevice,
+}
+
+impl Shared {
+    /// Awaits work on the device and fails where the device reported an error meanwhile, since a GPU reports most of them apart
+    /// from the call that caused them.
+    pub async fn checked<R>(&self, work: impl Future<Output = LabResult<R>>) -> LabResult<R> {
+        let result = work.await;
+        #[cfg(feature = "webgpu")]
+        self.gpu.check()?;
+        result
+    }
+
+    fn device(&self) -> burn::tensor::Device {
+        self.models.borrow().device().clone()
+    }
+}
+
+/// Loaded networks on one device, and the runs that work on them.
+#[wasm_bindgen]
+pub struct Engine {
+    shared: Rc<Shared>,
+    self_test_error: f32,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Takes the module's device and asks it a known answer.
+    ///
+    /// # Errors
+    /// `device_unavailable`, `gpu_error`.
+    pub async fn create() -> Result<Engine, JsValue> {
+        let shared = acquire().await?;
+        let device = shared.device();
+        let self_test_error = shared.checked(crate::device::self_test(&device)).await?;
+        Ok(Engine { shared: Rc::new(shared), self_test_error })
+    }
+
+    /// Largest absolute difference of the known-answer check.
+    #[wasm_bindgen(getter, js_name = selfTestError)]
+    pub fn self_test_error(&self) -> f32 {
+        self.self_test_error
+    }
+
+    /// What is loaded.
+    pub fn models(&self) -> Vec<ModelInfo> {
+        self.shared.models.borrow().infos()
+    }
+
+    /// Parses a safetensors file and copies it to the device.
+    ///
+    /// # Errors
+    /// `weights_invalid`, `name_taken`.
+    #[wasm_bindgen(js_name = loadModel)]
+    pub fn load_model(&self, bytes: &[u8], role: Role, name: Option<String>) -> Result<ModelInfo, JsValue> {
+        Ok(self.shared.models.borrow_mut().load(bytes, role, name)?)
+    }
+
+    /// # Errors
+    /// `unknown_model`.
+    #[wasm_bindgen(js_name = removeModel)]
+    pub fn remove_model(&self, name: &str) -> Result<(), JsValue> {
+        Ok(self.shared.models.borrow_mut().remove(name)?)
+    }
+
+    /// The network as a safetensors file, in f32.
+    ///
+    /// # Errors
+    /// `unknown_model`.
+    #[wasm_bindgen(js_name = exportModel)]
+    pub fn export_model(&self, name: &str) -> Result<Vec<u8>, JsValue> {
+        let models = self.shared.models.borrow();
+        let bytes = models.network(name)?.to_safetensors(Precision::F32);
+        Ok(bytes.map_err(|e| LabError::new(ErrorCode::Internal, e.to_string()))?)
+    }
+
+    /// Logits of `models` (by default all), with the ensemble of `teachers` (by default those of `models` that are teachers).
+    ///
+    /// # Errors
+    /// `bad_argument`, `unknown_model`, `class_mismatch`.
+    pub fn predict(&self, pixels: Vec<u8>, models: Option<Vec<String>>, teachers: Option<Vec<String>>, batch_size: usize) -> Result<PredictionRun, JsValue> {
+        let loaded = self.shared.models.borrow();
+        let models = loaded.all_named(&models.unwrap_or_else(|| loaded.names()))?;
+        let teachers = match teachers {
+            Some(names) => loaded.all_named(&names)?,
+            None => models.iter().filter(|model| model.info.role == Role::Teacher).cloned().collect(),
+        };
+        let teachers: Vec<_> = teachers.iter().map(|teacher| teacher.info.name.clone()).collect();
+        let run = Prediction::new(models, &teachers, Images::new(pixels, None)?, batch_size, loaded.device())?;
+        Ok(PredictionRun::new(run, self.shared.clone()))
+    }
+
+    /// An evaluation of `students` (by default all loaded students) against `teachers` (by default the students' family's).
+    /// `snapshot` is an earlier one's, to go on from.
+    ///
+    /// # Errors
+    /// `bad_argument`, `unknown_model`, `class_mismatch`, `checkpoint_invalid`.
+    pub fn evaluate(
+        &self,
+        pixels: Vec<u8>,
+        labels: Option<Vec<u8>>,
+        teachers: Option<Vec<String>>,
+        students: Option<Vec<String>>,
+        batch_size: usize,
+        snapshot: Option<String>,
+    ) -> Result<EvaluationRun, JsValue> {
+        let (teachers, students) = self.sides(teachers.as_deref(), students.as_deref())?;
+        let run = Evaluation::new(teachers, students, Images::new(pixels, labels)?, batch_size, &self.shared.device())?;
+        Ok(EvaluationRun::new(run, snapshot, self.shared.clone())?)
+    }
+
+    /// A distillation of a loaded student into a new model `output_name`. `checkpoint` is an earlier one's, to go on from.
+    ///
+    /// # Errors
+    /// `bad_argument`, `unknown_model`, `name_taken`, `no_teacher`, `class_mismatch`, `checkpoint_invalid`.
+    #[allow(clippy::too_many_arguments)] // JavaScript sees one options object; this is its flat form.
+    pub fn distill(
+        &self,
+        pixels: Vec<u8>,
+        labels: Option<Vec<u8>>,
+        student: &str,
+        output_name: String,
+        teachers: Option<Vec<String>>,
+        recipe: Recipe,
+        checkpoint: Option<Vec<u8>>,
+    ) -> Result<DistillationRun, JsValue> {
+        let models = self.shared.models.borrow();
+        models.check_free(&output_name)?;
+        let source = models.get(student)?;
+        let teachers = models.teachers(teachers.as_deref(), Some(&source.info))?;
+        let images = Images::new(pixels, labels)?;
+        let run = Distillation::new(recipe, models.network(student)?, &source.info, teachers.clone(), images, models.device())?;
+        let run = match checkpoint {
+            Some(bytes) => run.resume(&bytes)?,
+            None => run,
+        };
+        Ok(DistillationRun::new(run, output_name, teachers, self.shared.clone()))
+    }
+
+    /// Frees what the device holds. Nothing can be computed afterwards.
+    pub fn dispose(&self) {
+        let mut models = self.shared.models.borrow_mut();
+        models.names().iter().for_each(|name| _ = models.remove(name));
+        #[cfg(feature = "webgpu")]
+        self.shared.gpu.destroy();
+    }
+}
+
+type Sides = (Vec<Rc<Model>>, Vec<Rc<Model>>);
+
+impl Engine {
+    fn sides(&self, teachers: Option<&[String]>, students: Option<&[String]>) -> LabResult<Sides> {
+        let models = self.shared.models.borrow();
+        let students = match students {
+            Some(names) => models.all_named(names)?,
+            None => models.default_students(),
+        };
+        let teachers = models.teachers(teachers, students.first().map(|model| &model.info))?;
+        Ok((teachers, students))
+    }
+}
+
+#[cfg(feature = "webgpu")]
+async fn acquire() -> LabResult<Shared> {
+    let lost = |why| super::fatal::report(LabError::new(ErrorCode::DeviceLost, format!("the GPU device was lost: {why}")));
+    let gpu = crate::device::acquire(lost).await?;
+    super::log::install(gpu.error_sink());
+    Ok(Shared { models: RefCell::new(Models::new(gpu.device.clone())), gpu })
+}
+
+#[cfg(not(feature = "webgpu"))]
+async fn acquire() -> LabResult<Shared> {
+    Ok(Shared { models: RefCell::new(Models::new(burn::tensor::Device::flex())) })
+}

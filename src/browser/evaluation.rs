@@ -1,0 +1,54 @@
+//! An evaluation, a network and a batch a call.
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use super::engine::Shared;
+use super::turn::Turn;
+use crate::engine::{Evaluation, EvaluationReport};
+use crate::error::{ErrorCode, LabError, LabResult};
+
+/// See the module.
+#[wasm_bindgen]
+pub struct EvaluationRun {
+    run: Turn<Evaluation>,
+    shared: Rc<Shared>,
+}
+
+impl EvaluationRun {
+    pub(super) fn new(run: Evaluation, snapshot: Option<String>, shared: Rc<Shared>) -> LabResult<Self> {
+        let invalid = |e: serde_json::Error| LabError::new(ErrorCode::CheckpointInvalid, format!("this snapshot cannot be used: {e}"));
+        let run = match snapshot {
+            Some(json) => run.resume(serde_json::from_str(&json).map_err(invalid)?)?,
+            None => run,
+        };
+        Ok(Self { run: Turn::new(run), shared })
+    }
+}
+
+#[wasm_bindgen]
+impl EvaluationRun {
+    /// Images in all.
+    #[wasm_bindgen(getter, js_name = nImages)]
+    pub fn n_images(&self) -> Result<usize, JsValue> {
+        Ok(self.run.peek(Evaluation::n_images)?)
+    }
+
+    /// One network on the batch at hand. Returns the images done.
+    pub async fn advance(&self) -> Result<usize, JsValue> {
+        let work = self.run.with(async |run| run.advance().await);
+        Ok(self.shared.checked(work).await?)
+    }
+
+    /// The figures over the images done.
+    pub fn report(&self) -> Result<EvaluationReport, JsValue> {
+        Ok(self.run.peek(Evaluation::report)?)
+    }
+
+    /// The sums so far, as JSON, for `Engine.evaluate` to go on from.
+    pub fn snapshot(&self) -> Result<String, JsValue> {
+        let json = self.run.peek(|run| serde_json::to_string(run.snapshot()))?;
+        Ok(json.map_err(|e| LabError::new(ErrorCode::Internal, e.to_string()))?)
+    }
+}

@@ -1,0 +1,18 @@
+//! The boundary to JavaScript: the only room that knows wasm-bindgen.
+//!
+//! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`); each call of a run does one network on
+//! one batch, or one step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
+
+mod data;
+mod distillation;
+mod engine;
+mod evaluation;
+mod fatal;
+#[cfg(feature = "webgpu")]
+mod log;
+mod prediction;
+mod turn;
+mod types;
+
+pub use engine::Engine;
+pub use types::*;

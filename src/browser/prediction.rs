@@ -1,0 +1,38 @@
+//! A prediction, a network and a batch a call.
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use super::engine::Shared;
+use super::turn::Turn;
+use super::types::PredictionResult;
+use crate::engine::Prediction;
+
+/// See the module.
+#[wasm_bindgen]
+pub struct PredictionRun {
+    run: Turn<Prediction>,
+    shared: Rc<Shared>,
+}
+
+impl PredictionRun {
+    pub(super) fn new(run: Prediction, shared: Rc<Shared>) -> Self {
+        Self { run: Turn::new(run), shared }
+    }
+}
+
+#[wasm_bindgen]
+impl PredictionRun {
+    /// One network on one batch. True when all is done.
+    pub async fn advance(&self) -> Result<bool, JsValue> {
+        let work = self.run.with(async |run| run.advance().await);
+        Ok(self.shared.checked(work).await?)
+    }
+
+    /// The answer; ends the run.
+    pub fn finish(&self) -> Result<PredictionResult, JsValue> {
+        let done = self.run.take()?.finish();
+        Ok(PredictionResult { models: done.models, n_classes: done.n_classes as u32, logits: done.logits, ensemble: done.ensemble })
+    }
+}

@@ -1,0 +1,91 @@
+//! Images on the host and on the device.
+
+use std::rc::Rc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::error::{LabError, LabResult};
+use crate::weights::Normalisation;
+
+/// Bytes of one image: 32 rows of 32 RGB pixels.
+pub const IMAGE_BYTES: usize = 32 * 32 * 3;
+
+/// Pixels `[n, 32, 32, 3]`, RGB, 0 to 255, and the labels where they are known.
+#[derive(Clone, Debug)]
+pub struct Images {
+    pixels: Rc<[u8]>,
+    labels: Option<Rc<[u8]>>,
+}
+
+impl Images {
+    /// # Errors
+    /// `bad_argument` where there is no image, the bytes are no whole number of images or the labels do not match them.
+    pub fn new(pixels: Vec<u8>, labels: Option<Vec<u8>>) -> LabResult<Self> {
+        if pixels.is_empty() || !pixels.len().is_multiple_of(IMAGE_BYTES) {
+            return Err(LabError::bad_argument(format!(
+                "pixels hold {} bytes; they must be one or more images of {IMAGE_BYTES} bytes (32 x 32 RGB)",
+                pixels.len()
+            )));
+        }
+        let n = pixels.len() / IMAGE_BYTES;
+        if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != n) {
+            return Err(LabError::bad_argument(format!("there are {} labels for {n} images; there must be one for each", labels.len())));
+        }
+        Ok(Self { pixels: pixels.into(), labels: labels.map(Into::into) })
+    }
+
+    /// # Errors
+    /// `bad_argument` where a label is no class of the model.
+    pub fn check_labels(&self, n_classes: usize) -> LabResult<()> {
+        let wrong = self.labels.iter().flat_map(|labels| labels.iter()).position(|&label| usize::from(label) >= n_classes);
+        match wrong {
+            Some(i) => Err(LabError::bad_argument(format!(
+                "the label of image {i} is {}; the model has the classes 0 to {}",
+                self.labels.as_ref().map_or(0, |labels| labels[i]),
+                n_classes.saturating_sub(1)
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// How many images there are.
+    pub fn n_images(&self) -> usize {
+        self.pixels.len() / IMAGE_BYTES
+    }
+
+    /// The pixels of images `first..first + n`.
+    pub fn pixels(&self, first: usize, n: usize) -> &[u8] {
+        &self.pixels[first * IMAGE_BYTES..(first + n) * IMAGE_BYTES]
+    }
+
+    /// All pixels.
+    pub fn all_pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
+    /// The labels of images `first..first + n`.
+    pub fn labels(&self, first: usize, n: usize) -> Option<&[u8]> {
+        self.labels.as_ref().map(|labels| &labels[first..first + n])
+    }
+
+    /// All labels.
+    pub fn all_labels(&self) -> Option<&[u8]> {
+        self.labels.as_deref()
+    }
+}
+
+/// u8 pixels `[n, 32, 32, 3]` -> normalised `[n, 3, 32, 32]` on the device: (v / 255 - mean) / std.
+pub fn upload_images(pixels: &[u8], normalisation: &Normalisation, device: &Device) -> Tensor<4> {
+    const PLANE: usize = 32 * 32;
+    let n = pixels.len() / IMAGE_BYTES;
+    let mut planes = vec![0.0f32; pixels.len()];
+    for (channel, (mean, std)) in normalisation.mean.iter().zip(normalisation.std).enumerate() {
+        let table: [f32; 256] = std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std);
+        for image in 0..n {
+            let from = &pixels[image * IMAGE_BYTES..][..IMAGE_BYTES];
+            let to = &mut planes[image * IMAGE_BYTES + channel * PLANE..][..PLANE];
+            to.iter_mut().zip(from.iter().skip(channel).step_by(3)).for_each(|(to, &v)| *to = table[usize::from(v)]);
+        }
+    }
+    Tensor::from_data(TensorData::new(planes, [n, 3, 32, 32]), device)
+}

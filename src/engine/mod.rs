@@ -1,0 +1,13 @@
+//! The work of a session: loaded networks, predictions, evaluations. Knows burn, not the browser.
+
+mod evaluation;
+mod images;
+mod model;
+mod prediction;
+mod read;
+
+pub use evaluation::{Evaluation, EvaluationReport, Snapshot};
+pub use images::{IMAGE_BYTES, Images, upload_images};
+pub use model::{Model, ModelInfo, Models, Role, same_classes};
+pub use prediction::{Prediction, Predictions};
+pub use read::read;

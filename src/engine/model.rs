@@ -1,0 +1,238 @@
+//! Loaded networks.
+
+use std::rc::Rc;
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::images::upload_images;
+use super::read::read;
+use crate::error::{ErrorCode, LabError, LabResult};
+use crate::model::PreResNet;
+use crate::weights::{Network, Normalisation};
+
+/// What a network is loaded as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(from_wasm_abi))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A member of the ensemble.
+    Teacher,
+    /// What is compared with the ensemble.
+    Student,
+}
+
+/// What is known of a loaded network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(into_wasm_abi, missing_as_null))]
+#[serde(rename_all = "camelCase")]
+pub struct ModelInfo {
+    /// Unique among the loaded models.
+    pub name: String,
+    /// Teacher or student.
+    pub role: Role,
+    /// Such as `PreResNet-56`.
+    pub family: String,
+    /// Layers with weights, as the paper counts them.
+    pub depth: u32,
+    /// Number of classes.
+    pub n_classes: u32,
+    /// Trainable parameters.
+    pub n_parameters: u32,
+    /// Subtracted from pixels in 0..1, for each channel.
+    pub mean: [f32; 3],
+    /// Divided by after that, for each channel.
+    pub std: [f32; 3],
+    /// The file's own account of where it comes from, as JSON text.
+    #[cfg_attr(feature = "browser", tsify(type = "string | null"))]
+    pub provenance: Option<String>,
+    /// What was assumed because the file does not say it.
+    pub notices: Vec<String>,
+}
+
+/// A network on the device.
+#[derive(Debug)]
+pub struct Model {
+    /// What is known of it.
+    pub info: ModelInfo,
+    /// The network itself, without autodiff.
+    pub net: PreResNet,
+    /// How its images are normalised.
+    pub normalisation: Normalisation,
+}
+
+impl Model {
+    /// Logits `[n, classes]` on the device for pixels `[n, 32, 32, 3]`.
+    pub fn forward(&self, pixels: &[u8], device: &Device) -> Tensor<2> {
+        self.net.forward(upload_images(pixels, &self.normalisation, device))
+    }
+
+    /// Logits `[n, classes]` on the host.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn logits(&self, pixels: &[u8], device: &Device) -> LabResult<Vec<f32>> {
+        Ok(read([self.forward(pixels, device)]).await?.remove(0))
+    }
+}
+
+/// A network on the device beside the host's copy, from which it can be made anew or saved.
+#[derive(Debug)]
+struct Loaded {
+    model: Rc<Model>,
+    network: Network,
+}
+
+/// All loaded networks, in the order in which they came.
+#[derive(Debug)]
+pub struct Models {
+    device: Device,
+    loaded: Vec<Loaded>,
+}
+
+impl Models {
+    /// None yet, for this device (without autodiff).
+    pub fn new(device: Device) -> Self {
+        Self { device, loaded: Vec::new() }
+    }
+
+    /// The device without autodiff.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Parses a safetensors file and copies it to the device, under `name` or the name that the file gives.
+    ///
+    /// # Errors
+    /// `weights_invalid`, `name_taken`.
+    pub fn load(&mut self, bytes: &[u8], role: Role, name: Option<String>) -> LabResult<ModelInfo> {
+        let mut network = Network::from_safetensors(bytes).map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
+        if let Some(name) = name {
+            network.name = name;
+        }
+        self.insert(network, role)
+    }
+
+    /// Copies a network to the device.
+    ///
+    /// # Errors
+    /// `name_taken`, or `bad_argument` where the name is empty.
+    pub fn insert(&mut self, network: Network, role: Role) -> LabResult<ModelInfo> {
+        self.check_free(&network.name)?;
+        let net = PreResNet::from_state(&network.architecture, &network.state, &self.device)
+            .map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
+        let info = ModelInfo {
+            name: network.name.clone(),
+            role,
+            family: network.architecture.family(),
+            depth: network.architecture.depth as u32,
+            n_classes: network.architecture.n_classes as u32,
+            n_parameters: network.architecture.n_parameters() as u32,
+            mean: network.normalisation.mean,
+            std: network.normalisation.std,
+            provenance: network.provenance.clone(),
+            notices: network.notices.clone(),
+        };
+        let normalisation = network.normalisation.clone();
+        self.loaded.push(Loaded { model: Rc::new(Model { info: info.clone(), net, normalisation }), network });
+        Ok(info)
+    }
+
+    /// # Errors
+    /// `name_taken`, or `bad_argument` for an empty name.
+    pub fn check_free(&self, name: &str) -> LabResult<()> {
+        if name.is_empty() {
+            return Err(LabError::bad_argument("the model's name is empty; it must have one"));
+        }
+        match self.loaded.iter().any(|loaded| loaded.model.info.name == name) {
+            true => Err(LabError::new(ErrorCode::NameTaken, format!("a model named `{name}` is already loaded; remove it or choose another name"))),
+            false => Ok(()),
+        }
+    }
+
+    /// What is loaded.
+    pub fn infos(&self) -> Vec<ModelInfo> {
+        self.loaded.iter().map(|loaded| loaded.model.info.clone()).collect()
+    }
+
+    /// Names of all loaded models.
+    pub fn names(&self) -> Vec<String> {
+        self.loaded.iter().map(|loaded| loaded.model.info.name.clone()).collect()
+    }
+
+    fn find(&self, name: &str) -> LabResult<&Loaded> {
+        self.loaded.iter().find(|loaded| loaded.model.info.name == name).ok_or_else(|| {
+            let known = match self.names() {
+                names if names.is_empty() => "none is loaded".to_owned(),
+                names => format!("loaded are: {}", names.join(", ")),
+            };
+            LabError::new(ErrorCode::UnknownModel, format!("there is no model named `{name}`; {known}"))
+        })
+    }
+
+    /// # Errors
+    /// `unknown_model`.
+    pub fn get(&self, name: &str) -> LabResult<Rc<Model>> {
+        Ok(self.find(name)?.model.clone())
+    }
+
+    /// # Errors
+    /// `unknown_model`, naming the first.
+    pub fn all_named(&self, names: &[String]) -> LabResult<Vec<Rc<Model>>> {
+        names.iter().map(|name| self.get(name)).collect()
+    }
+
+    /// All loaded students of the first one's class count and family.
+    pub fn default_students(&self) -> Vec<Rc<Model>> {
+        let mut students = self.loaded.iter().map(|loaded| &loaded.model).filter(|model| model.info.role == Role::Student).peekable();
+        let first = students.peek().map(|model| (model.info.family.clone(), model.info.n_classes));
+        students.filter(|model| first == Some((model.info.family.clone(), model.info.n_classes))).cloned().collect()
+    }
+
+    /// The host's copy.
+    ///
+    /// # Errors
+    /// `unknown_model`.
+    pub fn network(&self, name: &str) -> LabResult<&Network> {
+        Ok(&self.find(name)?.network)
+    }
+
+    /// # Errors
+    /// `unknown_model`.
+    pub fn remove(&mut self, name: &str) -> LabResult<()> {
+        self.find(name)?;
+        self.loaded.retain(|loaded| loaded.model.info.name != name);
+        Ok(())
+    }
+
+    /// The named teachers, or by default all loaded teachers of the student's family and class count (of any, without a student).
+    ///
+    /// # Errors
+    /// `unknown_model`; `class_mismatch` where they differ from the student's class count or from one another's.
+    pub fn teachers(&self, names: Option<&[String]>, student: Option<&ModelInfo>) -> LabResult<Vec<Rc<Model>>> {
+        let teachers = match names {
+            Some(names) => self.all_named(names)?,
+            None => {
+                let all = self.loaded.iter().map(|loaded| &loaded.model).filter(|model| model.info.role == Role::Teacher);
+                let like = |a: &ModelInfo, b: &ModelInfo| a.family == b.family && a.n_classes == b.n_classes;
+                let reference = student.cloned().or_else(|| all.clone().next().map(|model| model.info.clone()));
+                all.filter(|model| reference.as_ref().is_some_and(|r| like(r, &model.info))).cloned().collect()
+            }
+        };
+        same_classes(teachers.iter().map(|teacher| &teacher.info).chain(student))?;
+        Ok(teachers)
+    }
+}
+
+/// # Errors
+/// `class_mismatch`, naming two models that differ.
+pub fn same_classes<'a>(mut infos: impl Iterator<Item = &'a ModelInfo>) -> LabResult<()> {
+    let Some(first) = infos.next() else { return Ok(()) };
+    match infos.find(|info| info.n_classes != first.n_classes) {
+        Some(other) => Err(LabError::new(
+            ErrorCode::ClassMismatch,
+            format!("`{}` has {} classes and `{}` has {}; they must have the same", first.name, first.n_classes, other.name, other.n_classes),
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,165 @@
+//! The layers of a PreResNet, in PyTorch's conventions.
+
+use burn::tensor::module::{batch_norm, batch_norm_train, conv2d};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Tensor};
+
+use super::parameter::{MissingTensor, Parameter, upload};
+use crate::weights::StateDict;
+
+/// PyTorch's defaults for `BatchNorm2d`.
+const EPSILON: f64 = 1e-5;
+const MOMENTUM: f64 = 0.1;
+
+/// A convolution without bias; padding keeps the size at stride 1.
+#[derive(Clone, Debug)]
+pub struct Conv2d {
+    /// `[c_out, c_in, size, size]`
+    pub weight: Parameter,
+    stride: usize,
+}
+
+impl Conv2d {
+    pub(super) fn from_state(state: &StateDict, name: &str, stride: usize, device: &Device) -> Result<Self, MissingTensor> {
+        Ok(Self { weight: Parameter::from_state(state, format!("{name}.weight"), device)?, stride })
+    }
+
+    /// `[n, c_in, h, w]` -> `[n, c_out, h / stride, w / stride]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let padding = self.weight.shape()[2] / 2;
+        conv2d(x, self.weight.view::<4>(), None, ConvOptions::new([self.stride; 2], [padding; 2], [1; 2], 1))
+    }
+
+    pub(super) fn without_autodiff(&self) -> Self {
+        Self { weight: self.weight.without_autodiff(), stride: self.stride }
+    }
+}
+
+/// Batch normalisation over `[n, channels, h, w]` with PyTorch's running statistics.
+///
+/// burn's own module feeds the biased batch variance into the running variance, where PyTorch feeds the unbiased one; so
+/// only burn's two functions are used here and the statistics are kept by hand.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    /// Scale, `[channels]`.
+    pub weight: Parameter,
+    /// Shift, `[channels]`.
+    pub bias: Parameter,
+    /// `[channels]`, never on an autodiff device.
+    pub running_mean: Tensor<1>,
+    /// `[channels]`, never on an autodiff device.
+    pub running_var: Tensor<1>,
+    name: String,
+}
+
+/// Mean and unbiased variance of one batch, each `[channels]`.
+#[derive(Debug)]
+pub struct BatchStatistics {
+    mean: Tensor<1>,
+    unbiased_var: Tensor<1>,
+}
+
+impl BatchNorm {
+    pub(super) fn from_state(state: &StateDict, name: &str, device: &Device) -> Result<Self, MissingTensor> {
+        let plain = device.clone().without_autodiff();
+        Ok(Self {
+            weight: Parameter::from_state(state, format!("{name}.weight"), device)?,
+            bias: Parameter::from_state(state, format!("{name}.bias"), device)?,
+            running_mean: upload(state, &format!("{name}.running_mean"), &plain)?.1,
+            running_var: upload(state, &format!("{name}.running_var"), &plain)?.1,
+            name: name.into(),
+        })
+    }
+
+    /// The layer's name in the file, such as `stage1.0.norm1`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Normalises with the running statistics.
+    pub fn evaluate(&self, x: Tensor<4>) -> Tensor<4> {
+        batch_norm(x, self.weight.view(), self.bias.view(), self.running_mean.clone(), self.running_var.clone(), EPSILON)
+    }
+
+    /// Normalises with the batch's own statistics and returns them beside the output.
+    pub fn train(&self, x: Tensor<4>) -> (Tensor<4>, BatchStatistics) {
+        let [n, _, h, w] = x.dims();
+        let n_values = (n * h * w) as f64;
+        let out = batch_norm_train(x, self.weight.view(), self.bias.view(), EPSILON);
+        // One value a channel has no unbiased variance; PyTorch refuses it, and so does the trainer, which asks for two images.
+        let unbiased_var = out.variance.without_autodiff().mul_scalar(n_values / (n_values - 1.0).max(1.0));
+        (out.output, BatchStatistics { mean: out.mean.without_autodiff(), unbiased_var })
+    }
+
+    /// running = (1 - momentum) * running + momentum * batch, as PyTorch does.
+    pub fn update(&mut self, batch: BatchStatistics) {
+        let blend = |running: &Tensor<1>, batch: Tensor<1>| running.clone().mul_scalar(1.0 - MOMENTUM).add(batch.mul_scalar(MOMENTUM));
+        self.running_mean = blend(&self.running_mean, batch.mean);
+        self.running_var = blend(&self.running_var, batch.unbiased_var);
+    }
+
+    pub(super) fn without_autodiff(&self) -> Self {
+        Self { weight: self.weight.without_autodiff(), bias: self.bias.without_autodiff(), ..self.clone() }
+    }
+}
+
+/// The classifier: `[n, features]` -> `[n, classes]`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    /// `[classes, features]`
+    pub weight: Parameter,
+    /// `[classes]`
+    pub bias: Parameter,
+}
+
+impl Linear {
+    pub(super) fn from_state(state: &StateDict, name: &str, device: &Device) -> Result<Self, MissingTensor> {
+        Ok(Self { weight: Parameter::from_state(state, format!("{name}.weight"), device)?, bias: Parameter::from_state(state, format!("{name}.bias"), device)? })
+    }
+
+    /// x W^T + b
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.weight.view::<2>().transpose()).add(self.bias.view::<1>().unsqueeze())
+    }
+
+    pub(super) fn without_autodiff(&self) -> Self {
+        Self { weight: self.weight.without_autodiff(), bias: self.bias.without_autodiff() }
+    }
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use crate::weights::{self, StateDict};
+
+    fn norm(device: &Device) -> BatchNorm {
+        let mut state = StateDict::default();
+        for (name, value) in [("weight", 2.0), ("bias", 0.5), ("running_mean", 10.0), ("running_var", 4.0)] {
+            state.insert(format!("n.{name}"), weights::Tensor { shape: vec![1], data: vec![value] });
+        }
+        BatchNorm::from_state(&state, "n", device).unwrap()
+    }
+
+    /// Values 1, 2, 3, 6: mean 3, biased variance 3.5, unbiased 14/3.
+    #[test]
+    fn the_running_variance_takes_the_unbiased_batch_variance() {
+        let mut norm = norm(&Device::flex());
+        let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 6.0], &Device::flex()).reshape([2, 1, 1, 2]);
+        let (y, batch) = norm.train(x);
+        norm.update(batch);
+        let y: Vec<f32> = y.into_data().to_vec().unwrap();
+        let expected = [1.0f64, 2.0, 3.0, 6.0].map(|v| (v - 3.0) / (3.5f64 + 1e-5).sqrt() * 2.0 + 0.5);
+        y.iter().zip(expected).for_each(|(a, b)| assert!((f64::from(*a) - b).abs() < 1e-5, "{a} {b}"));
+        let mean: f32 = norm.running_mean.clone().into_scalar();
+        let var: f32 = norm.running_var.clone().into_scalar();
+        assert!((mean - 9.3).abs() < 1e-5, "{mean}");
+        assert!((f64::from(var) - (0.9 * 4.0 + 0.1 * 14.0 / 3.0)).abs() < 1e-5, "{var}");
+    }
+
+    #[test]
+    fn evaluation_uses_the_running_statistics() {
+        let norm = norm(&Device::flex());
+        let y: f32 = norm.evaluate(Tensor::<4>::full([1, 1, 1, 1], 12.0, &Device::flex())).into_scalar();
+        assert!((y - 2.5).abs() < 1e-4, "{y}");
+    }
+}

@@ -1,0 +1,68 @@
+//! A named trainable tensor.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::weights::StateDict;
+
+/// A trainable tensor, kept flat so that the optimiser and the checkpoint treat all ranks alike; layers view it in its shape.
+#[derive(Clone, Debug)]
+pub struct Parameter {
+    name: String,
+    shape: Vec<usize>,
+    value: Tensor<1>,
+}
+
+impl Parameter {
+    /// Takes `name` out of a state dict that has been checked against the architecture.
+    ///
+    /// # Errors
+    /// The name, where the state dict lacks it.
+    pub(super) fn from_state(state: &StateDict, name: String, device: &Device) -> Result<Self, MissingTensor> {
+        let (shape, value) = upload(state, &name, device)?;
+        let value = if device.is_autodiff() { value.require_grad() } else { value };
+        Ok(Self { name, shape, value })
+    }
+
+    /// The name in the safetensors file, such as `stage1.0.conv2.weight`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape in PyTorch's convention.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// All values, in row-major order.
+    pub fn flat(&self) -> &Tensor<1> {
+        &self.value
+    }
+
+    /// The values in the parameter's own shape, of rank `D`.
+    pub fn view<const D: usize>(&self) -> Tensor<D> {
+        let mut dims = [1; D];
+        dims.copy_from_slice(&self.shape);
+        self.value.clone().reshape(dims)
+    }
+
+    /// Replaces the values; `flat` comes from the inner backend and starts a new graph on an autodiff device.
+    pub(crate) fn set(&mut self, flat: Tensor<1>) {
+        self.value = if self.value.is_autodiff() { flat.autodiff().require_grad() } else { flat };
+    }
+
+    pub(super) fn without_autodiff(&self) -> Self {
+        Self { value: self.value.clone().without_autodiff(), ..self.clone() }
+    }
+}
+
+/// A tensor that the architecture needs and the state dict lacks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the tensor `{0}` is missing")]
+pub struct MissingTensor(pub String);
+
+/// Copies a tensor of the state dict to the device, flat.
+pub(super) fn upload(state: &StateDict, name: &str, device: &Device) -> Result<(Vec<usize>, Tensor<1>), MissingTensor> {
+    let tensor = state.get(name).ok_or_else(|| MissingTensor(name.into()))?;
+    let data = TensorData::new(tensor.data.clone(), [tensor.data.len()]);
+    Ok((tensor.shape.clone(), Tensor::from_data(data, device)))
+}

@@ -1,0 +1,62 @@
+/** The wasm module of a device. Both modules export the same classes; only the backend inside differs. */
+import type * as Cpu from "./cpu/fidelity_lab_cpu.js";
+import type * as WebGpu from "./webgpu/fidelity_lab_webgpu.js";
+import { LabError } from "./errors.js";
+
+export type Engine = Cpu.Engine;
+export type EngineModule = Pick<typeof Cpu, "Engine" | "onFatal" | "readRecords" | "reduceImage" | "imageSize">;
+// Fails to compile where the modules' types differ.
+type Same = typeof WebGpu extends EngineModule ? true : never;
+const _same: Same = true;
+void _same;
+
+/** Called when a device is lost or a module panics; after a panic no pending call of the module will settle. */
+type FatalHandler = (error: LabError) => void;
+
+interface Loaded {
+  module: EngineModule;
+  handlers: Set<FatalHandler>;
+}
+
+const loaded = new Map<string, Promise<Loaded>>();
+
+/** Fetches and compiles the module once. */
+export function loadEngine(kind: "cpu" | "webgpu"): Promise<Loaded> {
+  const known = loaded.get(kind);
+  if (known) return known;
+  const loading = load(kind);
+  loaded.set(kind, loading);
+  loading.catch(() => loaded.delete(kind));
+  return loading;
+}
+
+async function load(kind: "cpu" | "webgpu"): Promise<Loaded> {
+  const handlers = new Set<FatalHandler>();
+  try {
+    const module = kind === "cpu" ? await loadCpu() : await loadWebGpu();
+    module.onFatal((error: unknown) => handlers.forEach((handler) => handler(LabError.from(error))));
+    return { module, handlers };
+  } catch (error) {
+    throw new LabError("device_unavailable", `The ${kind} module could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function loadCpu(): Promise<EngineModule> {
+  const module = await import("./cpu/fidelity_lab_cpu.js");
+  await module.default(await source(new URL("./cpu/fidelity_lab_cpu_bg.wasm", import.meta.url)));
+  return module;
+}
+
+async function loadWebGpu(): Promise<EngineModule> {
+  const module = await import("./webgpu/fidelity_lab_webgpu.js");
+  await module.default(await source(new URL("./webgpu/fidelity_lab_webgpu_bg.wasm", import.meta.url)));
+  return module as unknown as EngineModule;
+}
+
+/** Node's fetch does not read files. */
+async function source(url: URL): Promise<{ module_or_path: URL | BufferSource }> {
+  if (url.protocol !== "file:") return { module_or_path: url };
+  const name = "node:fs/promises"; // A variable, so that bundlers for browsers leave it alone.
+  const { readFile } = (await import(/* @vite-ignore */ name)) as { readFile(url: URL): Promise<Uint8Array<ArrayBuffer>> };
+  return { module_or_path: await readFile(url) };
+}

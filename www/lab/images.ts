@@ -1,0 +1,31 @@
+import type { PreparedImage } from "./api.js";
+import type { EngineModule } from "./engine.js";
+import { LabError } from "./errors.js";
+
+/** Decodes an image with the browser's own decoders and reduces it to what a network sees. */
+export async function prepareImage(module: EngineModule, file: Blob): Promise<PreparedImage> {
+  if (typeof createImageBitmap !== "function" || typeof OffscreenCanvas !== "function")
+    throw new LabError("image_invalid", "images can only be decoded in a browser; give pixels to predict() elsewhere");
+  // The size is read from the header before anything is decoded: a small file can claim a picture that fills the memory.
+  module.imageSize(new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer()), file.size);
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  } catch {
+    throw new LabError("image_invalid", "this image cannot be decoded: it is damaged or cut off, or this browser does not know its format");
+  }
+  try {
+    const { width, height } = bitmap;
+    const canvas = new OffscreenCanvas(width, height);
+    const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
+    if (!context) throw new LabError("image_invalid", "this browser has no 2D canvas to read the image's pixels from");
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, width, height);
+    return { pixels: module.reduceImage(new Uint8Array(data.buffer), width, height), width, height };
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** Enough for every header, also for a JPEG whose size stands behind a long EXIF block with a thumbnail. */
+const HEADER_BYTES = 1024 * 1024;

@@ -1,0 +1,196 @@
+/** `Lab`: the engine in the thread that creates it. */
+import type {
+  DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, LabInterface, ModelInfo, Prediction,
+  PredictOptions, PreparedImage, Records, Role,
+} from "./api.js";
+import { chooseDevice } from "./device.js";
+import { distill } from "./distill.js";
+import { type Engine, type EngineModule, loadEngine } from "./engine.js";
+import { LabError } from "./errors.js";
+import { evaluate } from "./evaluate.js";
+import { prepareImage } from "./images.js";
+import { yieldToEvents } from "./yield.js";
+
+export interface LabOptions { device?: DeviceChoice }
+
+/** Internal: what the loops of `evaluate` and `distill` need of a lab. */
+export interface LabContext {
+  engine: Engine;
+  device: DeviceInfo;
+  /** Awaits an engine call, and fails when the device is lost or the module panics meanwhile. */
+  guard<T>(work: Promise<T> | T): Promise<T>;
+}
+
+export class Lab implements LabInterface {
+  readonly device: DeviceInfo;
+  #engine: Engine;
+  #module: EngineModule;
+  #fatal: Promise<never>;
+  #ended: LabError | null = null;
+  #end: (error: LabError) => void = () => undefined;
+  #outputNames = new Set<string>();
+  #release: () => void;
+
+  private constructor(device: DeviceInfo, engine: Engine, module: EngineModule, handlers: Set<(error: LabError) => void>) {
+    this.device = device;
+    this.#engine = engine;
+    this.#module = module;
+    this.#fatal = new Promise((_, reject) => {
+      this.#end = (error) => {
+        this.#ended ??= error;
+        reject(this.#ended);
+      };
+    });
+    this.#fatal.catch(() => undefined); // Reported by the calls that it ends, or by `whenEnded`.
+    const handler = (error: LabError) => this.#end(error);
+    handlers.add(handler);
+    this.#release = () => handlers.delete(handler);
+  }
+
+  /** Chooses the device, fetches its module, and asks it a known answer. */
+  static async create(options: LabOptions = {}): Promise<Lab> {
+    const choice = options.device ?? "auto";
+    if (!["auto", "webgpu", "cpu"].includes(choice)) throw new LabError("bad_argument", `device is "${choice}"; it must be "auto", "webgpu" or "cpu"`);
+    const selected = await chooseDevice(choice);
+    try {
+      return await Lab.#start(selected);
+    } catch (error) {
+      if (choice !== "auto" || selected.kind === "cpu") throw LabError.from(error);
+      const reason = `WebGPU was there, but could not be used: ${LabError.from(error).message}`;
+      return await Lab.#start({ ...(await chooseDevice("cpu")), reason }).catch((e: unknown) => { throw LabError.from(e); });
+    }
+  }
+
+  static async #start(selected: Omit<DeviceInfo, "selfTestError">): Promise<Lab> {
+    const { module, handlers } = await loadEngine(selected.kind);
+    let failed: (error: LabError) => void = () => undefined;
+    const failure = new Promise<never>((_, reject) => { failed = reject; });
+    handlers.add(failed);
+    try {
+      const engine = await Promise.race([module.Engine.create(), failure]);
+      return new Lab({ ...selected, selfTestError: engine.selfTestError }, engine, module, handlers);
+    } finally {
+      handlers.delete(failed);
+      failure.catch(() => undefined);
+    }
+  }
+
+  /** Rejects once the device is lost, the module has panicked or the lab is disposed. */
+  get whenEnded(): Promise<never> {
+    return this.#fatal;
+  }
+
+  get models(): ModelInfo[] {
+    this.#checkAlive();
+    return this.#engine.models();
+  }
+
+  async loadModel(bytes: Uint8Array, options: { role: Role; name?: string }): Promise<ModelInfo> {
+    checkBytes("bytes", bytes);
+    const role: unknown = options?.role;
+    if (role !== "teacher" && role !== "student") throw new LabError("bad_argument", `role is "${String(role)}"; it must be "teacher" or "student"`);
+    return this.#call(() => this.#engine.loadModel(bytes, role, options.name));
+  }
+
+  async removeModel(name: string): Promise<void> {
+    return this.#call(() => this.#engine.removeModel(name));
+  }
+
+  async exportModel(name: string): Promise<Uint8Array> {
+    return this.#call(() => this.#engine.exportModel(name));
+  }
+
+  async predict(pixels: Uint8Array, n: number, options: PredictOptions = {}): Promise<Prediction> {
+    checkBytes("pixels", pixels);
+    if (!Number.isInteger(n) || n < 1 || pixels.length !== n * 3072)
+      throw new LabError("bad_argument", `pixels hold ${pixels.length} bytes and n is ${n}; there must be 3072 bytes (32 x 32 RGB) for each of at least one image`);
+    const run = await this.#call(() => this.#engine.predict(pixels, options.models, options.teachers, defaultBatchSize(this.device)));
+    try {
+      while (!(await this.#call(() => run.advance()))) await yieldToEvents();
+      const result = await this.#call(() => run.finish());
+      const { models, nClasses, logits, ensemble } = result;
+      result.free();
+      return { models, nClasses, logits, ensemble: ensemble ?? null };
+    } finally {
+      this.#free(run);
+    }
+  }
+
+  async evaluate(pixels: Uint8Array, labels: Uint8Array | null, options: EvaluateOptions = {}): Promise<EvaluationReport> {
+    checkBytes("pixels", pixels);
+    if (labels) checkBytes("labels", labels);
+    this.#checkAlive();
+    return this.#finally(evaluate(this.#context(), pixels, labels, options));
+  }
+
+  async distill(pixels: Uint8Array, labels: Uint8Array | null, options: DistillOptions): Promise<DistillReport> {
+    checkBytes("pixels", pixels);
+    if (labels) checkBytes("labels", labels);
+    this.#checkAlive();
+    const { outputName } = options;
+    if (this.#outputNames.has(outputName)) throw new LabError("name_taken", `a running distillation already makes a model named "${outputName}"`);
+    this.#outputNames.add(outputName);
+    try {
+      return await this.#finally(distill(this.#context(), pixels, labels, options));
+    } finally {
+      this.#outputNames.delete(outputName);
+    }
+  }
+
+  async readRecords(bytes: Uint8Array, testHashes?: Uint8Array): Promise<Records> {
+    checkBytes("bytes", bytes);
+    const records = await this.#call(() => this.#module.readRecords(bytes, testHashes));
+    const { pixels, labels, coarseLabels, isCifar100Test } = records;
+    records.free();
+    return { nImages: labels.length, pixels, labels, coarseLabels, isCifar100Test: isCifar100Test ?? null };
+  }
+
+  async prepareImage(file: Blob): Promise<PreparedImage> {
+    return this.#call(() => prepareImage(this.#module, file));
+  }
+
+  dispose(): void {
+    if (this.#ended?.code === "disposed") return;
+    const alive = this.#ended === null;
+    this.#release();
+    this.#ended = null;
+    this.#end(new LabError("disposed", "this lab was disposed; create another one"));
+    // A panicked or lost engine must not be entered again.
+    if (alive) this.#engine.dispose();
+  }
+
+  #context(): LabContext {
+    return { engine: this.#engine, device: this.device, guard: (work) => Promise.race([work, this.#fatal]) };
+  }
+
+  #checkAlive(): void {
+    if (this.#ended) throw this.#ended;
+  }
+
+  async #call<T>(work: () => Promise<T> | T): Promise<T> {
+    this.#checkAlive();
+    return this.#finally(Promise.race([(async () => work())(), this.#fatal]));
+  }
+
+  /** Every error leaves as a LabError; one that follows from a lost device says so. */
+  async #finally<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw this.#ended ?? LabError.from(error);
+    }
+  }
+
+  #free(run: { free(): void }): void {
+    if (!this.#ended) run.free();
+  }
+}
+
+function checkBytes(what: string, bytes: unknown): void {
+  if (!(bytes instanceof Uint8Array)) throw new LabError("bad_argument", `${what} must be a Uint8Array`);
+}
+
+/** Images a batch: few where a batch is slow, so that calls in between are soon served. */
+export function defaultBatchSize(device: DeviceInfo): number {
+  return device.kind === "cpu" || device.isSoftware ? 8 : 128;
+}

@@ -1,0 +1,85 @@
+/** The Worker behind `LabClient`: one `Lab`, and calls that may overlap. */
+import { Lab } from "./lab.js";
+import type { ResumableDistillOptions } from "./distill.js";
+import { LabError } from "./errors.js";
+import type { Call, EventName, FromWorker, ToWorker } from "./protocol.js";
+
+let lab: Lab | null = null;
+let nEvents = 0;
+const running = new Map<number, AbortController>();
+const answers = new Map<number, () => void>();
+
+function post(message: FromWorker, transfer: Transferable[] = []): void {
+  (self as unknown as { postMessage(message: FromWorker, transfer: Transferable[]): void }).postMessage(message, transfer);
+}
+
+function plain(error: unknown) {
+  const { code, message } = LabError.from(error);
+  return { code, message };
+}
+
+self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === "create") void create(data.device);
+  else if (data.type === "call") void run(data.id, data.call);
+  else if (data.type === "abort") running.get(data.id)?.abort();
+  else if (data.type === "answer") {
+    answers.get(data.event)?.();
+    answers.delete(data.event);
+  }
+});
+
+async function create(device: "auto" | "webgpu" | "cpu"): Promise<void> {
+  try {
+    lab = await Lab.create({ device });
+    post({ type: "ready", device: lab.device });
+  } catch (error) {
+    post({ type: "ended", error: plain(error) });
+    return;
+  }
+  lab.whenEnded.catch((error: unknown) => post({ type: "ended", error: plain(error) }));
+}
+
+async function run(id: number, call: Call): Promise<void> {
+  const abort = new AbortController();
+  running.set(id, abort);
+  try {
+    if (!lab) throw new LabError("internal", "a call came before the device was ready");
+    const value = await perform(lab, id, call, abort.signal);
+    post({ type: "result", id, value, models: lab.models }, buffersOf(value));
+  } catch (error) {
+    post({ type: "error", id, error: plain(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<unknown> {
+  const tell = (name: EventName) => (value: unknown) => post({ type: "event", id, event: ++nEvents, name, value });
+  const ask = (value: unknown) => new Promise<void>((resolve) => {
+    answers.set(nEvents + 1, resolve);
+    tell("progress")(value);
+  });
+  switch (call.method) {
+    case "loadModel": return on.loadModel(call.bytes, call.options);
+    case "removeModel": return on.removeModel(call.name);
+    case "exportModel": return on.exportModel(call.name);
+    case "predict": return on.predict(call.pixels, call.n, call.options);
+    case "evaluate": {
+      const { watched, ...options } = call.options;
+      const resumable = { ...options, signal, onSnapshot: tell("snapshot"), ...(watched && { onProgress: ask }) };
+      return on.evaluate(call.pixels, call.labels, resumable);
+    }
+    case "distill": {
+      const { watched, ...options } = call.options;
+      return on.distill(call.pixels, call.labels, { ...options, signal, onState: tell("checkpoint"), ...(watched && { onStep: ask }) } as ResumableDistillOptions);
+    }
+    case "readRecords": return on.readRecords(call.bytes, call.testHashes);
+    case "prepareImage": return on.prepareImage(call.file);
+  }
+}
+
+/** The buffers of a result, which move instead of being copied. */
+function buffersOf(value: unknown): ArrayBuffer[] {
+  const parts = ArrayBuffer.isView(value) ? [value] : typeof value === "object" && value !== null ? Object.values(value) : [];
+  return parts.filter((part) => ArrayBuffer.isView(part)).map((part) => part.buffer as ArrayBuffer);
+}

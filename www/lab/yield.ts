@@ -1,0 +1,11 @@
+/** Gives waiting events their turn. A resolved promise alone would not: microtasks run before any event. */
+export function yieldToEvents(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close(); // An open port would keep Node alive.
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
