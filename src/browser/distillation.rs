@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use tsify::Ts;
 use wasm_bindgen::prelude::*;
 
 use super::engine::Shared;
 use super::turn::Turn;
-use super::types::{HoldOutMetrics, StepResult};
+use super::types::{HoldOutMetrics, StepResult, to_ts};
 use crate::distil::Distillation;
 use crate::engine::{Evaluation, Images, Model, ModelInfo, Role};
 use crate::error::{ErrorCode, LabError, LabResult};
@@ -91,17 +92,18 @@ impl DistillationRun {
     }
 
     /// Distils one batch.
-    pub async fn step(&self) -> Result<StepResult, JsValue> {
+    pub async fn step(&self) -> Result<Ts<StepResult>, JsValue> {
         let work = self.run.with(async |run| Ok((run.step().await?, run.batch_size())));
         let (step, batch_size) = self.shared.checked(work).await?;
-        Ok(StepResult {
+        let result = StepResult {
             step: step.step,
             loss: step.loss,
             loss_floor: step.loss_floor,
             train_agreement: step.agreement,
             learning_rate: step.learning_rate,
             batch_size: batch_size as u32,
-        })
+        };
+        Ok(to_ts(&result)?)
     }
 
     /// Sets the images that `measure` measures on.
@@ -115,7 +117,7 @@ impl DistillationRun {
 
     /// One network on one batch of the held-out images, with the student as it was when the measurement began. Undefined until
     /// the measurement is complete; the call after that begins another.
-    pub async fn measure(&self) -> Result<Option<HoldOutMetrics>, JsValue> {
+    pub async fn measure(&self) -> Result<Option<Ts<HoldOutMetrics>>, JsValue> {
         let work = self.measuring.with(async |measuring| {
             let mut evaluation = match measuring.take() {
                 Some(evaluation) => evaluation,
@@ -127,7 +129,8 @@ impl DistillationRun {
             }
             self.finish_measuring(evaluation).map(Some)
         });
-        Ok(self.shared.checked(work).await?)
+        let metrics = self.shared.checked(work).await?;
+        Ok(metrics.as_ref().map(to_ts).transpose()?)
     }
 
     /// The state so far, as a safetensors file, for `Engine.distill` to go on from.
@@ -137,9 +140,10 @@ impl DistillationRun {
     }
 
     /// Loads the student as it is now as a model of its own; ends the run.
-    pub async fn finish(&self) -> Result<ModelInfo, JsValue> {
+    pub async fn finish(&self) -> Result<Ts<ModelInfo>, JsValue> {
         let run = self.run.take()?;
         let network = self.shared.checked(run.network(&self.output_name)).await?;
-        Ok(self.shared.models.borrow_mut().insert(network, Role::Student)?)
+        let info = self.shared.models.borrow_mut().insert(network, Role::Student)?;
+        Ok(to_ts(&info)?)
     }
 }

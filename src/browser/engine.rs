@@ -3,11 +3,13 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use tsify::Ts;
 use wasm_bindgen::prelude::*;
 
 use super::distillation::DistillationRun;
 use super::evaluation::EvaluationRun;
 use super::prediction::PredictionRun;
+use super::types::{from_ts, to_ts};
 use crate::distil::{Distillation, Recipe};
 use crate::engine::{Evaluation, Images, Model, ModelInfo, Models, Prediction, Role};
 use crate::error::{ErrorCode, LabError, LabResult};
@@ -62,8 +64,8 @@ impl Engine {
     }
 
     /// What is loaded.
-    pub fn models(&self) -> Vec<ModelInfo> {
-        self.shared.models.borrow().infos()
+    pub fn models(&self) -> Result<Vec<Ts<ModelInfo>>, JsValue> {
+        Ok(self.shared.models.borrow().infos().iter().map(to_ts).collect::<LabResult<_>>()?)
     }
 
     /// Parses a safetensors file and copies it to the device.
@@ -71,8 +73,9 @@ impl Engine {
     /// # Errors
     /// `weights_invalid`, `name_taken`.
     #[wasm_bindgen(js_name = loadModel)]
-    pub fn load_model(&self, bytes: &[u8], role: Role, name: Option<String>) -> Result<ModelInfo, JsValue> {
-        Ok(self.shared.models.borrow_mut().load(bytes, role, name)?)
+    pub fn load_model(&self, bytes: &[u8], role: Ts<Role>, name: Option<String>) -> Result<Ts<ModelInfo>, JsValue> {
+        let info = self.shared.models.borrow_mut().load(bytes, from_ts(&role)?, name)?;
+        Ok(to_ts(&info)?)
     }
 
     /// # Errors
@@ -140,7 +143,7 @@ impl Engine {
         student: &str,
         output_name: String,
         teachers: Option<Vec<String>>,
-        recipe: Recipe,
+        recipe: Ts<Recipe>,
         checkpoint: Option<Vec<u8>>,
     ) -> Result<DistillationRun, JsValue> {
         let models = self.shared.models.borrow();
@@ -148,7 +151,7 @@ impl Engine {
         let source = models.get(student)?;
         let teachers = models.teachers(teachers.as_deref(), Some(&source.info))?;
         let images = Images::new(pixels, labels)?;
-        let run = Distillation::new(recipe, models.network(student)?, &source.info, teachers.clone(), images, models.device())?;
+        let run = Distillation::new(from_ts(&recipe)?, models.network(student)?, &source.info, teachers.clone(), images, models.device())?;
         let run = match checkpoint {
             Some(bytes) => run.resume(&bytes)?,
             None => run,

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use tsify::Ts;
 use wasm_bindgen::prelude::*;
 
 use super::engine::Shared;
 use super::turn::Turn;
+use super::types::to_ts;
 use crate::engine::{Evaluation, EvaluationReport};
 use crate::error::{ErrorCode, LabError, LabResult};
 
@@ -42,8 +44,8 @@ impl EvaluationRun {
     }
 
     /// The figures over the images done.
-    pub fn report(&self) -> Result<EvaluationReport, JsValue> {
-        Ok(self.run.peek(Evaluation::report)?)
+    pub fn report(&self) -> Result<Ts<EvaluationReport>, JsValue> {
+        Ok(to_ts(&self.run.peek(Evaluation::report)?)?)
     }
 
     /// The sums so far, as JSON, for `Engine.evaluate` to go on from.

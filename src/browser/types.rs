@@ -1,14 +1,13 @@
 //! What crosses to JavaScript and is not already defined where it is made.
 
 use serde::Serialize;
-use tsify::Tsify;
+use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
 use crate::error::LabError;
 
 /// One step of a distillation.
 #[derive(Serialize, Tsify)]
-#[tsify(into_wasm_abi)]
 #[serde(rename_all = "camelCase")]
 pub struct StepResult {
     /// Steps done, this one included.
@@ -27,7 +26,7 @@ pub struct StepResult {
 
 /// What a distillation measures on images that it does not distil on.
 #[derive(Serialize, Tsify)]
-#[tsify(into_wasm_abi, missing_as_null)]
+#[tsify(missing_as_null)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldOutMetrics {
     /// Images measured.
@@ -84,6 +83,25 @@ pub struct PredictionResult {
 struct JsError<'a> {
     code: crate::error::ErrorCode,
     message: &'a str,
+}
+
+/// A value for JavaScript, typed there.
+///
+/// # Errors
+/// `internal` where it cannot be represented.
+pub(super) fn to_ts<T: Tsify + Serialize>(value: &T) -> Result<Ts<T>, LabError> {
+    value.into_ts().map_err(|e| LabError::new(crate::error::ErrorCode::Internal, e.to_string()))
+}
+
+/// A value from JavaScript.
+///
+/// # Errors
+/// `bad_argument` where it is not of its type.
+pub(super) fn from_ts<T>(value: &Ts<T>) -> Result<T, LabError>
+where
+    T: Tsify<JsType: Clone> + serde::de::DeserializeOwned,
+{
+    value.to_rust().map_err(|e| LabError::bad_argument(e.to_string()))
 }
 
 pub(super) fn to_js(error: &LabError) -> JsValue {

@@ -25,7 +25,7 @@ pub struct GpuDevice {
 ///
 /// # Errors
 /// `device_unavailable`, saying what is lacking.
-pub async fn acquire(on_lost: impl Fn(String) + 'static) -> LabResult<GpuDevice> {
+pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<GpuDevice> {
     let unavailable = |message: String| LabError::new(ErrorCode::DeviceUnavailable, message);
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let options = wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };

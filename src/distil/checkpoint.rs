@@ -49,7 +49,7 @@ impl Checkpoint {
         for (name, tensor) in tensors {
             match name.strip_prefix(VELOCITY) {
                 Some(name) => _ = velocities.insert(name.to_owned(), tensor.data),
-                None => state.insert(name, tensor),
+                None => _ = state.insert(name, tensor),
             }
         }
         Ok(Self { recipe, student, n_images, steps_done, state, velocities })

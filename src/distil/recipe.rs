@@ -19,7 +19,7 @@ pub enum Policy {
 
 /// The settings of one distillation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(from_wasm_abi))]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Recipe {
     /// tau of the distillation loss.

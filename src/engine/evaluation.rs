@@ -15,7 +15,7 @@ use crate::fidelity::{
 
 /// The figures of an evaluation, over the images done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(into_wasm_abi, missing_as_null, hashmap_as_object))]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null, hashmap_as_object))]
 #[serde(rename_all = "camelCase")]
 pub struct EvaluationReport {
     /// Images measured.

@@ -13,7 +13,7 @@ use crate::weights::{Network, Normalisation};
 
 /// What a network is loaded as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(from_wasm_abi))]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A member of the ensemble.
@@ -24,7 +24,7 @@ pub enum Role {
 
 /// What is known of a loaded network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(into_wasm_abi, missing_as_null))]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelInfo {
     /// Unique among the loaded models.

@@ -12,7 +12,7 @@ pub async fn read<const D: usize>(tensors: impl IntoIterator<Item = Tensor<D>>) 
     let transaction = tensors.into_iter().fold(Transaction::default(), Transaction::register);
     let data = transaction.execute_async().await.map_err(execution_error)?;
     data.into_iter()
-        .map(|data| data.into_vec().map_err(|e| LabError::new(ErrorCode::Internal, format!("reading a tensor: {e:?}"))))
+        .map(|data| data.try_into_vec().map_err(|e| LabError::new(ErrorCode::Internal, format!("reading a tensor: {e:?}"))))
         .collect()
 }
 
