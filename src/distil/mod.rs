@@ -1,0 +1,3 @@
+//! Distillation: `schedule` is the pure part.
+
+pub mod schedule;

@@ -1,0 +1,3 @@
+//! The networks: `architecture` says which tensors one has, without any tensor library.
+
+pub mod architecture;
