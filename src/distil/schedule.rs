@@ -15,12 +15,12 @@ pub enum Schedule {
 impl Schedule {
     /// Learning rate of step `step`, counted from 0. It would be 0 at `total_steps`, so that the last step still moves.
     /// A run of 0 steps, or a step past the end, has no rate that matters: the base, or 0 for the cosine.
-    pub fn learning_rate(self, base: f64, step: u64, total_steps: u64) -> f64 {
+    pub fn learning_rate(self, base: f64, step: u32, total_steps: u32) -> f64 {
         match self {
             Self::Constant => base,
             Self::Cosine if total_steps == 0 => base,
             Self::Cosine => {
-                let progress = step.min(total_steps) as f64 / total_steps as f64;
+                let progress = f64::from(step.min(total_steps)) / f64::from(total_steps);
                 base * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
             }
         }
@@ -35,10 +35,7 @@ mod tests {
     fn cosine_falls_from_the_base_towards_zero() {
         let rate = |step| Schedule::Cosine.learning_rate(0.1, step, 300);
         assert_eq!(rate(0), 0.1);
-        assert!(
-            (rate(100) - 0.075).abs() < 1e-15,
-            "cos 60 degrees is a half"
-        );
+        assert!((rate(100) - 0.075).abs() < 1e-15, "cos 60 degrees is a half");
         assert!((rate(150) - 0.05).abs() < 1e-15);
         assert!(rate(299) > 0.0 && rate(299) < 1e-5);
         assert!(rate(300).abs() < 1e-15 && rate(1000).abs() < 1e-15);
@@ -53,10 +50,7 @@ mod tests {
 
     #[test]
     fn names_are_the_page_s() {
-        assert_eq!(
-            serde_json::to_string(&Schedule::Cosine).unwrap(),
-            "\"cosine\""
-        );
+        assert_eq!(serde_json::to_string(&Schedule::Cosine).unwrap(), "\"cosine\"");
         assert_eq!(
             serde_json::from_str::<Schedule>("\"constant\"").unwrap(),
             Schedule::Constant
