@@ -11,3 +11,4 @@
 
 pub mod distil;
 pub mod model;
+pub mod weights;

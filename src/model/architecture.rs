@@ -31,7 +31,7 @@ pub const MAX_DEPTH: usize = 1001;
 pub const MAX_CLASSES: usize = 65_536;
 
 /// Depth and class count of a PreResNet; everything else follows. [`Architecture::new`] makes the ones that exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Architecture {
     /// Convolutions on the main path and the head.

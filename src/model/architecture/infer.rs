@@ -75,7 +75,7 @@ mod tests {
     fn infers_what_it_lists() {
         for (depth, n_classes) in [(8, 10), (20, 100), (38, 2), (47, 7), (56, 100), (110, 1000)] {
             let architecture = Architecture::new(depth, n_classes).unwrap();
-            assert_eq!(infer(&architecture.tensors()), Ok(architecture));
+            assert_eq!(infer(&architecture.tensors()), Ok(architecture.clone()));
         }
     }
 
@@ -90,7 +90,7 @@ mod tests {
             kind: TensorKind::Convolution,
         };
         list.push(extra);
-        assert_eq!(infer(&list), Ok(architecture));
+        assert_eq!(infer(&list), Ok(architecture.clone()));
         list.retain(|p| !p.name.starts_with("head."));
         assert!(infer(&list).unwrap_err().to_string().contains("head.weight"));
         assert!(infer(&list[..1]).is_err());
