@@ -10,5 +10,6 @@
 //! - [`distil::schedule`]: the learning rate at each step.
 
 pub mod distil;
+pub mod fidelity;
 pub mod model;
 pub mod weights;
