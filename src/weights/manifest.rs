@@ -1,0 +1,220 @@
+//! `www/weights/manifest.json`: the networks that the page ships, with what was measured of them.
+//!
+//! The manifest lets the page list networks before it loads them. The file decides: an entry that says otherwise than its
+//! file is refused.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use super::{Network, Normalisation};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    pub networks: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Role {
+    Teacher,
+    Student,
+}
+
+/// One shipped network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Entry {
+    pub role: Role,
+    /// For example "PreResNet-56".
+    pub family: String,
+    pub name: String,
+    /// Relative to the manifest.
+    pub file: String,
+    /// Length of the file.
+    pub bytes: u64,
+    /// Of the file, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    pub depth: usize,
+    pub n_classes: usize,
+    /// Names of the teachers whose ensemble a student was distilled from; null for a teacher.
+    pub taught_by: Option<Vec<String>>,
+    pub normalisation: Normalisation,
+    pub metrics: Metrics,
+}
+
+/// On the 10,000 test images of CIFAR-100, in the words of the reports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metrics {
+    pub accuracy: f64,
+    pub top5_accuracy: f64,
+    /// Nats.
+    pub nll: f64,
+    pub ece: f64,
+    /// Of a student with its teachers' ensemble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<f64>,
+    /// Nats, of a student from its teachers' ensemble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kl: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ManifestError {
+    #[error("the manifest cannot be read: {reason}")]
+    Json { reason: String },
+    #[error("the manifest contradicts itself: {reason}")]
+    Inconsistent { reason: String },
+    #[error("`{file}` is not the file that the manifest lists: {reason}")]
+    File { file: String, reason: String },
+    #[error(
+        "the manifest's entry for `{name}` says {what} {said}, but the file says {is}; the file decides, correct the manifest"
+    )]
+    Differs {
+        name: String,
+        what: &'static str,
+        said: String,
+        is: String,
+    },
+}
+
+impl Manifest {
+    /// # Errors
+    /// [`ManifestError::Json`]; [`ManifestError::Inconsistent`] where a name occurs twice, or a student's teacher is not listed.
+    pub fn parse(json: &str) -> Result<Self, ManifestError> {
+        let manifest: Self = serde_json::from_str(json).map_err(|e| ManifestError::Json { reason: e.to_string() })?;
+        for (i, entry) in manifest.networks.iter().enumerate() {
+            let name = &entry.name;
+            let inconsistent = |reason| Err(ManifestError::Inconsistent { reason });
+            if manifest.networks[..i].iter().any(|other| other.name == *name) {
+                return inconsistent(format!("`{name}` occurs twice"));
+            }
+            let teachers = || manifest.networks.iter().filter(|other| other.role == Role::Teacher);
+            let unlisted = |teacher: &&String| !teachers().any(|other| other.name == **teacher);
+            match (entry.role, &entry.taught_by) {
+                (Role::Teacher, Some(_)) => {
+                    return inconsistent(format!("`{name}` is a teacher, so `taughtBy` must be null"));
+                }
+                (Role::Student, None) => {
+                    return inconsistent(format!("`{name}` is a student, so `taughtBy` must list its teachers"));
+                }
+                (_, Some(names)) if names.iter().any(|n| unlisted(&n)) => {
+                    let unlisted = names.iter().find(unlisted).cloned().unwrap_or_default();
+                    return inconsistent(format!(
+                        "`{name}` is taught by `{unlisted}`, which is not among the teachers"
+                    ));
+                }
+                _ => {}
+            }
+        }
+        Ok(manifest)
+    }
+}
+
+impl Entry {
+    /// Whether these are the bytes that the manifest lists.
+    ///
+    /// # Errors
+    /// [`ManifestError::File`], for another length or checksum.
+    pub fn check_bytes(&self, bytes: &[u8]) -> Result<(), ManifestError> {
+        let wrong = |reason| {
+            Err(ManifestError::File {
+                file: self.file.clone(),
+                reason,
+            })
+        };
+        if bytes.len() as u64 != self.bytes {
+            return wrong(format!("it has {} bytes instead of {}", bytes.len(), self.bytes));
+        }
+        let sha256 = sha256_hex(bytes);
+        if sha256 != self.sha256 {
+            return wrong(format!("its sha256 is {sha256} instead of {}", self.sha256));
+        }
+        Ok(())
+    }
+
+    /// Whether the entry says of the network what its file says.
+    ///
+    /// # Errors
+    /// [`ManifestError::Differs`], naming the first difference.
+    pub fn check(&self, network: &Network) -> Result<(), ManifestError> {
+        let normalisation = |n: &Normalisation| format!("mean {:?}, std {:?}", n.mean, n.std);
+        let pairs = [
+            ("the name", self.name.clone(), network.name.clone()),
+            ("the family", self.family.clone(), network.architecture.family()),
+            ("depth", self.depth.to_string(), network.architecture.depth.to_string()),
+            (
+                "nClasses",
+                self.n_classes.to_string(),
+                network.architecture.n_classes.to_string(),
+            ),
+            (
+                "normalisation",
+                normalisation(&self.normalisation),
+                normalisation(&network.normalisation),
+            ),
+        ];
+        match pairs.into_iter().find(|(_, said, is)| said != is) {
+            Some((what, said, is)) => Err(ManifestError::Differs {
+                name: self.name.clone(),
+                what,
+                said,
+                is,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// 64 lower-case hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: &str = r#"{"networks": [
+        {"role": "teacher", "family": "PreResNet-8", "name": "t", "file": "t.safetensors", "bytes": 3,
+         "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "depth": 8, "nClasses": 10, "taughtBy": null,
+         "normalisation": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
+         "metrics": {"accuracy": 0.5, "top5Accuracy": 0.75, "nll": 1.5, "ece": 0.125}},
+        {"role": "student", "family": "PreResNet-8", "name": "s", "file": "s.safetensors", "bytes": 3, "sha256": "", "depth": 8,
+         "nClasses": 10, "taughtBy": ["t"], "normalisation": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
+         "metrics": {"accuracy": 0.5, "top5Accuracy": 0.75, "nll": 1.5, "ece": 0.125, "agreement": 0.5, "kl": 0.25}}]}"#;
+
+    #[test]
+    fn reads_and_writes_the_same() {
+        let manifest = Manifest::parse(JSON).unwrap();
+        assert_eq!(manifest.networks[1].metrics.kl, Some(0.25));
+        assert_eq!(manifest.networks[0].taught_by, None);
+        let again = serde_json::to_value(&manifest).unwrap();
+        assert_eq!(again, serde_json::from_str::<serde_json::Value>(JSON).unwrap());
+    }
+
+    #[test]
+    fn refuses_what_contradicts_itself() {
+        let message = |from: &str, to: &str| Manifest::parse(&JSON.replace(from, to)).unwrap_err().to_string();
+        assert!(message("[\"t\"]", "[\"u\"]").contains("`s` is taught by `u`"));
+        assert!(message("\"name\": \"s\"", "\"name\": \"t\"").contains("`t` occurs twice"));
+        assert!(message("\"taughtBy\": null", "\"taughtBy\": []").contains("must be null"));
+        assert!(message("\"depth\": 8, \"nClasses\"", "\"nClasses\"").contains("depth"));
+    }
+
+    #[test]
+    fn compares_the_bytes() {
+        let entry = &Manifest::parse(JSON).unwrap().networks[0];
+        assert_eq!(entry.check_bytes(b"abc"), Ok(()));
+        assert!(
+            entry
+                .check_bytes(b"abcd")
+                .unwrap_err()
+                .to_string()
+                .contains("4 bytes instead of 3")
+        );
+        assert!(entry.check_bytes(b"abd").unwrap_err().to_string().contains("sha256"));
+    }
+}

@@ -1,0 +1,16 @@
+//! Networks as files: safetensors in PyTorch's conventions to validated tensors on the host, and back.
+//!
+//! A file that loads is complete and sane: every tensor of its architecture, in its shape, finite, and metadata that agree
+//! with the tensors. One that does not load gives one [`WeightsError`] that names all that is wrong.
+
+mod error;
+mod file;
+pub mod manifest;
+mod network;
+mod state;
+mod validate;
+
+pub use error::{Fault, MAX_HEADER_BYTES, WeightsError};
+pub use file::{Metadata, read_tensors, write_tensors};
+pub use network::{Network, Normalisation, Precision};
+pub use state::{StateDict, Tensor};
