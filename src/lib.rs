@@ -9,6 +9,7 @@
 //! - [`model::architecture`]: which tensors a PreResNet has;
 //! - [`distil::schedule`]: the learning rate at each step.
 
+pub mod data;
 pub mod distil;
 pub mod fidelity;
 pub mod model;

@@ -1,5 +1,16 @@
-//! TEMPORARY
-pub mod augment {
-    pub fn batch_indices(_seed: u32, _step: u32, batch: usize, n: usize) -> Vec<usize> { (0..batch).map(|i| i % n).collect() }
-    pub fn flip_crop(_p: &mut [u8], _seed: u32, _step: u32) {}
-}
+//! Images and labels as bytes: CIFAR-100's records and names, any picture to the network's 32x32 pixels, augmentation.
+//!
+//! Pixels are u8 RGB, `[n, 32, 32, 3]`: row by row, three bytes a pixel.
+
+pub mod augment;
+pub mod cifar;
+pub mod image;
+pub mod names;
+mod reduce;
+
+pub use reduce::reduce_to_32;
+
+/// Pixels of an image's side.
+pub const SIDE: usize = 32;
+/// Bytes of an image.
+pub const IMAGE_BYTES: usize = SIDE * SIDE * 3;

@@ -6,8 +6,10 @@ import { LabError } from "./errors.js";
 export async function prepareImage(module: EngineModule, file: Blob): Promise<PreparedImage> {
   if (typeof createImageBitmap !== "function" || typeof OffscreenCanvas !== "function")
     throw new LabError("image_invalid", "images can only be decoded in a browser; give pixels to predict() elsewhere");
+  if (file.size > MAX_FILE_BYTES)
+    throw new LabError("image_too_large", `the file has ${file.size} bytes; at most ${MAX_FILE_BYTES} (64 MiB) are accepted`);
   // The size is read from the header before anything is decoded: a small file can claim a picture that fills the memory.
-  module.imageSize(new Uint8Array(await file.slice(0, HEADER_BYTES).arrayBuffer()), file.size);
+  module.imageSize(new Uint8Array(await file.arrayBuffer()));
   let bitmap: ImageBitmap;
   try {
     bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" });
@@ -27,5 +29,5 @@ export async function prepareImage(module: EngineModule, file: Blob): Promise<Pr
   }
 }
 
-/** Enough for every header, also for a JPEG whose size stands behind a long EXIF block with a thumbnail. */
-const HEADER_BYTES = 1024 * 1024;
+/** Checked before the file is read at all; the same bound as in `src/data/image.rs`. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
