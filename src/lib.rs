@@ -7,10 +7,18 @@
 //! - [`weights`]: safetensors in PyTorch's conventions to validated networks, and back; the manifest of shipped networks;
 //! - [`fidelity`]: generalisation (accuracy, likelihood, calibration) and fidelity (agreement, KL), streamed in f64;
 //! - [`model::architecture`]: which tensors a PreResNet has;
-//! - [`distil::schedule`]: the learning rate at each step.
+//! - [`distil::schedule`] and [`distil::Recipe`]: the settings of a run.
+//!
+//! The feature `cpu` or `webgpu` adds the engine on that backend, `browser` the boundary to JavaScript.
 
+#[cfg(all(feature = "browser", target_family = "wasm"))]
+pub mod browser;
 pub mod data;
+pub mod device;
 pub mod distil;
+#[cfg(feature = "engine")]
+pub mod engine;
+pub mod error;
 pub mod fidelity;
 pub mod model;
 pub mod weights;

@@ -10,7 +10,8 @@ use super::engine::Shared;
 use super::turn::Turn;
 use super::types::{HoldOutMetrics, StepResult, to_ts};
 use crate::distil::Distillation;
-use crate::engine::{Evaluation, Images, Model, ModelInfo, Role};
+use crate::engine::{Evaluation, Images, Model, ModelInfo};
+use crate::weights::Role;
 use crate::error::{ErrorCode, LabError, LabResult};
 
 /// See the module.

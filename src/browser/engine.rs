@@ -11,9 +11,9 @@ use super::evaluation::EvaluationRun;
 use super::prediction::PredictionRun;
 use super::types::{from_ts, to_ts};
 use crate::distil::{Distillation, Recipe};
-use crate::engine::{Evaluation, Images, Model, ModelInfo, Models, Prediction, Role};
+use crate::engine::{Evaluation, Images, Model, ModelInfo, Models, Prediction};
 use crate::error::{ErrorCode, LabError, LabResult};
-use crate::weights::Precision;
+use crate::weights::{Precision, Role};
 
 /// What the engine and its runs share.
 pub(super) struct Shared {

@@ -32,7 +32,7 @@ impl PredictionRun {
 
     /// The answer; ends the run.
     pub fn finish(&self) -> Result<PredictionResult, JsValue> {
-        let done = self.run.take()?.finish();
+        let done = self.run.take()?.finish()?;
         Ok(PredictionResult { models: done.models, n_classes: done.n_classes as u32, logits: done.logits, ensemble: done.ensemble })
     }
 }

@@ -46,10 +46,10 @@ impl Checkpoint {
         let header = metadata.get(KEY).ok_or_else(|| invalid("it is no checkpoint of a distillation".into()))?;
         let Header { recipe, student, n_images, steps_done } = serde_json::from_str(header).map_err(|e| invalid(e.to_string()))?;
         let (mut state, mut velocities) = (StateDict::default(), BTreeMap::new());
-        for (name, tensor) in tensors {
+        for (name, tensor) in tensors.iter() {
             match name.strip_prefix(VELOCITY) {
-                Some(name) => _ = velocities.insert(name.to_owned(), tensor.data),
-                None => _ = state.insert(name, tensor),
+                Some(name) => _ = velocities.insert(name.to_owned(), tensor.data.clone()),
+                None => state.insert(name, tensor.clone()),
             }
         }
         Ok(Self { recipe, student, n_images, steps_done, state, velocities })

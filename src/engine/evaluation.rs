@@ -124,38 +124,39 @@ impl Evaluation {
             self.pending.push(logits);
         }
         if self.pending.len() == self.teachers.len() + self.students.len() {
-            self.add_batch(first, n);
+            self.add_batch(first, n)?;
         }
         Ok(self.sums.n_done)
     }
 
-    fn add_batch(&mut self, first: usize, n: usize) {
+    fn add_batch(&mut self, first: usize, n: usize) -> LabResult<()> {
         let classes = self.n_classes;
         let pending = std::mem::take(&mut self.pending);
         let (members, students) = pending.split_at(self.teachers.len());
         let ensemble = match &self.known_ensemble {
             Some(known) => known[first * classes..(first + n) * classes].to_vec(),
             None if members.is_empty() => Vec::new(),
-            None => ensemble_log_probs(&members.iter().map(Vec::as_slice).collect::<Vec<_>>(), classes),
+            None => ensemble_log_probs(&members.iter().map(Vec::as_slice).collect::<Vec<_>>(), classes)?,
         };
         for image in 0..n {
             let range = image * classes..(image + 1) * classes;
             let label = self.images.labels(first + image, 1).map(|labels| labels[0]);
             let teacher = ensemble.get(range.clone());
             if let Some(teacher) = teacher {
-                self.sums.ensemble.push(teacher, label);
+                self.sums.ensemble.push(teacher, label)?;
             }
             for (sum, logits) in self.sums.models.iter_mut().zip(&pending) {
-                sum.push(&log_softmax(&logits[range.clone()], 1.0), label);
+                sum.push(&log_softmax(&logits[range.clone()], 1.0), label)?;
             }
             for (sum, logits) in self.sums.fidelity.iter_mut().zip(students) {
                 if let Some(teacher) = teacher {
-                    sum.push(teacher, &log_softmax(&logits[range.clone()], 1.0), label);
+                    sum.push(teacher, &log_softmax(&logits[range.clone()], 1.0), label)?;
                 }
             }
         }
         self.ensemble.extend(ensemble);
         self.sums.n_done += n;
+        Ok(())
     }
 
     /// Images in all.
@@ -176,7 +177,7 @@ impl Evaluation {
     /// The figures over the images done.
     pub fn report(&self) -> EvaluationReport {
         let names = self.teachers.iter().chain(&self.students).map(|model| model.info.name.clone());
-        let has_ensemble = self.known_ensemble.is_some() || !self.teachers.is_empty();
+        let has_ensemble = self.sums.n_done > 0 && (self.known_ensemble.is_some() || !self.teachers.is_empty());
         let students = self.students.iter().map(|model| model.info.name.clone());
         EvaluationReport {
             n_images: self.sums.n_done as u32,

@@ -4,11 +4,9 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::data::IMAGE_BYTES;
 use crate::error::{LabError, LabResult};
 use crate::weights::Normalisation;
-
-/// Bytes of one image: 32 rows of 32 RGB pixels.
-pub const IMAGE_BYTES: usize = 32 * 32 * 3;
 
 /// Pixels `[n, 32, 32, 3]`, RGB, 0 to 255, and the labels where they are known.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ mod prediction;
 mod read;
 
 pub use evaluation::{Evaluation, EvaluationReport, Snapshot};
-pub use images::{IMAGE_BYTES, Images, upload_images};
-pub use model::{Model, ModelInfo, Models, Role, same_classes};
+pub use images::{Images, upload_images};
+pub use model::{Model, ModelInfo, Models, same_classes};
 pub use prediction::{Prediction, Predictions};
 pub use read::read;

@@ -9,18 +9,7 @@ use super::images::upload_images;
 use super::read::read;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::model::PreResNet;
-use crate::weights::{Network, Normalisation};
-
-/// What a network is loaded as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// A member of the ensemble.
-    Teacher,
-    /// What is compared with the ensemble.
-    Student,
-}
+use crate::weights::{Network, Normalisation, Role};
 
 /// What is known of a loaded network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -64,14 +64,17 @@ impl Prediction {
     }
 
     /// Logits so far and the ensemble of the teachers.
-    pub fn finish(self) -> Predictions {
+    ///
+    /// # Errors
+    /// `gpu_error` where a logit is no number.
+    pub fn finish(self) -> LabResult<Predictions> {
         let per_model = self.images.n_images() * self.n_classes;
-        let ensemble = (!self.teachers.is_empty()).then(|| {
-            let members: Vec<&[f32]> = self.teachers.iter().map(|&i| &self.logits[i * per_model..(i + 1) * per_model]).collect();
-            let log_probs = ensemble_log_probs(&members, self.n_classes);
-            log_probs.into_iter().map(|v| v as f32).collect()
-        });
+        let members: Vec<&[f32]> = self.teachers.iter().map(|&i| &self.logits[i * per_model..(i + 1) * per_model]).collect();
+        let ensemble = match members.is_empty() {
+            true => None,
+            false => Some(ensemble_log_probs(&members, self.n_classes)?.into_iter().map(|v| v as f32).collect()),
+        };
         let models = self.models.iter().map(|model| model.info.name.clone()).collect();
-        Predictions { models, n_classes: self.n_classes, logits: self.logits, ensemble }
+        Ok(Predictions { models, n_classes: self.n_classes, logits: self.logits, ensemble })
     }
 }

@@ -1,3 +1,19 @@
-//! The networks: `architecture` says which tensors one has, without any tensor library.
+//! PreResNet and the ensemble. [`architecture`] is pure; the rest is on burn.
 
 pub mod architecture;
+#[cfg(feature = "engine")]
+mod ensemble;
+#[cfg(feature = "engine")]
+mod layers;
+#[cfg(feature = "engine")]
+mod parameter;
+#[cfg(feature = "engine")]
+mod preresnet;
+
+#[cfg(feature = "engine")]
+pub use self::{
+    ensemble::ensemble_log_probs,
+    layers::{BatchNorm, BatchStatistics, Conv2d, Linear},
+    parameter::{MissingTensor, Parameter},
+    preresnet::PreResNet,
+};

@@ -28,6 +28,17 @@ pub struct Network {
     pub notices: Vec<String>,
 }
 
+/// What a network is loaded or shipped as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// A member of the ensemble.
+    Teacher,
+    /// What is compared with the ensemble.
+    Student,
+}
+
 /// How pixels become inputs: `(v / 255 - mean) / std` for red, green and blue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalisation {
