@@ -79,7 +79,7 @@ function optionsOf(element: HTMLElement, series: readonly CurveSeries[], format:
     cursor: { y: false, drag: { x: false, y: false } },
     scales: { x: { time: false } },
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : "")) },
+      { ...axis, size: 28, values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? count(tick) : "")) },
       { ...axis, size: 60, values: (_, ticks) => ticks.map(format) },
     ],
     series: [
@@ -98,7 +98,7 @@ function Values({ title, steps, series, format }: Pick<Props, "title" | "steps" 
   const every = Math.max(1, Math.ceil(steps.length / ROWS));
   const rows = steps.map((_, i) => i).filter((i) => i % every === 0 || i === steps.length - 1 || series.some(({ isSparse, values }) => isSparse && values[i] !== null));
   return (
-    <table class="sr-only">
+    <div class="sr-only"><table>
       <caption>{t.distil.charts.tableOf(title)}</caption>
       <thead><tr><th scope="col">{t.distil.charts.step}</th>{series.map(({ label }) => <th key={label} scope="col">{label}</th>)}</tr></thead>
       <tbody>
@@ -109,6 +109,6 @@ function Values({ title, steps, series, format }: Pick<Props, "title" | "steps" 
           </tr>
         ))}
       </tbody>
-    </table>
+    </table></div>
   );
 }

@@ -6,11 +6,12 @@ import type { DeviceInfo } from "../../../pkg/api.js";
 const kindName = (kind: DeviceInfo["kind"]) => t.device[kind];
 const told = (text: string) => text || t.device.unknown;
 
-function badgeText(): string {
+function BadgeText() {
   const state = labState.value;
-  if (state.phase !== "ready") return state.phase === "starting" ? t.device.starting : t.device.failed;
+  if (state.phase !== "ready") return <>{state.phase === "starting" ? t.device.starting : t.device.failed}</>;
   const { kind, vendor, architecture } = state.client.device;
-  return t.device.badge(kindName(kind), kind === "webgpu" ? [vendor, architecture].filter(Boolean).join(" ") : "");
+  const adapter = kind === "webgpu" ? [vendor, architecture].filter(Boolean).join(" ") : "";
+  return <>{kindName(kind)}{adapter && <span class="badge-adapter"> · {adapter}</span>}</>;
 }
 
 /** The badge says what computes; the panel says why. */
@@ -20,7 +21,7 @@ export function DevicePanel() {
     <>
       <button type="button" class="badge" popovertarget="device-panel" data-testid="device-badge" data-device={state.phase === "ready" ? state.client.device.kind : state.phase}>
         <span class={`light ${state.phase}`} aria-hidden="true" />
-        <span class="badge-text">{badgeText()}</span>
+        <span class="badge-text"><BadgeText /></span>
       </button>
       <div id="device-panel" popover="auto" class="panel" data-testid="device-panel" aria-label={t.device.panel} role="dialog">
         <h2>{t.device.panel}</h2>

@@ -46,7 +46,7 @@ interface FigureProps { who: Who; value: number | null | undefined; n: number; t
 function Share({ who, value, n, testId }: FigureProps) {
   if (value === null || value === undefined) return <Missing who={who} n={n} testId={testId} />;
   const { low, high } = wilson(value, n);
-  return <Value who={who} testId={testId} text={percent(value)} below={`${t.fidelity.interval(percent(low), percent(high))} · ${t.fidelity.n(n)}`} />;
+  return <Value who={who} testId={testId} text={percent(value)} below={`${t.fidelity.interval(percent(low), percent(high))}\n${t.fidelity.n(n)}`} />;
 }
 
 /** A mean without its variance has no interval to show; it says how many images it is over. */

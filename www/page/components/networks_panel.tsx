@@ -68,7 +68,7 @@ function Entry({ network: { info, origin } }: { network: Network }) {
           event.currentTarget.checked = isInUse(info.name);
         }} />
         <span class={`chip ${info.role}`}>{t[info.role]}</span>
-        <span><strong>{info.name}</strong><br /><small>{info.family} · {count(info.nParameters)} · {t.networks.origin[origin]}</small></span>
+        <span><strong>{info.name}</strong><br /><small>{info.family} · {t.networks.nParameters(count(info.nParameters))} · {t.networks.origin[origin]}</small></span>
       </label>
       <button type="button" class="quiet" aria-label={t.networks.download(info.name)} onClick={() => void downloadNetwork(info.name)}>↓</button>
       {origin !== "shipped" && <button type="button" class="quiet" disabled={isActive.value} aria-label={t.networks.removeLabel(info.name)} onClick={() => void removeNetwork(info.name)}>×</button>}

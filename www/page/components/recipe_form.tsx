@@ -3,7 +3,7 @@ import { count } from "../format.ts";
 import { chooseTrainingSource, heldOutTitle, trainingHasLabels, trainingSource, trainingSources, trainingTitle } from "../state/distil_images.ts";
 import { hasTestSet } from "../state/data_sets.ts";
 import { isActive } from "../state/distillation.ts";
-import { student, teachers } from "../state/networks.ts";
+import { student, students, teachers } from "../state/networks.ts";
 import { BOUNDS, DEFAULT_RECIPE, isValid, recipe, set, type NumberSetting } from "../state/recipe.ts";
 import { t, type TermName } from "../strings.ts";
 import { Help } from "./help.tsx";
@@ -16,13 +16,13 @@ export function RecipeForm() {
     <fieldset class="recipe" disabled={isActive.value} data-testid="recipe">
       <legend class="sr-only">{t.distil.recipe}</legend>
       <dl class="facts">
-        <div><dt>{t.distil.student}</dt><dd><span class="key student" aria-hidden="true" />{student.value ?? "–"}</dd></div>
+        {students.value.length < 2 && <div><dt>{t.distil.student}</dt><dd><span class="key student" aria-hidden="true" />{student.value ?? "–"}</dd></div>}
         <div><dt>{t.distil.teachers}</dt><dd><span class="key member" aria-hidden="true" />{teachers.value.join(", ") || "–"}</dd></div>
         <div><dt>{t.distil.trains}</dt><dd data-testid="training-title">{trainingTitle.value}</dd></div>
         <div><dt>{t.distil.measures}<Help term="heldOut" /></dt><dd data-testid="held-out-title">{heldOutTitle.value}</dd></div>
       </dl>
       {trainingSource.value !== "train" && <p class="hint">{t.distil.fewImages}</p>}
-      <StudentChoice />
+      <StudentChoice label={t.distil.startFrom} />
       {trainingSources.value.length > 1 && (
         <Segmented label={t.distil.trainFrom} testId="training-source" value={trainingSource.value} isDisabled={isActive.value} onChange={chooseTrainingSource}
           options={trainingSources.value.map((source) => ({ value: source, text: t.distil.sources[source] }))} />

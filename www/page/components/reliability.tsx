@@ -70,7 +70,7 @@ function Line({ kind, bins, most }: { kind: string; bins: readonly ReliabilityBi
 
 function Table({ series }: { series: readonly ReliabilitySeries[] }) {
   return (
-    <table class="sr-only">
+    <div class="sr-only"><table>
       <caption>{t.fidelity.reliability}</caption>
       <thead>
         <tr>
@@ -86,7 +86,7 @@ function Table({ series }: { series: readonly ReliabilitySeries[] }) {
           </tr>
         ))}
       </tbody>
-    </table>
+    </table></div>
   );
 }
 

@@ -18,7 +18,7 @@ export function Segmented<T extends string | number>({ label, options, value, on
       <div>
         {options.map((option) => (
           <label key={option.value}>
-            <input type="radio" name={name} value={option.value} checked={option.value === value} disabled={option.isDisabled ?? false} onChange={() => onChange(option.value)} />
+            <input type="radio" name={name} value={option.value} checked={option.value === value} disabled={option.isDisabled ?? false} data-testid={`${testId}-${option.value}`} onChange={() => onChange(option.value)} />
             <span>{option.text}</span>
           </label>
         ))}

@@ -2,11 +2,11 @@ import { chooseStudent, student, students } from "../state/networks.ts";
 import { t } from "../strings.ts";
 
 /** Only there where there is something to choose. */
-export function StudentChoice() {
+export function StudentChoice({ label = t.networks.showStudent }: { label?: string }) {
   if (students.value.length < 2) return null;
   return (
     <label class="field inline">
-      <span>{t.networks.showStudent}</span>
+      <span>{label}</span>
       <select value={student.value ?? ""} onChange={(event) => chooseStudent(event.currentTarget.value)} data-testid="student-choice">
         {students.value.map((name) => <option key={name} value={name}>{name}</option>)}
       </select>

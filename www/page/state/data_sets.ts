@@ -48,7 +48,7 @@ async function fetchSet({ url, name, bytes }: OfferedSet, nBytes: number): Promi
   const abort = new AbortController();
   try {
     const response = await fetch(url, { headers: nBytes < bytes ? { Range: `bytes=0-${nBytes - 1}` } : {}, signal: abort.signal });
-    if (!response.ok || !response.body) throw new Error(t.sets.httpFailed(name, response.status));
+    if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
     const content = await readAll(response.body, nBytes, (nDone) => {
       reading.value = { name, nBytesDone: Math.min(nDone, nBytes), nBytesTotal: nBytes };
     });
@@ -61,7 +61,7 @@ async function fetchSet({ url, name, bytes }: OfferedSet, nBytes: number): Promi
 
 async function testHashes(): Promise<Uint8Array> {
   const response = await fetch(weightsUrl("test-records.bin"));
-  if (!response.ok) throw new Error(t.sets.httpFailed("test-records.bin", response.status));
+  if (!response.ok) throw new Error(t.files.http("test-records.bin", response.status));
   return new Uint8Array(await response.arrayBuffer());
 }
 

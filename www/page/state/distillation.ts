@@ -5,7 +5,7 @@ import { save } from "../save.ts";
 import { t } from "../strings.ts";
 import { heldOutImages, trainingHasLabels, trainingImages } from "./distil_images.ts";
 import { client } from "./lab.ts";
-import { addNetwork, freeName, isReady, student, teachers } from "./networks.ts";
+import { addNetwork, chooseStudent, freeName, isReady, student, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
 import { recipe, wrongSettings, type Recipe } from "./recipe.ts";
 
@@ -126,11 +126,12 @@ export function stop(): void {
   resume = null;
 }
 
-/** Back to before the run; the student it made stays among the networks. */
+/** Back to before the run and to the student it began with; the one it made stays among the networks. */
 export function reset(): void {
   if (isActive.value) return;
   points = [];
   batch(() => {
+    if (run.value) chooseStudent(run.value.student);
     nPoints.value = 0;
     run.value = null;
   });

@@ -1,5 +1,7 @@
 /** Bytes from the page's own host, with progress, and checked against what they should be. */
 
+import { t } from "../strings.ts";
+
 export interface Expected { bytes: number; sha256: string }
 
 export async function readAll(stream: ReadableStream<Uint8Array>, nBytesExpected: number, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
@@ -25,15 +27,15 @@ const hex = (buffer: ArrayBuffer): string => Array.from(new Uint8Array(buffer), 
 
 export async function download(url: string, name: string, expected: Expected, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(url);
-  if (!response.ok || !response.body) throw new Error(`${name}: the server answered with HTTP ${response.status}.`);
+  if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
   const bytes = await readAll(response.body, expected.bytes, onBytes);
   if (bytes.length !== expected.bytes) {
-    throw new Error(`${name}: ${bytes.length.toLocaleString("en")} bytes arrived, ${expected.bytes.toLocaleString("en")} were expected. Reload the page to fetch it again.`);
+    throw new Error(t.files.wrongLength(name, bytes.length, expected.bytes));
   }
   // crypto.subtle exists in secure contexts only: https, or localhost.
-  if (!globalThis.crypto?.subtle) throw new Error(`${name}: its checksum cannot be verified, because this page was not opened over https or from localhost.`);
+  if (!globalThis.crypto?.subtle) throw new Error(t.files.insecure(name));
   if (hex(await crypto.subtle.digest("SHA-256", bytes)) !== expected.sha256) {
-    throw new Error(`${name}: the file's checksum is not the one in the manifest, so it was not loaded. Reload the page to fetch it again.`);
+    throw new Error(t.files.wrongChecksum(name));
   }
   return bytes;
 }

@@ -38,7 +38,7 @@ async function imagesOf(from: Source): Promise<{ title: string; pixels: Uint8Arr
     const set = await testSet();
     if (!set) return null;
     const n = Math.min(size.value, set.records.nImages);
-    return { title: t.sets.firstOf(n, set.title), pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES), labels: set.records.labels.subarray(0, n) };
+    return { title: set.title, pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES), labels: set.records.labels.subarray(0, n) };
   }
   const list = from === "samples" ? samples.value : ownPictures.value;
   if (list.length === 0) return null;

@@ -1,5 +1,7 @@
 /** `www/weights/manifest.json`: which networks ship, where they are and what they measured. */
 
+import { t } from "../strings.ts";
+
 export interface ManifestMetrics {
   accuracy: number;
   top5Accuracy: number;
@@ -35,7 +37,7 @@ const urls = import.meta.glob<string>("../../weights/*.{json,bin,safetensors}", 
 /** Address of a file of `www/weights` in this build. */
 export function weightsUrl(file: string): string {
   const url = urls[`../../weights/${file}`];
-  if (!url) throw new Error(`This build of the page has no file ${file}.`);
+  if (!url) throw new Error(t.files.notInBuild(file));
   return url;
 }
 
@@ -56,10 +58,10 @@ function isNetwork(value: unknown): value is ManifestNetwork {
 
 export async function fetchManifest(): Promise<ManifestNetwork[]> {
   const response = await fetch(weightsUrl("manifest.json"));
-  if (!response.ok) throw new Error(`The list of networks answered with HTTP ${response.status}.`);
+  if (!response.ok) throw new Error(t.files.http("manifest.json", response.status));
   const manifest = (await response.json()) as { networks?: unknown };
   if (!Array.isArray(manifest.networks) || !manifest.networks.every(isNetwork)) {
-    throw new Error("The list of networks (manifest.json) is not in the expected form.");
+    throw new Error(t.files.manifestForm);
   }
   return manifest.networks;
 }

@@ -69,14 +69,14 @@ function Detail({ picture }: { picture: Picture }) {
         </figcaption>
       </figure>
       <div class="answer">
-        <Verdict comparison={comparison} />
+        <Verdict comparison={comparison} label={picture.label} />
         {comparison && <AnswerTable comparison={comparison} label={picture.label} />}
       </div>
     </section>
   );
 }
 
-function Verdict({ comparison }: { comparison: Comparison | null }) {
+function Verdict({ comparison, label }: { comparison: Comparison | null; label: number | null }) {
   if (isReady.value && !student.value) return <p class="empty">{t.compare.noStudent}</p>;
   if (isReady.value && teachers.value.length === 0) return <p class="empty">{t.compare.noTeacher}</p>;
   if (hasFailed.value) return <p><button type="button" onClick={retryAnswers}>{t.compare.retry}</button></p>;
@@ -87,7 +87,10 @@ function Verdict({ comparison }: { comparison: Comparison | null }) {
   return (
     <div class="verdict" data-testid="verdict" data-agrees={String(comparison.agrees)}>
       <h2><Mark agrees={comparison.agrees} />{comparison.agrees ? t.compare.agree : t.compare.differ}</h2>
-      <p>{comparison.agrees ? t.compare.bothSay(name(teacherSays)) : t.compare.differSay(name(teacherSays), name(studentSays))}</p>
+      <p>
+        {comparison.agrees ? t.compare.bothSay(name(teacherSays)) : t.compare.differSay(name(teacherSays), name(studentSays))}
+        {label !== null && ` ${t.compare.right(teacherSays === label, studentSays === label)}`}
+      </p>
       <dl class="small-facts">
         <div><dt>{t.fidelity.kl}<Help term="kl" /></dt><dd data-testid="picture-kl">{nats(comparison.kl ?? 0)} {t.fidelity.nats}</dd></div>
         <div><dt>{t.distil.teachers}</dt><dd data-testid="members-agreeing">{t.compare.members(agreeing, comparison.members.length)}</dd></div>

@@ -25,7 +25,12 @@ export function Distil() {
           <RecipeForm />
         </section>
         <div class="run-column">
-          {current ? <Progress current={current} /> : <p class="card empty" data-testid="nothing-yet">{t.distil.nothingYet}</p>}
+          {current ? <Progress current={current} /> : (
+            <section class="card before-run" data-testid="nothing-yet">
+              <h2>{t.distil.whatHappens}</h2>
+              <ol>{t.distil.steps.map((text) => <li key={text}>{text}</li>)}</ol>
+            </section>
+          )}
           {current?.before && <Result current={current} />}
           <RunCharts />
           {current && nPoints.value > 0 && <Latest current={current} />}
