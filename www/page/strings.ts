@@ -178,6 +178,7 @@ export const t = {
     n: (n: number) => `n = ${count(n)}`,
     interval: (low: string, high: string) => `${low} to ${high} (95% interval)`,
     noLabels: "needs true classes",
+    notMeasured: "not measured with these networks yet",
     figures: "Figures",
     accuracy: "Accuracy",
     agreement: "Agreement",

@@ -13,9 +13,9 @@ export const FEW_IMAGES = 500;
 export function Figures({ report }: { report: EvaluationReport | null }) {
   const name = student.value;
   const n = report?.nImages ?? 0;
-  const ensemble = report?.ensemble ?? null;
-  const own = (name && report?.models[name]) || null;
-  const fidelity = (name && report?.students[name]) || null;
+  const ensemble = report?.ensemble ?? undefined;
+  const own = name ? report?.models[name] : undefined;
+  const fidelity = name ? report?.students[name] : undefined;
   return (
     <section class="figures" aria-label={t.fidelity.figures} data-testid="figures">
       <Card title={t.fidelity.accuracy} term="accuracy">
@@ -44,18 +44,21 @@ type Who = "ensemble" | "student" | null;
 interface FigureProps { who: Who; value: number | null | undefined; n: number; testId: string; unit?: string }
 
 function Share({ who, value, n, testId }: FigureProps) {
-  if (value === null || value === undefined) return <Missing who={who} n={n} testId={testId} />;
+  if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
   const { low, high } = wilson(value, n);
   return <Value who={who} testId={testId} text={percent(value)} below={`${t.fidelity.interval(percent(low), percent(high))}\n${t.fidelity.n(n)}`} />;
 }
 
 /** A mean without its variance has no interval to show; it says how many images it is over. */
 function Mean({ who, value, n, testId, unit = "" }: FigureProps) {
-  if (value === null || value === undefined) return <Missing who={who} n={n} testId={testId} />;
+  if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
   return <Value who={who} testId={testId} text={nats(value)} unit={unit} below={t.fidelity.n(n)} />;
 }
 
-const Missing = ({ who, n, testId }: { who: Who; n: number; testId: string }) => <Value who={who} testId={testId} text="–" below={n > 0 ? t.fidelity.noLabels : " "} />;
+/** A figure that needs true classes which are not there, or a network that came after the measurement. */
+function Missing({ who, value, n, testId }: FigureProps) {
+  return <Value who={who} testId={testId} text="–" below={n === 0 ? " " : value === null ? t.fidelity.noLabels : t.fidelity.notMeasured} />;
+}
 
 function Value({ who, text, below, unit = "", testId }: { who: Who; text: string; below: string; unit?: string; testId: string }) {
   return (

@@ -35,7 +35,7 @@ function Thumb({ picture }: { picture: Picture }) {
       type="button" class="thumb" aria-pressed={selected.value?.id === picture.id} onClick={() => select(picture.id)}
       aria-label={`${picture.name}, ${markText(agrees)}`} title={picture.name} data-picture={picture.id} data-testid="thumb" data-agrees={agrees === null ? "unknown" : String(agrees)}
     >
-      {picture.url ? <img class="pixels" src={picture.url} alt="" width="48" height="48" /> : picture.pixels && <Pixels pixels={picture.pixels} label="" />}
+      {picture.url ? <img class="pixels" src={picture.url} alt="" width="48" height="48" /> : picture.pixels && <Pixels pixels={picture.pixels} />}
       <Mark agrees={agrees} />
     </button>
   );

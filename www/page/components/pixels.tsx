@@ -2,8 +2,8 @@ import { useEffect, useRef } from "preact/hooks";
 
 const SIDE = 32;
 
-/** 32 x 32 RGB pixels, enlarged without smoothing by CSS. */
-export function Pixels({ pixels, label }: { pixels: Uint8Array; label: string }) {
+/** 32 x 32 RGB pixels, enlarged without smoothing by CSS; without a label they only adorn what names them. */
+export function Pixels({ pixels, label }: { pixels: Uint8Array; label?: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
@@ -15,5 +15,5 @@ export function Pixels({ pixels, label }: { pixels: Uint8Array; label: string })
     }
     context.putImageData(image, 0, 0);
   }, [pixels]);
-  return <canvas ref={canvas} class="pixels" width={SIDE} height={SIDE} role="img" aria-label={label} />;
+  return <canvas ref={canvas} class="pixels" width={SIDE} height={SIDE} {...(label ? { role: "img", "aria-label": label } : { "aria-hidden": true })} />;
 }

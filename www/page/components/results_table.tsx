@@ -2,6 +2,7 @@ import type { EvaluationReport, Generalisation } from "../../../pkg/api.js";
 import { nats, percent } from "../format.ts";
 import { t } from "../strings.ts";
 import { Help } from "./help.tsx";
+import { ScrollingTable } from "./scrolling_table.tsx";
 
 export interface ResultRow { name: string; kind: "member" | "ensemble" | "student"; general: Generalisation; agreement: number | null; kl: number | null; agreementRight: number | null; agreementWrong: number | null }
 
@@ -23,7 +24,7 @@ const mean = (value: number | null | undefined) => (value === null || value === 
 
 export function ResultsTable({ report }: { report: EvaluationReport }) {
   return (
-    <div class="table-wrap" role="region" aria-label={t.fidelity.results} tabIndex={0}>
+    <ScrollingTable label={t.fidelity.results}>
       <table class="results" data-testid="results">
         <thead>
           <tr>
@@ -54,6 +55,6 @@ export function ResultsTable({ report }: { report: EvaluationReport }) {
           ))}
         </tbody>
       </table>
-    </div>
+    </ScrollingTable>
   );
 }

@@ -1,6 +1,7 @@
 import { nats, percent } from "../format.ts";
 import { activeFamily, sets } from "../state/networks.ts";
 import { t } from "../strings.ts";
+import { ScrollingTable } from "./scrolling_table.tsx";
 
 /** What the manifest says the shipped networks measured: told apart from what is computed here. */
 export function ShippedFigures() {
@@ -10,7 +11,7 @@ export function ShippedFigures() {
     <details class="card" data-testid="shipped-figures">
       <summary>{t.fidelity.shipped}</summary>
       <p class="hint">{t.fidelity.shippedNote}</p>
-      <div class="table-wrap">
+      <ScrollingTable label={t.fidelity.shipped}>
         <table class="results">
           <thead>
             <tr>{[t.fidelity.network, t.fidelity.accuracy, t.fidelity.top5, t.fidelity.nll, t.fidelity.ece, t.fidelity.agreement, t.fidelity.kl].map((word) => <th key={word} scope="col">{word}</th>)}</tr>
@@ -29,7 +30,7 @@ export function ShippedFigures() {
             ))}
           </tbody>
         </table>
-      </div>
+      </ScrollingTable>
     </details>
   );
 }

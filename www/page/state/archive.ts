@@ -15,19 +15,18 @@ export interface ArchiveContent {
   train: Uint8Array<ArrayBuffer> | null;
 }
 
-/** Up to `nBytes` of a stream, which is cancelled after them. */
+/** The first `nBytes` of a stream; the rest of it passes by. */
 async function takeBytes(stream: ReadableStream<Uint8Array>, nBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(nBytes);
   const reader = stream.getReader();
   let nDone = 0;
-  while (nDone < nBytes) {
+  for (;;) {
     const { done, value } = await reader.read();
     if (done) break;
     const part = value.subarray(0, nBytes - nDone);
     bytes.set(part, nDone);
     nDone += part.length;
   }
-  await reader.cancel();
   return nDone === nBytes ? bytes : bytes.slice(0, nDone);
 }
 
@@ -54,7 +53,8 @@ export async function readArchive(file: Blob, onBytes: (nDone: number) => void):
   let test: ArchiveContent["test"] | null = null;
   let train: ArchiveContent["train"] = null;
   try {
-    while (!test || !train) {
+    // To the end, although the rest is of no use: a cut archive is told as such wherever it is cut.
+    for (;;) {
       const { done, value: entry } = await entries.read();
       if (done) break;
       const name = entry.header.name.split("/").at(-1);
@@ -67,14 +67,14 @@ export async function readArchive(file: Blob, onBytes: (nDone: number) => void):
         train = await takeBytes(entry.body, nBytes);
         if (train.length !== nBytes) throw new ArchiveError(t.archive.truncated);
         train = train.slice(0, train.length - (train.length % RECORD_BYTES));
-      } else await entry.body.cancel();
+      } else await takeBytes(entry.body, 0);
     }
   } catch (error) {
     if (error instanceof ArchiveError) throw error;
     // Both the decompressor and the tar reader stop in the middle of a cut file, each with words of its own.
     throw new ArchiveError(t.archive.unreadable, { cause: error });
   } finally {
-    await entries.cancel().catch(() => undefined);
+    entries.cancel().catch(() => undefined); // not awaited: it may wait for a source that gives no more
   }
   if (!test) throw new ArchiveError(t.archive.noTest);
   return { test, train };

@@ -6,6 +6,7 @@ import { joinLabels, joinPixels, ownPictures, PIXELS_BYTES, samples, type Pictur
 import { recipe } from "./recipe.ts";
 
 export type TrainingSource = "train" | "own" | "samples";
+/** Pixels of n images and their classes, null where these are not known. */
 export interface Images { title: string; pixels: Uint8Array; labels: Uint8Array | null }
 
 const chosenSource = signal<TrainingSource | null>(null);

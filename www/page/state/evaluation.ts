@@ -2,11 +2,12 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { EvaluationReport } from "../../../pkg/api.js";
 import { t } from "../strings.ts";
+import { CIFAR100_CLASSES } from "./class_names.ts";
 import { hasTestSet, nTestImages, testSet, testTitle } from "./data_sets.ts";
 import { client } from "./lab.ts";
-import { isReady, students, teachers } from "./networks.ts";
+import { isReady, nClasses, students, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
-import { joinLabels, joinPixels, ownPictures, PIXELS_BYTES, samples } from "./pictures.ts";
+import { areSamplesDecoded, joinLabels, joinPixels, ownPictures, PIXELS_BYTES, samples } from "./pictures.ts";
 import { view } from "./route.ts";
 
 export type Source = "samples" | "test" | "own";
@@ -64,7 +65,7 @@ export async function evaluate(): Promise<void> {
     }
     const nTotal = images.pixels.length / PIXELS_BYTES;
     evaluation.value = { ...start, title: images.title, nTotal };
-    const report = await lab.evaluate(images.pixels, images.labels, {
+    const report = await lab.evaluate(images.pixels, nClasses.value === CIFAR100_CLASSES ? images.labels : null, {
       teachers: teachers.value,
       ...(students.value.length > 0 ? { student: students.value } : {}),
       signal: mine.signal,
@@ -90,13 +91,12 @@ export function watchEvaluation(): void {
   let measured = "";
   effect(() => {
     const networks = JSON.stringify([teachers.value, students.value]);
-    const isWanted = view.value === "fidelity" && isReady.value && samples.value.length === 20 && (teachers.value.length > 0 || students.value.length > 0);
+    const isWanted = view.value === "fidelity" && isReady.value && areSamplesDecoded.value && samples.value.length > 0 && (teachers.value.length > 0 || students.value.length > 0);
     if (!isWanted || networks === measured) return;
     measured = networks;
     queueMicrotask(() => {
-      if (isEvaluating.peek() && evaluation.peek()?.source === "test") return;
-      source.value = "samples";
-      void evaluate();
+      // Whoever chose other images is left with what they measured.
+      if (source.peek() === "samples" && (evaluation.peek()?.source ?? "samples") === "samples") void evaluate();
     });
   });
   effect(() => {

@@ -46,9 +46,12 @@ export const ownPictures = computed(() => pictures.value.filter((picture) => pic
 /** How many files are being decoded now. */
 export const nDecoding = signal(0);
 
+/** Whether all samples that can be read are there. */
+export const areSamplesDecoded = signal(false);
+
 export async function decodeSamples(lab: LabClient): Promise<void> {
   const failures: string[] = [];
-  for (const sample of samplesOnDisk) {
+  await Promise.all(samplesOnDisk.map(async (sample) => {
     try {
       const response = await fetch(sample.url!);
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
@@ -57,7 +60,8 @@ export async function decodeSamples(lab: LabClient): Promise<void> {
     } catch (error) {
       failures.push(`${sample.name}: ${messageOf(error)}`);
     }
-  }
+  }));
+  areSamplesDecoded.value = true;
   if (failures.length > 0) notifyError(t.compare.samplesFailed, failures);
 }
 

@@ -8,9 +8,9 @@ import { StudentChoice } from "../components/student_choice.tsx";
 import { nats } from "../format.ts";
 import { argmax } from "../numbers.ts";
 import { comparisonOf, hasFailed, retryAnswers, type Comparison } from "../state/answers.ts";
-import { className } from "../state/class_names.ts";
+import { CIFAR100_CLASSES, className } from "../state/class_names.ts";
 import { takeIn } from "../state/intake.ts";
-import { isReady, sets, student, teachers } from "../state/networks.ts";
+import { isReady, nClasses, sets, student, teachers } from "../state/networks.ts";
 import { nDecoding, pictures, removePicture, selected, type Picture } from "../state/pictures.ts";
 import { t } from "../strings.ts";
 
@@ -56,6 +56,7 @@ function Summary() {
 
 function Detail({ picture }: { picture: Picture }) {
   const comparison = comparisonOf(picture);
+  const label = nClasses.value === CIFAR100_CLASSES ? picture.label : null;
   return (
     <section class="card detail" aria-label={picture.name} data-testid="detail">
       <figure class="sees">
@@ -69,8 +70,8 @@ function Detail({ picture }: { picture: Picture }) {
         </figcaption>
       </figure>
       <div class="answer">
-        <Verdict comparison={comparison} label={picture.label} />
-        {comparison && <AnswerTable comparison={comparison} label={picture.label} />}
+        <Verdict comparison={comparison} label={label} />
+        {comparison && <AnswerTable comparison={comparison} label={label} />}
       </div>
     </section>
   );

@@ -72,12 +72,10 @@ function Controls() {
           ? <button type="button" onClick={cancelEvaluation} data-testid="cancel-evaluation">{t.fidelity.cancel}</button>
           : <button type="button" class="primary" disabled={!isReady.value} onClick={() => void evaluate()} data-testid="run-evaluation">{t.fidelity.run}</button>}
       </div>
-      {!hasTestSet.value && (
-        <div class="row">
-          <FileButton text={t.sets.add} accept=".gz,.tgz,.tar,.bin" testId="archive-input" onFiles={takeIn} />
-          <span class="hint">{t.sets.addHint}</span>
-        </div>
-      )}
+      <div class="row">
+        <FileButton text={t.sets.add} accept=".gz,.tgz,.tar,.bin" testId="archive-input" onFiles={takeIn} />
+        <span class="hint">{t.sets.addHint}</span>
+      </div>
     </section>
   );
 }
@@ -120,7 +118,7 @@ const fileStem = ({ source: from, report }: Evaluation) => `fidelity-${from}-${r
 function exportCsv(current: Evaluation): void {
   const header = ["network", "role", "n_images", "accuracy", "top5_accuracy", "nll", "ece", "agreement", "agreement_teacher_right", "agreement_teacher_wrong", "kl_nats"];
   const rows = rowsOf(current.report!).map(({ name, kind, general, agreement, agreementRight, agreementWrong, kl }) =>
-    [name, kind, current.report!.nImages, general.accuracy, general.top5Accuracy, general.nll, general.ece, agreement, agreementRight, agreementWrong, kl]);
+    [name, kind === "member" ? "teacher" : kind, current.report!.nImages, general.accuracy, general.top5Accuracy, general.nll, general.ece, agreement, agreementRight, agreementWrong, kl]);
   saveCsv(`${fileStem(current)}.csv`, header, rows);
 }
 
