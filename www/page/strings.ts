@@ -110,7 +110,7 @@ export const t = {
     bothSay: (name: string) => `Both say ${name}.`,
     differSay: (teacher: string, student: string) => `The ensemble says ${teacher}, the student ${student}.`,
     right: (ensemble: boolean, student: boolean) => (ensemble && student ? "Both are right." : ensemble ? "The ensemble is right." : student ? "The student is right." : "Neither is right."),
-    members: (agreeing: number, n: number) => `${agreeing} of ${n} side with the ensemble`,
+    members: (agreeing: number, n: number) => `${agreeing} of ${n} ${agreeing === 1 ? "sides" : "side"} with the ensemble`,
     waiting: "Waiting for the networks",
     thinking: "Computing",
     noStudent: "No student is in use. Choose one under Networks.",
@@ -225,7 +225,7 @@ export const t = {
     startFrom: "Student to start from",
     teachers: "Teachers",
     settings: {
-      temperature: "Temperature", alpha: "Weight of the labels (α)", learningRate: "Learning rate", weightDecay: "Weight decay",
+      temperature: "Temperature", alpha: "Label weight α", learningRate: "Learning rate", weightDecay: "Weight decay",
       steps: "Steps", batchSize: "Batch size", seed: "Seed", nImages: "Training images", nHeldOut: "Held-out images",
     },
     policy: "Augmentation",

@@ -10,6 +10,7 @@ import { argmax } from "../numbers.ts";
 import { comparisonOf, hasFailed, retryAnswers, type Comparison } from "../state/answers.ts";
 import { CIFAR100_CLASSES, className } from "../state/class_names.ts";
 import { takeIn } from "../state/intake.ts";
+import { labState } from "../state/lab.ts";
 import { isReady, nClasses, sets, student, teachers } from "../state/networks.ts";
 import { nDecoding, pictures, removePicture, selected, type Picture } from "../state/pictures.ts";
 import { t } from "../strings.ts";
@@ -78,6 +79,7 @@ function Detail({ picture }: { picture: Picture }) {
 }
 
 function Verdict({ comparison, label }: { comparison: Comparison | null; label: number | null }) {
+  if (labState.value.phase === "failed") return <p class="empty">{t.boot.failed}.</p>;
   if (isReady.value && !student.value) return <p class="empty">{t.compare.noStudent}</p>;
   if (isReady.value && teachers.value.length === 0) return <p class="empty">{t.compare.noTeacher}</p>;
   if (hasFailed.value) return <p><button type="button" onClick={retryAnswers}>{t.compare.retry}</button></p>;

@@ -11,7 +11,7 @@ import { saveCsv, saveJson } from "../save.ts";
 import { hasTestSet, testTitle } from "../state/data_sets.ts";
 import { cancelEvaluation, evaluate, evaluation, isEvaluating, size, sizes, source, type Evaluation } from "../state/evaluation.ts";
 import { takeIn } from "../state/intake.ts";
-import { client } from "../state/lab.ts";
+import { client, labState } from "../state/lab.ts";
 import { activeFamily, isReady, student } from "../state/networks.ts";
 import { ownPictures } from "../state/pictures.ts";
 import { t } from "../strings.ts";
@@ -81,6 +81,7 @@ function Controls() {
 }
 
 function Status({ current }: { current: Evaluation | null }) {
+  if (!current && labState.value.phase === "failed") return null;
   if (!current) return <p class="status empty">{isReady.value ? t.fidelity.empty : t.fidelity.waiting}</p>;
   const { phase, title, nTotal, report, imagesPerSecond, secondsLeft } = current;
   const n = report?.nImages ?? 0;
