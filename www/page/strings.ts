@@ -290,7 +290,7 @@ export const t = {
     terms: {
       fidelity: ["fidelity", "How well the student matches its teachers’ predictions. A student can be accurate and unfaithful: right where they are right, and wrong in its own way elsewhere."],
       agreement: ["agreement", "The share of images on which student and ensemble put the same class first, whether or not that class is true."],
-      kl: ["KL", "Kullback-Leibler divergence from the ensemble’s probabilities to the student’s, averaged over the images, in nats. 0 means the same probabilities for all classes; it also counts what lies behind first place."],
+      kl: ["KL", "Kullback-Leibler divergence from the ensemble’s probabilities to the student’s, in nats; over several images, their average. 0 means the same probabilities for all classes; it also counts what lies behind first place."],
       ece: ["ECE", "Expected calibration error: how far confidence and accuracy lie apart, averaged over ten bins of confidence. 0 means that of the answers given with 70% confidence, 70% are right. Few images make it look larger than it is."],
       nll: ["NLL", "Negative log-likelihood: minus the log of the probability given to the true class, averaged. Lower is better; being sure and wrong costs most."],
       accuracy: ["accuracy", "The share of images whose likeliest class is the true one. The interval is Wilson’s, at 95%."],

@@ -43,7 +43,7 @@ async function imagesOf(from: Source): Promise<{ title: string; pixels: Uint8Arr
   }
   const list = from === "samples" ? samples.value : ownPictures.value;
   if (list.length === 0) return null;
-  return { title: from === "samples" ? t.sets.samples(list.length) : t.sets.own(list.length), pixels: joinPixels(list), labels: joinLabels(list) };
+  return { title: t.fidelity.sources[from], pixels: joinPixels(list), labels: joinLabels(list) };
 }
 
 export async function evaluate(): Promise<void> {
