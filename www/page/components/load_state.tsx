@@ -1,0 +1,45 @@
+import { megabytes } from "../format.ts";
+import { reading } from "../state/data_sets.ts";
+import { labState } from "../state/lab.ts";
+import { loadProgress } from "../state/networks.ts";
+import { addressWithDevice } from "../state/route.ts";
+import { t } from "../strings.ts";
+
+/** One line under the header while something is on its way, or a card where the engine did not start. */
+export function LoadState() {
+  const state = labState.value;
+  if (state.phase === "failed") {
+    return (
+      <div class="notice error" role="alert" data-testid="boot-failed">
+        <div><p><strong>{t.boot.failed}</strong></p><p>{state.message}</p></div>
+        <div class="row">
+          <a class="button" href={addressWithDevice("cpu")}>{t.boot.tryCpu}</a>
+          <button type="button" onClick={() => location.reload()}>{t.boot.reload}</button>
+        </div>
+      </div>
+    );
+  }
+  return (
+    <div class="load-state" data-testid="load-state" aria-live="off">
+      {state.phase === "starting" ? <Line text={`${t.boot.starting} …`} /> : networksLine()}
+      {reading.value && <Line text={`${t.sets.reading(reading.value.name)}: ${megabytes(reading.value.nBytesDone)} / ${megabytes(reading.value.nBytesTotal)}`} done={reading.value.nBytesDone} total={reading.value.nBytesTotal} />}
+    </div>
+  );
+}
+
+function networksLine() {
+  const progress = loadProgress.value;
+  if (!progress) return null;
+  const { nBytesDone, nBytesTotal } = progress;
+  const text = nBytesDone < nBytesTotal ? t.networks.loading(megabytes(nBytesDone), megabytes(nBytesTotal)) : t.networks.checking;
+  return <Line text={text} done={nBytesDone} total={nBytesTotal} />;
+}
+
+function Line({ text, done, total }: { text: string; done?: number; total?: number }) {
+  return (
+    <label class="line">
+      <span>{text}</span>
+      {done === undefined ? <progress /> : <progress value={done} max={total ?? 1} />}
+    </label>
+  );
+}

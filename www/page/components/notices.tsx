@@ -1,0 +1,22 @@
+import { dismiss, notices } from "../state/notices.ts";
+import { t } from "../strings.ts";
+
+/** Both regions are always there, so that a screen reader hears what comes into them. */
+export function Notices() {
+  return (
+    <section class="notices" aria-label={t.notices}>
+      <div role="alert" data-testid="alerts">{list("error")}</div>
+      <div role="status" data-testid="statuses">{list("info")}</div>
+    </section>
+  );
+}
+
+const list = (kind: "error" | "info") => notices.value.filter((notice) => notice.kind === kind).map((notice) => (
+  <div key={notice.id} class={`notice ${kind}`} data-testid={`notice-${kind}`}>
+    <div>
+      <p>{notice.text}</p>
+      {notice.details.length > 0 && <ul>{notice.details.map((detail) => <li>{detail}</li>)}</ul>}
+    </div>
+    <button type="button" class="quiet" onClick={() => dismiss(notice.id)}>{t.dismiss}</button>
+  </div>
+));

@@ -1,0 +1,15 @@
+import { chooseStudent, student, students } from "../state/networks.ts";
+import { t } from "../strings.ts";
+
+/** Only there where there is something to choose. */
+export function StudentChoice({ label = t.networks.showStudent }: { label?: string }) {
+  if (students.value.length < 2) return null;
+  return (
+    <label class="field inline">
+      <span>{label}</span>
+      <select value={student.value ?? ""} onChange={(event) => chooseStudent(event.currentTarget.value)} data-testid="student-choice">
+        {students.value.map((name) => <option key={name} value={name}>{name}</option>)}
+      </select>
+    </label>
+  );
+}

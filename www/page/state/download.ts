@@ -1,0 +1,41 @@
+/** Bytes from the page's own host, with progress, and checked against what they should be. */
+
+import { t } from "../strings.ts";
+
+export interface Expected { bytes: number; sha256: string }
+
+export async function readAll(stream: ReadableStream<Uint8Array>, nBytesExpected: number, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
+  let bytes = new Uint8Array(nBytesExpected);
+  let nDone = 0;
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    if (nDone + value.length > bytes.length) {
+      const larger = new Uint8Array(Math.max(2 * bytes.length, nDone + value.length));
+      larger.set(bytes.subarray(0, nDone));
+      bytes = larger;
+    }
+    bytes.set(value, nDone);
+    nDone += value.length;
+    onBytes(nDone);
+  }
+  return nDone === bytes.length ? bytes : bytes.slice(0, nDone);
+}
+
+const hex = (buffer: ArrayBuffer): string => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+export async function download(url: string, name: string, expected: Expected, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(url);
+  if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
+  const bytes = await readAll(response.body, expected.bytes, onBytes);
+  if (bytes.length !== expected.bytes) {
+    throw new Error(t.files.wrongLength(name, bytes.length, expected.bytes));
+  }
+  // crypto.subtle exists in secure contexts only: https, or localhost.
+  if (!globalThis.crypto?.subtle) throw new Error(t.files.insecure(name));
+  if (hex(await crypto.subtle.digest("SHA-256", bytes)) !== expected.sha256) {
+    throw new Error(t.files.wrongChecksum(name));
+  }
+  return bytes;
+}

@@ -1,0 +1,30 @@
+/** The one LabClient of the page. */
+import { computed, signal } from "@preact/signals";
+import { LabClient } from "../../../pkg/client.js";
+import { createWorker } from "#worker";
+import { t } from "../strings.ts";
+import { messageOf, notifyInfo } from "./notices.ts";
+import { deviceFromAddress } from "./route.ts";
+
+export type LabState =
+  | { phase: "starting" }
+  | { phase: "ready"; client: LabClient }
+  | { phase: "failed"; message: string };
+
+export const labState = signal<LabState>({ phase: "starting" });
+export const client = computed(() => (labState.value.phase === "ready" ? labState.value.client : null));
+
+export async function startLab(): Promise<LabClient | null> {
+  try {
+    const started = await LabClient.create({
+      device: deviceFromAddress(),
+      onRestart: (why) => notifyInfo(t.device.restarted, [why]),
+      ...(createWorker ? { createWorker } : {}),
+    });
+    labState.value = { phase: "ready", client: started };
+    return started;
+  } catch (error) {
+    labState.value = { phase: "failed", message: messageOf(error) };
+    return null;
+  }
+}

@@ -1,0 +1,145 @@
+/** Which networks are loaded, which of them are in use, and how they got here. */
+import { batch, computed, signal } from "@preact/signals";
+import type { LabClient } from "../../../pkg/client.js";
+import type { ModelInfo, Role } from "../../../pkg/api.js";
+import { t } from "../strings.ts";
+import { download } from "./download.ts";
+import { client } from "./lab.ts";
+import { fetchManifest, setsOf, weightsUrl, type ManifestNetwork, type NetworkSet } from "./manifest.ts";
+import { messageOf, notifyError, notifyInfo } from "./notices.ts";
+
+export type Origin = "shipped" | "visitor" | "distilled";
+export interface Network { info: ModelInfo; origin: Origin }
+export interface LoadProgress { nBytesDone: number; nBytesTotal: number }
+
+export const sets = signal<readonly NetworkSet[]>([]);
+export const activeFamily = signal<string | null>(null);
+export const networks = signal<readonly Network[]>([]);
+const inUse = signal<ReadonlySet<string>>(new Set());
+export const loadProgress = signal<LoadProgress | null>(null);
+const chosenStudent = signal<string | null>(null);
+
+const used = (role: Role) => networks.value.filter(({ info }) => info.role === role && inUse.value.has(info.name)).map(({ info }) => info.name);
+/** Names of the ensemble's members. */
+export const teachers = computed(() => used("teacher"));
+export const students = computed(() => used("student"));
+/** The student that the views show. */
+export const student = computed(() => students.value.find((name) => name === chosenStudent.value) ?? students.value[0] ?? null);
+export const nClasses = computed(() => networks.value.find(({ info }) => inUse.value.has(info.name))?.info.nClasses ?? null);
+/** No predictions before a family is there as a whole: its ensemble would change under the visitor's eyes. */
+export const isReady = computed(() => client.value !== null && loadProgress.value === null && networks.value.length > 0);
+
+export const isInUse = (name: string): boolean => inUse.value.has(name);
+export const chooseStudent = (name: string): void => {
+  chosenStudent.value = name;
+};
+
+export function use(name: string, on: boolean): void {
+  const next = new Set(inUse.value);
+  if (on) {
+    const info = networks.value.find((network) => network.info.name === name)?.info;
+    if (info && nClasses.value !== null && info.nClasses !== nClasses.value) {
+      notifyError(t.networks.otherClasses(name, info.nClasses, nClasses.value));
+      return;
+    }
+    next.add(name);
+  } else next.delete(name);
+  inUse.value = next;
+}
+
+export function addNetwork(info: ModelInfo, origin: Origin): void {
+  batch(() => {
+    networks.value = [...networks.value.filter((network) => network.info.name !== info.name), { info, origin }];
+    use(info.name, true);
+    if (info.role === "student" && origin !== "shipped") chosenStudent.value = info.name;
+  });
+}
+
+export async function startNetworks(lab: LabClient): Promise<void> {
+  try {
+    sets.value = setsOf(await fetchManifest());
+  } catch (error) {
+    notifyError(t.networks.manifestFailed, [messageOf(error)]);
+    return;
+  }
+  const deepestFirst = sets.value;
+  const first = lab.device.kind === "cpu" ? deepestFirst.at(-1) : deepestFirst[0];
+  if (first) await useFamily(first.family);
+  else notifyError(t.networks.none);
+}
+
+/** Loads what is missing of a family and puts it in use, alone. */
+export async function useFamily(family: string): Promise<void> {
+  const lab = client.value;
+  const set = sets.value.find((candidate) => candidate.family === family);
+  if (!lab || !set || activeFamily.value === family || loadProgress.value) return;
+  const wanted = [...set.teachers, ...set.students];
+  const missing = wanted.filter((entry) => !networks.value.some(({ info }) => info.name === entry.name));
+  batch(() => {
+    activeFamily.value = family;
+    inUse.value = new Set();
+  });
+  if (missing.length > 0) await loadShipped(lab, missing);
+  batch(() => {
+    inUse.value = new Set(wanted.map((entry) => entry.name).filter((name) => networks.value.some(({ info }) => info.name === name)));
+    loadProgress.value = null;
+  });
+}
+
+async function loadShipped(lab: LabClient, missing: readonly ManifestNetwork[]): Promise<void> {
+  const nBytesTotal = missing.reduce((sum, entry) => sum + entry.bytes, 0);
+  const nBytesDone = new Map<string, number>();
+  loadProgress.value = { nBytesDone: 0, nBytesTotal };
+  const failures: string[] = [];
+  await Promise.all(missing.map(async (entry) => {
+    try {
+      const bytes = await download(weightsUrl(entry.file), entry.file, entry, (nDone) => {
+        nBytesDone.set(entry.name, nDone);
+        loadProgress.value = { nBytesDone: [...nBytesDone.values()].reduce((a, b) => a + b, 0), nBytesTotal };
+      });
+      const info = await lab.loadModel(bytes, { role: entry.role, name: entry.name });
+      if (info.depth !== entry.depth || info.nClasses !== entry.nClasses || info.family !== entry.family) {
+        await lab.removeModel(info.name);
+        throw new Error(t.networks.manifestDiffers(entry.file));
+      }
+      networks.value = [...networks.value, { info, origin: "shipped" }];
+    } catch (error) {
+      failures.push(messageOf(error));
+    }
+  }));
+  // They arrive in any order; the manifest's is the one to show.
+  const order = sets.value.flatMap((set) => [...set.teachers, ...set.students]).map((entry) => entry.name);
+  const rank = ({ info }: Network) => (order.indexOf(info.name) + order.length + 1) % (order.length + 1);
+  networks.value = [...networks.value].sort((a, b) => rank(a) - rank(b));
+  if (failures.length > 0) notifyError(t.networks.loadFailed(failures.length), failures);
+}
+
+export async function loadOwnNetwork(file: File, role: Role): Promise<void> {
+  const lab = client.value;
+  if (!lab) return;
+  try {
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    const info = await lab.loadModel(bytes, { role });
+    addNetwork(info, "visitor");
+    notifyInfo(t.networks.added(info.name, info.family, info.role), info.notices);
+  } catch (error) {
+    notifyError(t.networks.ownFailed(file.name), [messageOf(error)]);
+  }
+}
+
+export async function removeNetwork(name: string): Promise<void> {
+  try {
+    await client.value?.removeModel(name);
+    networks.value = networks.value.filter(({ info }) => info.name !== name);
+    use(name, false);
+  } catch (error) {
+    notifyError(t.networks.removeFailed(name), [messageOf(error)]);
+  }
+}
+
+/** "student0-distilled-1", the first number that is free. */
+export function freeName(base: string): string {
+  const stem = base.replace(/-distilled-\d+$/, "");
+  const taken = new Set(networks.value.map(({ info }) => info.name));
+  for (let i = 1; ; i++) if (!taken.has(`${stem}-distilled-${i}`)) return `${stem}-distilled-${i}`;
+}

@@ -1,0 +1,60 @@
+/** What a distillation is set to, its defaults and its bounds. */
+import { signal } from "@preact/signals";
+import type { Policy, Schedule } from "../../../pkg/api.js";
+
+export interface Recipe {
+  temperature: number;
+  alpha: number;
+  learningRate: number;
+  weightDecay: number;
+  steps: number;
+  batchSize: number;
+  policy: Policy;
+  schedule: Schedule;
+  seed: number;
+  /** Training images. */
+  nImages: number;
+  /** Images of the test set that measure the run. */
+  nHeldOut: number;
+}
+
+export const DEFAULT_RECIPE: Readonly<Recipe> = {
+  temperature: 4,
+  alpha: 0,
+  learningRate: 0.01,
+  weightDecay: 1e-4,
+  steps: 200,
+  batchSize: 32,
+  policy: "flip_crop",
+  schedule: "cosine",
+  seed: 0,
+  nImages: 2_000,
+  nHeldOut: 500,
+};
+
+export type NumberSetting = { [K in keyof Recipe]: Recipe[K] extends number ? K : never }[keyof Recipe];
+
+export const BOUNDS: Readonly<Record<NumberSetting, { min: number; max: number; step: number | "any" }>> = {
+  temperature: { min: 1, max: 16, step: 0.5 },
+  alpha: { min: 0, max: 1, step: 0.05 },
+  learningRate: { min: 1e-6, max: 1, step: "any" },
+  weightDecay: { min: 0, max: 0.1, step: "any" },
+  steps: { min: 1, max: 100_000, step: 1 },
+  batchSize: { min: 2, max: 512, step: 1 },
+  seed: { min: 0, max: 4_294_967_295, step: 1 },
+  nImages: { min: 2, max: 10_000, step: 1 },
+  nHeldOut: { min: 1, max: 10_000, step: 1 },
+};
+
+export const recipe = signal<Recipe>({ ...DEFAULT_RECIPE });
+
+export function set<K extends keyof Recipe>(key: K, value: Recipe[K]): void {
+  recipe.value = { ...recipe.value, [key]: value };
+}
+
+export function isValid(key: NumberSetting, value: number): boolean {
+  const { min, max, step } = BOUNDS[key];
+  return Number.isFinite(value) && value >= min && value <= max && (step !== 1 || Number.isInteger(value));
+}
+
+export const wrongSettings = (of: Recipe): NumberSetting[] => (Object.keys(BOUNDS) as NumberSetting[]).filter((key) => !isValid(key, of[key]));
