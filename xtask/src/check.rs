@@ -1,0 +1,77 @@
+//! `cargo xtask check`: formatting, clippy for every build that there is, and the types of the TypeScript.
+
+use anyhow::Result;
+
+use crate::npm;
+use crate::repo::{Repo, cargo};
+use crate::step::{Stages, run};
+use crate::toolchain::WasmToolchain;
+use crate::wasm::{self, MODULES, Profile};
+
+/// Folders with a tsconfig.json.
+const TYPESCRIPT: [&str; 3] = ["www/lab", "www/page", "tests/browser"];
+
+pub fn check(repo: &Repo) -> Result<()> {
+    let _lock = repo.lock()?;
+    let mut stages = Stages::default();
+    stages.run("rustfmt", || {
+        run(cargo().current_dir(&repo.root).args(["fmt", "--all", "--check"]))
+    });
+    stages.run("clippy: native, no engine", || {
+        clippy(repo, &["--workspace", "--all-targets"])
+    });
+    stages.run("clippy: native, cpu", || {
+        clippy(
+            repo,
+            &["--package", "fidelity-lab", "--all-targets", "--features", "cpu"],
+        )
+    });
+    let toolchain = stages.run("wasm toolchain", WasmToolchain::find);
+    for module in MODULES {
+        let features = module.features();
+        let name = format!("clippy: wasm, {features}");
+        match &toolchain {
+            // In release, so that std is the one that the modules are built with.
+            Some(toolchain) => stages.run(&name, || {
+                let mut clippy = toolchain.command("clippy")?;
+                clippy.current_dir(&repo.root).args([
+                    "--release",
+                    "--package",
+                    "fidelity-lab",
+                    "--lib",
+                    "--features",
+                    &features,
+                ]);
+                run(clippy.args(["--", "-D", "warnings"]))
+            }),
+            None => {
+                stages.skip(&name, "there is no wasm toolchain");
+                None
+            }
+        };
+    }
+    let npm = stages.run("npm packages", || npm::install(repo));
+    // The modules' types are generated.
+    let modules = npm.and_then(|()| stages.run("wasm modules", || wasm::build(repo, Profile::Release)));
+    if modules.is_none() {
+        stages.skip("tsc", "the modules' types are not there");
+    }
+    for folder in TYPESCRIPT
+        .iter()
+        .filter(|folder| modules.is_some() && repo.path(folder).join("tsconfig.json").exists())
+    {
+        let project = format!("{folder}/tsconfig.json");
+        stages.run(&format!("tsc: {folder}"), || {
+            run(npm::tool(repo, "tsc").args(["--noEmit", "-p", &project]))
+        });
+    }
+    stages.finish()
+}
+
+fn clippy(repo: &Repo, arguments: &[&str]) -> Result<()> {
+    run(cargo()
+        .current_dir(&repo.root)
+        .arg("clippy")
+        .args(arguments)
+        .args(["--", "-D", "warnings"]))
+}

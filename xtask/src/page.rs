@@ -1,0 +1,102 @@
+//! The JavaScript side: `pkg`, the public API as ES modules with types, and the page that vite makes of it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::npm;
+use crate::repo::{Repo, copy_if_changed, write_if_changed};
+use crate::stamp::{Stamp, unless_current};
+use crate::step::{run, step};
+use crate::wasm::{self, Profile};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// What visitors get.
+    Product,
+    /// With the hooks of the end-to-end tests.
+    Test,
+}
+
+/// Modules, `pkg` and the page, each as far as it is out of date. Returns the page's folder.
+pub fn build_all(repo: &Repo, profile: Profile, mode: Mode) -> Result<PathBuf> {
+    let _lock = repo.lock()?;
+    npm::install(repo)?;
+    wasm::build(repo, profile)?;
+    package(repo)?;
+    page(repo, mode)
+}
+
+/// `pkg`: the emitted TypeScript, a manifest and the licences, beside the modules.
+pub fn package(repo: &Repo) -> Result<()> {
+    let pkg = repo.path("pkg");
+    let types = ["pkg/cpu/fidelity_lab_cpu.d.ts", "pkg/webgpu/fidelity_lab_webgpu.d.ts"];
+    let stamp = Stamp::new("tsc")
+        .paths(&repo.root, &["www/lab", "package-lock.json"])?
+        .paths(&repo.root, &types)?
+        .finish();
+    let outputs = [pkg.join("fidelity_lab.js"), pkg.join("fidelity_lab.d.ts")];
+    unless_current(&pkg.join(".stamp"), &stamp, &outputs, || {
+        step("compiling www/lab to pkg", || {
+            run(npm::tool(repo, "tsc").args(["-p", "www/lab/tsconfig.json"]))
+        })
+    })?;
+    let manifest = json!({
+        "name": "fidelity-lab",
+        "version": repo.version,
+        "description": "Measures in the browser how faithfully a distilled student predicts as its teacher does",
+        "license": "MIT OR Apache-2.0",
+        "type": "module",
+        "exports": {
+            ".": { "types": "./fidelity_lab.d.ts", "default": "./fidelity_lab.js" },
+            "./*": "./*",
+        },
+        "types": "./fidelity_lab.d.ts",
+    });
+    write_if_changed(&pkg.join("package.json"), format!("{manifest:#}\n").as_bytes())?;
+    for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        copy_if_changed(&repo.path(licence), &pkg.join(licence))?;
+    }
+    Ok(())
+}
+
+pub fn page(repo: &Repo, mode: Mode) -> Result<PathBuf> {
+    let name = if mode == Mode::Test { "page-test" } else { "page" };
+    let out = repo.work.join(name);
+    let inputs = [
+        "index.html",
+        "vite.config.ts",
+        "package.json",
+        "package-lock.json",
+        "tsconfig.json",
+        "www",
+        "pkg",
+    ];
+    let stamp = Stamp::new(name).paths(&repo.root, &inputs)?.finish();
+    unless_current(
+        &repo.work.join(format!("{name}.stamp")),
+        &stamp,
+        &[out.join("index.html")],
+        || {
+            step(
+                if mode == Mode::Test {
+                    "building the page for tests"
+                } else {
+                    "building the page"
+                },
+                || {
+                    let mut vite = npm::tool(repo, "vite");
+                    vite.args(["build", "--emptyOutDir", "--outDir"]).arg(&out);
+                    if mode == Mode::Test {
+                        vite.args(["--mode", "test"]);
+                    }
+                    fs::create_dir_all(&out)?;
+                    run(&mut vite)
+                },
+            )
+        },
+    )?;
+    Ok(out)
+}

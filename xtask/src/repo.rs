@@ -1,0 +1,125 @@
+//! Where things are: the checkout, Cargo's target folder, and what is built into it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::step::output;
+
+pub struct Repo {
+    /// The checkout.
+    pub root: PathBuf,
+    /// `xtask` in Cargo's target folder, wherever CARGO_TARGET_DIR puts that.
+    pub work: PathBuf,
+    /// Cargo's target folder.
+    pub target: PathBuf,
+    pub version: String,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    target_directory: PathBuf,
+    workspace_root: PathBuf,
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    version: String,
+}
+
+impl Repo {
+    /// Asks cargo. The manifest's folder comes from the environment and not from the time of compilation, since checkouts that
+    /// share a target folder share this program.
+    pub fn locate() -> Result<Self> {
+        let mut metadata = cargo();
+        metadata.args(["metadata", "--no-deps", "--format-version", "1"]);
+        if let Some(manifest) = std::env::var_os("CARGO_MANIFEST_DIR") {
+            metadata.current_dir(manifest);
+        }
+        let metadata: Metadata = serde_json::from_str(&output(&mut metadata)?).context("cargo metadata")?;
+        let version = metadata.packages.iter().find(|package| package.name == "fidelity-lab");
+        Ok(Self {
+            root: metadata.workspace_root,
+            work: metadata.target_directory.join("xtask"),
+            target: metadata.target_directory,
+            version: version.map_or_else(|| "0.0.0".to_owned(), |package| package.version.clone()),
+        })
+    }
+
+    pub fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// Keeps a second xtask from building into the same folders until the result is dropped.
+    pub fn lock(&self) -> Result<File> {
+        fs::create_dir_all(&self.work).with_context(|| format!("could not make {}", self.work.display()))?;
+        let lock = File::create(self.work.join("lock"))?;
+        if lock.try_lock().is_err() {
+            println!("> waiting for another xtask that builds into {}", self.work.display());
+            lock.lock().context("could not lock the build folder")?;
+        }
+        Ok(lock)
+    }
+}
+
+/// The cargo that started this program, in a clean environment: `cargo run` adds variables of the package it runs, which would
+/// reach the build scripts and be taken for changes.
+pub fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    clean(&mut command);
+    command
+}
+
+pub fn clean(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text == "CARGO" || text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+}
+
+/// Copies a file unless the same bytes are there already, so that nothing downstream sees a change where there is none.
+pub fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
+    let bytes = fs::read(from).with_context(|| format!("could not read {}", from.display()))?;
+    write_if_changed(to, &bytes)
+}
+
+pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
+    if fs::read(path).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    fs::write(path, bytes).with_context(|| format!("could not write {}", path.display()))
+}
+
+/// All files below a folder, as sorted paths. Hidden files and `node_modules` are left out.
+pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).with_context(|| format!("could not list {}", folder.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            if name.to_string_lossy().starts_with('.') || name == "node_modules" {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,105 @@
+//! `cargo xtask test`: native tests, then end-to-end tests in a real browser on the release modules.
+
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::ValueEnum;
+
+use crate::browser;
+use crate::data::{self, Cache};
+use crate::npm;
+use crate::page::{self, Mode};
+use crate::repo::{Repo, cargo};
+use crate::server::{Server, Site};
+use crate::step::{Stages, run};
+use crate::wasm::{self, Profile};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// This build tool: server, download, archives.
+    Xtask,
+    /// The crate on the CPU backend, with all of its pure rooms.
+    Native,
+    /// The wasm modules and the page in Chromium.
+    Browser,
+}
+
+const PARTS: [Part; 3] = [Part::Xtask, Part::Native, Part::Browser];
+
+/// `filters` go to the runners as they are.
+pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
+    let parts = if only.is_empty() { PARTS.to_vec() } else { only.to_vec() };
+    let mut stages = Stages::default();
+    if parts.contains(&Part::Xtask) {
+        // With the profile that this program was built with, so that its dependencies are not compiled again.
+        let test = || cargo_test(repo, &["--package", "xtask", "--profile", "dev"], filters);
+        stages.run("xtask: cargo test", test);
+    }
+    if parts.contains(&Part::Native) {
+        // With the engine on: this covers all that compiles without it.
+        let test = || cargo_test(repo, &["--package", "fidelity-lab", "--features", "cpu"], filters);
+        stages.run("native: cargo test --features cpu", test);
+    }
+    if parts.contains(&Part::Browser) {
+        in_browser(repo, &mut stages, filters);
+    }
+    stages.finish()
+}
+
+fn cargo_test(repo: &Repo, arguments: &[&str], filters: &[String]) -> Result<()> {
+    run(cargo()
+        .current_dir(&repo.root)
+        .arg("test")
+        .args(arguments)
+        .arg("--")
+        .args(filters))
+}
+
+fn in_browser(repo: &Repo, stages: &mut Stages, filters: &[String]) {
+    const END_TO_END: &str = "browser: end to end";
+    let lock = repo.lock();
+    let ready = stages
+        .run("browser: npm packages", || npm::install(repo))
+        .and_then(|()| {
+            let modules = stages.run("browser: wasm modules (release)", || {
+                wasm::build(repo, Profile::Release)
+            });
+            let page = modules.and_then(|()| {
+                stages.run("browser: pkg and page", || {
+                    page::package(repo)?;
+                    page::page(repo, Mode::Test)
+                })
+            });
+            let data = stages.run("browser: CIFAR-100", || data::require(repo));
+            let chromium = stages.run("browser: Chromium", || browser::find(repo));
+            Some((page?, data?, chromium?))
+        });
+    drop(lock);
+    let Some((page, (), chromium)) = ready else {
+        stages.skip(END_TO_END, "what it needs is not there");
+        return;
+    };
+    stages.run(END_TO_END, || {
+        let extra = vec![
+            ("pkg", repo.path("pkg")),
+            ("tests", repo.path("tests")),
+            ("www", repo.path("www")),
+        ];
+        let server = Server::bind(
+            0,
+            Site {
+                page,
+                data: Cache::locate()?.cifar(),
+                extra,
+            },
+        )?;
+        let mut playwright: Command = npm::tool(repo, "playwright");
+        playwright.arg("test").args(filters).env("FIDELITY_URL", server.url());
+        if let Some(chromium) = &chromium {
+            println!("Chromium: {}", chromium.display());
+            playwright.env("FIDELITY_CHROMIUM", chromium);
+        }
+        server.spawn();
+        run(&mut playwright).context("end-to-end tests")
+    });
+}

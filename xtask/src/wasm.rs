@@ -1,0 +1,217 @@
+//! The wasm modules, one a device: cargo, then wasm-bindgen, then wasm-opt, each only when its input changed.
+//!
+//! Both modules come out of cargo under the same name, so each is copied away before the next is built, and cargo sees the other
+//! module's features as a change of the crate: that is why cargo is not even asked when the sources are those of last time.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::npm;
+use crate::repo::{Repo, copy_if_changed, files_below};
+use crate::stamp::{Stamp, unless_current};
+use crate::step::{run, step};
+use crate::toolchain::{TARGET, WasmToolchain};
+
+/// What a module's sources are.
+const SOURCES: [&str; 5] = [
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo/config.toml",
+    "rust-toolchain.toml",
+    "src",
+];
+
+/// What the browsers that have WebGPU or wasm SIMD can all do.
+const WASM_FEATURES: [&str; 7] = [
+    "--enable-simd",
+    "--enable-bulk-memory",
+    "--enable-nontrapping-float-to-int",
+    "--enable-sign-ext",
+    "--enable-mutable-globals",
+    "--enable-reference-types",
+    "--enable-multivalue",
+];
+const OPTIMISATION: &str = "-O2";
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// For visitors: wasm-opt has run and functions have no names.
+    Release,
+    /// For work on the code: the same machine code from cargo (a debug build of the arithmetic would be unusably slow), but
+    /// without wasm-opt, and with function names in stack traces.
+    Dev,
+}
+
+impl Profile {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "dev",
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct Module {
+    /// The cargo feature, and the folder in `pkg`.
+    pub device: &'static str,
+}
+
+pub const MODULES: [Module; 2] = [Module { device: "cpu" }, Module { device: "webgpu" }];
+
+impl Module {
+    pub fn features(self) -> String {
+        format!("{},browser", self.device)
+    }
+
+    fn out_name(self) -> String {
+        format!("fidelity_lab_{}", self.device)
+    }
+}
+
+/// Brings `pkg/cpu` and `pkg/webgpu` up to date.
+pub fn build(repo: &Repo, profile: Profile) -> Result<()> {
+    let toolchain = WasmToolchain::find()?;
+    let version = toolchain.version()?;
+    for module in MODULES {
+        let raw = compile(repo, &toolchain, &version, module)?;
+        let made = generate(repo, module, profile, &raw)?;
+        for file in files_below(&made)? {
+            let name = file
+                .strip_prefix(&made)
+                .context("a generated file outside its folder")?;
+            copy_if_changed(&file, &repo.path("pkg").join(module.device).join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// What cargo makes of the crate, copied to a place of its own.
+fn compile(repo: &Repo, toolchain: &WasmToolchain, version: &str, module: Module) -> Result<PathBuf> {
+    let features = module.features();
+    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+    let stamp = Stamp::new("cargo build").text(&features).text(version).text(&flags);
+    let stamp = stamp.paths(&repo.root, &SOURCES)?.finish();
+    let raw = repo.work.join(format!("{}.wasm", module.device));
+    let record = repo.work.join(format!("{}.wasm.stamp", module.device));
+    unless_current(&record, &stamp, std::slice::from_ref(&raw), || {
+        step(
+            &format!("compiling the {} module (the first time takes minutes)", module.device),
+            || {
+                let mut build = toolchain.command("build")?;
+                build.current_dir(&repo.root);
+                run(build.args([
+                    "--release",
+                    "--package",
+                    "fidelity-lab",
+                    "--lib",
+                    "--features",
+                    &features,
+                ]))?;
+                let built = repo.target.join(TARGET).join("release/fidelity_lab.wasm");
+                fs::copy(&built, &raw).with_context(|| format!("could not copy {}", built.display()))?;
+                Ok(())
+            },
+        )
+    })?;
+    Ok(raw)
+}
+
+/// wasm-bindgen's JavaScript and types, with the module after wasm-opt.
+fn generate(repo: &Repo, module: Module, profile: Profile, raw: &PathBuf) -> Result<PathBuf> {
+    let name = format!("{}-{}", module.device, profile.name());
+    let made = repo.work.join(&name);
+    let stamp = Stamp::new("wasm-bindgen")
+        .text(OPTIMISATION)
+        .text(&WASM_FEATURES.join(" "))
+        .text(profile.name());
+    let stamp = stamp
+        .text(wasm_bindgen_version())
+        .paths(&repo.work, &[&format!("{}.wasm", module.device)])?;
+    // wasm-opt's version stands in the lock file.
+    let stamp = stamp.paths(&repo.root, &["package-lock.json"])?.finish();
+    let wasm = made.join(format!("{}_bg.wasm", module.out_name()));
+    unless_current(
+        &repo.work.join(format!("{name}.stamp")),
+        &stamp,
+        std::slice::from_ref(&wasm),
+        || {
+            let _ = fs::remove_dir_all(&made);
+            step(&format!("wasm-bindgen on the {} module", module.device), || {
+                let mut bindgen = Bindgen::new();
+                bindgen
+                    .input_path(raw)
+                    .out_name(&module.out_name())
+                    .web(true)?
+                    .typescript(true);
+                let release = profile == Profile::Release;
+                bindgen.remove_name_section(release).remove_producers_section(release);
+                bindgen.generate(&made).context(
+                "wasm-bindgen could not read the module; when it speaks of a schema version, bring the `wasm-bindgen` of \
+                 Cargo.lock and the `wasm-bindgen-cli-support` of xtask/Cargo.toml to the same version",
+            )
+            })?;
+            if profile == Profile::Dev {
+                return Ok(());
+            }
+            step(
+                &format!("wasm-opt {OPTIMISATION} on the {} module", module.device),
+                || {
+                    let before = fs::metadata(&wasm)?.len();
+                    let optimised = wasm.with_extension("wasm.optimised");
+                    let mut opt = npm::tool(repo, "wasm-opt");
+                    run(opt
+                        .arg(OPTIMISATION)
+                        .args(WASM_FEATURES)
+                        .arg(&wasm)
+                        .arg("-o")
+                        .arg(&optimised))?;
+                    fs::rename(&optimised, &wasm)?;
+                    println!(
+                        "  {} MB -> {} MB",
+                        megabytes(before),
+                        megabytes(fs::metadata(&wasm)?.len())
+                    );
+                    Ok(())
+                },
+            )
+        },
+    )?;
+    Ok(made)
+}
+
+/// The version that this program was linked with, which its manifest pins.
+fn wasm_bindgen_version() -> &'static str {
+    let manifest = include_str!("../Cargo.toml");
+    let line = manifest
+        .lines()
+        .find(|line| line.starts_with("wasm-bindgen-cli-support"));
+    line.unwrap_or_default()
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.2}", bytes as f64 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_has_the_version_of_the_lock_file() {
+        let lock = include_str!("../../Cargo.lock");
+        let version_of = |name: &str| {
+            let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{name}\""));
+            lines
+                .nth(1)
+                .and_then(|line| line.strip_prefix("version = "))
+                .map(str::to_owned)
+        };
+        assert_eq!(version_of("wasm-bindgen-cli-support"), version_of("wasm-bindgen"));
+        let version = version_of("wasm-bindgen").unwrap();
+        assert!(wasm_bindgen_version().contains(version.trim_matches('"')), "{version}");
+    }
+}
