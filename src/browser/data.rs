@@ -3,7 +3,8 @@
 use wasm_bindgen::prelude::*;
 
 use super::types::Records;
-use crate::data::{ImageError, cifar, image, reduce_to_32};
+use crate::data::image::ImageError;
+use crate::data::{cifar, image, reduce_to_32};
 use crate::error::{ErrorCode, LabError};
 
 fn invalid_image(error: ImageError) -> LabError {
