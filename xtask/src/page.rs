@@ -4,7 +4,6 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use serde_json::json;
 
 use crate::npm;
 use crate::repo::{Repo, copy_if_changed, write_if_changed};
@@ -43,19 +42,7 @@ pub fn package(repo: &Repo) -> Result<()> {
             run(npm::tool(repo, "tsc").args(["-p", "www/lab/tsconfig.json"]))
         })
     })?;
-    let manifest = json!({
-        "name": "fidelity-lab",
-        "version": repo.version,
-        "description": "Measures in the browser how faithfully a distilled student predicts as its teacher does",
-        "license": "MIT OR Apache-2.0",
-        "type": "module",
-        "exports": {
-            ".": { "types": "./fidelity_lab.d.ts", "default": "./fidelity_lab.js" },
-            "./*": "./*",
-        },
-        "types": "./fidelity_lab.d.ts",
-    });
-    write_if_changed(&pkg.join("package.json"), format!("{manifest:#}\n").as_bytes())?;
+    write_if_changed(&pkg.join("package.json"), manifest(&repo.version).as_bytes())?;
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         copy_if_changed(&repo.path(licence), &pkg.join(licence))?;
     }
@@ -99,4 +86,37 @@ pub fn page(repo: &Repo, mode: Mode) -> Result<PathBuf> {
         },
     )?;
     Ok(out)
+}
+
+/// Written by hand, since the order counts: TypeScript takes the first condition that fits.
+fn manifest(version: &str) -> String {
+    format!(
+        r#"{{
+  "name": "fidelity-lab",
+  "version": "{version}",
+  "description": "Measures in the browser how faithfully a distilled student predicts as its teacher does",
+  "license": "MIT OR Apache-2.0",
+  "type": "module",
+  "types": "./fidelity_lab.d.ts",
+  "exports": {{
+    ".": {{
+      "types": "./fidelity_lab.d.ts",
+      "default": "./fidelity_lab.js"
+    }},
+    "./*": "./*"
+  }}
+}}
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_manifest_is_json_with_the_types_first() {
+        let manifest = super::manifest("1.2.3");
+        let parsed: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+        assert_eq!(parsed["version"], "1.2.3");
+        assert!(manifest.find("\"types\": \"./f").unwrap() < manifest.find("\"default\"").unwrap());
+    }
 }
