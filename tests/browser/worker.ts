@@ -4,6 +4,9 @@
  * `{ test: "lose-device" }` destroys every GPU device that the engine has requested; `{ test: "crash" }` ends the Worker's
  * thread as a panic would; `{ test: "mask", features }` hides features of the adapter, and must come before the lab is created.
  */
+// Static: with a dynamic import, the first message would come before its listener. The real Worker passes over unknown messages.
+import "../../pkg/worker.js";
+
 const devices: GPUDevice[] = [];
 
 if (typeof GPUAdapter !== "undefined") {
@@ -18,8 +21,6 @@ if (typeof GPUAdapter !== "undefined") {
 self.addEventListener("message", (event: MessageEvent<unknown>) => {
   const data = event.data as { test?: string; features?: string[] } | null;
   if (!data?.test) return;
-  // The real Worker must not see messages that are no part of its protocol.
-  event.stopImmediatePropagation();
   if (data.test === "lose-device") devices.splice(0).forEach((device) => device.destroy());
   if (data.test === "crash") setTimeout(() => { throw new WebAssembly.RuntimeError("unreachable"); });
   if (data.test === "mask") mask(data.features ?? []);
@@ -34,6 +35,3 @@ function mask(hidden: string[]): void {
     },
   });
 }
-
-await import("../../pkg/worker.js");
-export {};
