@@ -20,7 +20,9 @@ const LOSS: f64 = 1e-3;
 const RELATIVE: f32 = 1e-3;
 
 fn golden_bytes(file: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(file);
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(file);
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
@@ -37,12 +39,24 @@ impl Golden {
 
     fn f32(&self, name: &str) -> Vec<f32> {
         let tensors = self.tensors();
-        tensors.tensor(name).unwrap().data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+        tensors
+            .tensor(name)
+            .unwrap()
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect()
     }
 
     fn f64(&self, name: &str) -> Vec<f64> {
         let tensors = self.tensors();
-        tensors.tensor(name).unwrap().data().chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+        tensors
+            .tensor(name)
+            .unwrap()
+            .data()
+            .chunks_exact(8)
+            .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
+            .collect()
     }
 
     /// The 20 images, `[n, 32, 32, 3]`, the first `n` of them.
@@ -61,13 +75,19 @@ fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len());
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, |m: f32, d| if d.is_nan() { f32::INFINITY } else { m.max(d) })
+    a.iter()
+        .zip(b)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, |m: f32, d| if d.is_nan() { f32::INFINITY } else { m.max(d) })
 }
 
 fn assert_relative(what: &str, found: &[f32], expected: &[f32]) {
     let largest = expected.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let difference = largest_difference(found, expected);
-    assert!(difference <= RELATIVE * largest, "{what}: off by {difference}, largest {largest}");
+    assert!(
+        difference <= RELATIVE * largest,
+        "{what}: off by {difference}, largest {largest}"
+    );
 }
 
 fn argmaxes(logits: &[f32], classes: usize) -> Vec<usize> {
@@ -121,20 +141,44 @@ fn check_step(prefix: &str, file: &str, n: usize) {
 
     let mut by_name = BTreeMap::new();
     for parameter in net.parameters() {
-        by_name.insert(parameter.name().to_owned(), values(parameter.flat().grad(&gradients).unwrap()));
+        by_name.insert(
+            parameter.name().to_owned(),
+            values(parameter.flat().grad(&gradients).unwrap()),
+        );
     }
-    let norms: Vec<f32> = by_name.values().map(|g| g.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt() as f32).collect();
-    assert_relative(&format!("{prefix} norms"), &norms, &golden.f32(&format!("{prefix}.grad_norms")));
+    let norms: Vec<f32> = by_name
+        .values()
+        .map(|g| g.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt() as f32)
+        .collect();
+    assert_relative(
+        &format!("{prefix} norms"),
+        &norms,
+        &golden.f32(&format!("{prefix}.grad_norms")),
+    );
     let names: Vec<String> = golden.tensors().names().iter().map(|name| name.to_string()).collect();
-    let watched: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(&format!("{prefix}.grad."))).collect();
+    let watched: Vec<&str> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix(&format!("{prefix}.grad.")))
+        .collect();
     assert!(watched.len() >= 8, "{watched:?}");
     for name in watched {
-        assert_relative(&format!("{prefix} gradient {name}"), &by_name[name], &golden.f32(&format!("{prefix}.grad.{name}")));
+        assert_relative(
+            &format!("{prefix} gradient {name}"),
+            &by_name[name],
+            &golden.f32(&format!("{prefix}.grad.{name}")),
+        );
     }
 
     Sgd::new(1e-4).step(&mut net, &gradients, 0.01);
-    let after: BTreeMap<String, Vec<f32>> = net.named_tensors().into_iter().map(|(name, _, tensor)| (name, values(tensor))).collect();
-    let watched: Vec<&str> = names.iter().filter_map(|name| name.strip_prefix(&format!("{prefix}.after."))).collect();
+    let after: BTreeMap<String, Vec<f32>> = net
+        .named_tensors()
+        .into_iter()
+        .map(|(name, _, tensor)| (name, values(tensor)))
+        .collect();
+    let watched: Vec<&str> = names
+        .iter()
+        .filter_map(|name| name.strip_prefix(&format!("{prefix}.after.")))
+        .collect();
     assert!(watched.iter().any(|name| name.ends_with("running_var")), "{watched:?}");
     for name in watched {
         let expected = golden.f32(&format!("{prefix}.after.{name}"));
@@ -157,9 +201,13 @@ fn one_step_of_basic_blocks() {
 fn models(student: &str) -> Models {
     let mut models = Models::new(Device::flex());
     for i in 0..3 {
-        models.load(&golden_bytes(&format!("teacher{i}.safetensors")), Role::Teacher, None).unwrap();
+        models
+            .load(&golden_bytes(&format!("teacher{i}.safetensors")), Role::Teacher, None)
+            .unwrap();
     }
-    models.load(&golden_bytes(student), Role::Student, Some("student".into())).unwrap();
+    models
+        .load(&golden_bytes(student), Role::Student, Some("student".into()))
+        .unwrap();
     models
 }
 
@@ -169,13 +217,29 @@ fn teachers(models: &Models) -> Vec<Rc<Model>> {
 }
 
 fn golden_recipe(steps: u32, batch_size: u32) -> Recipe {
-    Recipe { steps, batch_size, learning_rate: 0.01, weight_decay: 1e-4, policy: Policy::None, schedule: Schedule::Constant, ..Recipe::default() }
+    Recipe {
+        steps,
+        batch_size,
+        learning_rate: 0.01,
+        weight_decay: 1e-4,
+        policy: Policy::None,
+        schedule: Schedule::Constant,
+        ..Recipe::default()
+    }
 }
 
 fn distillation(models: &Models, recipe: Recipe, n: usize) -> Distillation {
     let images = Images::new(Golden::new().pixels(n), None).unwrap();
     let info = models.get("student").unwrap().info.clone();
-    Distillation::new(recipe, models.network("student").unwrap(), &info, teachers(models), images, &Device::flex()).unwrap()
+    Distillation::new(
+        recipe,
+        models.network("student").unwrap(),
+        &info,
+        teachers(models),
+        images,
+        &Device::flex(),
+    )
+    .unwrap()
 }
 
 fn losses(run: &mut Distillation, steps: usize) -> Vec<f64> {
@@ -185,7 +249,11 @@ fn losses(run: &mut Distillation, steps: usize) -> Vec<f64> {
 fn assert_losses(found: &[f64], expected: &[f64]) {
     assert_eq!(found.len(), expected.len());
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert!((found - expected).abs() <= LOSS, "step {}: {found}, not {expected}", i + 1);
+        assert!(
+            (found - expected).abs() <= LOSS,
+            "step {}: {found}, not {expected}",
+            i + 1
+        );
     }
 }
 
@@ -211,7 +279,13 @@ fn three_losses_of_basic_blocks() {
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
     let models = models("arbitrary20.safetensors");
-    let recipe = Recipe { steps: 4, batch_size: 5, policy: Policy::FlipCrop, seed: 7, ..Recipe::default() };
+    let recipe = Recipe {
+        steps: 4,
+        batch_size: 5,
+        policy: Policy::FlipCrop,
+        seed: 7,
+        ..Recipe::default()
+    };
     let mut whole = distillation(&models, recipe.clone(), 8);
     losses(&mut whole, 4);
 
@@ -226,7 +300,10 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
     let other = Recipe { seed: 8, ..recipe };
     let error = distillation(&models, other, 8).resume(&checkpoint).err().unwrap();
     assert_eq!(error.code, ErrorCode::CheckpointInvalid);
-    let error = distillation(&models, golden_recipe(4, 5), 8).resume(b"no checkpoint").err().unwrap();
+    let error = distillation(&models, golden_recipe(4, 5), 8)
+        .resume(b"no checkpoint")
+        .err()
+        .unwrap();
     assert_eq!(error.code, ErrorCode::CheckpointInvalid);
 }
 
@@ -248,7 +325,14 @@ fn the_source_student_stays_and_the_result_says_where_it_is_from() {
 fn batch_size_changes_no_figure() {
     let models = models("student0.safetensors");
     let golden = Golden::new();
-    let labels: Vec<u8> = golden.tensors().tensor("labels").unwrap().data().chunks(4).map(|b| b[0]).collect();
+    let labels: Vec<u8> = golden
+        .tensors()
+        .tensor("labels")
+        .unwrap()
+        .data()
+        .chunks(4)
+        .map(|b| b[0])
+        .collect();
     let report = |batch_size| {
         let images = Images::new(golden.pixels(20), Some(labels.clone())).unwrap();
         let student = vec![models.get("student").unwrap()];
@@ -267,7 +351,10 @@ fn batch_size_changes_no_figure() {
         assert_eq!(other.students["student"].agreement, student.agreement);
         for (name, figures) in &all.models {
             let nll = |g: &fidelity_lab::fidelity::Generalisation| g.nll.unwrap();
-            assert!((nll(&other.models[name]) - nll(figures)).abs() < 1e-6, "{batch_size} {name}");
+            assert!(
+                (nll(&other.models[name]) - nll(figures)).abs() < 1e-6,
+                "{batch_size} {name}"
+            );
             assert_eq!(other.models[name].accuracy, figures.accuracy);
         }
     }
@@ -278,7 +365,14 @@ fn a_snapshot_goes_on_where_it_stopped() {
     let models = models("arbitrary20.safetensors");
     let run = || {
         let images = Images::new(Golden::new().pixels(6), None).unwrap();
-        Evaluation::new(teachers(&models), vec![models.get("student").unwrap()], images, 2, &Device::flex()).unwrap()
+        Evaluation::new(
+            teachers(&models),
+            vec![models.get("student").unwrap()],
+            images,
+            2,
+            &Device::flex(),
+        )
+        .unwrap()
     };
     let mut whole = run();
     while block_on(whole.advance()).unwrap() < 6 {}
@@ -298,21 +392,76 @@ fn a_snapshot_goes_on_where_it_stopped() {
 fn bad_arguments_are_named() {
     let mut models = models("arbitrary20.safetensors");
     let code = |e: fidelity_lab::error::LabError| e.code;
-    assert_eq!(code(models.load(&golden_bytes("student0.safetensors"), Role::Student, Some("student".into())).unwrap_err()), ErrorCode::NameTaken);
-    assert_eq!(code(models.load(b"{}", Role::Student, None).unwrap_err()), ErrorCode::WeightsInvalid);
+    assert_eq!(
+        code(
+            models
+                .load(
+                    &golden_bytes("student0.safetensors"),
+                    Role::Student,
+                    Some("student".into())
+                )
+                .unwrap_err()
+        ),
+        ErrorCode::NameTaken
+    );
+    assert_eq!(
+        code(models.load(b"{}", Role::Student, None).unwrap_err()),
+        ErrorCode::WeightsInvalid
+    );
     assert_eq!(code(models.get("nobody").unwrap_err()), ErrorCode::UnknownModel);
     assert_eq!(code(models.remove("nobody").unwrap_err()), ErrorCode::UnknownModel);
     assert_eq!(code(Images::new(vec![], None).unwrap_err()), ErrorCode::BadArgument);
-    assert_eq!(code(Images::new(vec![0; 3071], None).unwrap_err()), ErrorCode::BadArgument);
-    assert_eq!(code(Images::new(vec![0; 3072], Some(vec![1, 2])).unwrap_err()), ErrorCode::BadArgument);
+    assert_eq!(
+        code(Images::new(vec![0; 3071], None).unwrap_err()),
+        ErrorCode::BadArgument
+    );
+    assert_eq!(
+        code(Images::new(vec![0; 3072], Some(vec![1, 2])).unwrap_err()),
+        ErrorCode::BadArgument
+    );
     let info = models.get("student").unwrap().info.clone();
     let one = || Images::new(vec![0; 6144], Some(vec![0, 100])).unwrap();
-    let start = |recipe, teachers, images| Distillation::new(recipe, models.network("student").unwrap(), &info, teachers, images, &Device::flex()).err().unwrap().code;
+    let start = |recipe, teachers, images| {
+        Distillation::new(
+            recipe,
+            models.network("student").unwrap(),
+            &info,
+            teachers,
+            images,
+            &Device::flex(),
+        )
+        .err()
+        .unwrap()
+        .code
+    };
     let two = Images::new(vec![0; 6144], None).unwrap();
     assert_eq!(start(Recipe::default(), vec![], two.clone()), ErrorCode::NoTeacher);
-    assert_eq!(start(Recipe::default(), teachers(&models), one()), ErrorCode::BadArgument);
-    assert_eq!(start(Recipe { temperature: f64::NAN, ..Recipe::default() }, teachers(&models), two.clone()), ErrorCode::BadArgument);
-    assert_eq!(start(Recipe { alpha: 0.5, ..Recipe::default() }, teachers(&models), two), ErrorCode::BadArgument);
+    assert_eq!(
+        start(Recipe::default(), teachers(&models), one()),
+        ErrorCode::BadArgument
+    );
+    assert_eq!(
+        start(
+            Recipe {
+                temperature: f64::NAN,
+                ..Recipe::default()
+            },
+            teachers(&models),
+            two.clone()
+        ),
+        ErrorCode::BadArgument
+    );
+    assert_eq!(
+        start(
+            Recipe {
+                alpha: 0.5,
+                ..Recipe::default()
+            },
+            teachers(&models),
+            two
+        ),
+        ErrorCode::BadArgument
+    );
     // A PreResNet-20 has no teacher of its own family here.
     assert!(models.teachers(None, Some(&info)).unwrap().is_empty());
 }

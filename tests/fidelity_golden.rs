@@ -345,12 +345,21 @@ fn a_snapshot_goes_on_where_it_stopped() {
         }
     }
     // A sum may change its last bit on the way through JSON text; counts must not change at all.
-    let (found, whole) = (generalisation.report(), self::generalisation(&student, &labels, N_IMAGES));
-    assert_eq!((found.accuracy, found.top5_accuracy), (whole.accuracy, whole.top5_accuracy));
+    let (found, whole) = (
+        generalisation.report(),
+        self::generalisation(&student, &labels, N_IMAGES),
+    );
+    assert_eq!(
+        (found.accuracy, found.top5_accuracy),
+        (whole.accuracy, whole.top5_accuracy)
+    );
     for (found, whole) in [(found.nll, whole.nll), (found.ece, whole.ece)] {
         assert!((found.unwrap() - whole.unwrap()).abs() < 1e-12, "{found:?} {whole:?}");
     }
-    let (found, whole) = (fidelity.report(), self::fidelity(&ensemble, &student, &labels, N_IMAGES));
+    let (found, whole) = (
+        fidelity.report(),
+        self::fidelity(&ensemble, &student, &labels, N_IMAGES),
+    );
     assert_eq!(found.agreement, whole.agreement);
     assert_eq!(found.agreement_teacher_wrong, whole.agreement_teacher_wrong);
     assert!((found.kl - whole.kl).abs() < 1e-12, "{} {}", found.kl, whole.kl);

@@ -8,7 +8,11 @@ use crate::data::{cifar, image, reduce_to_32};
 use crate::error::{ErrorCode, LabError};
 
 fn invalid_image(error: ImageError) -> LabError {
-    let code = if error.is_too_large() { ErrorCode::ImageTooLarge } else { ErrorCode::ImageInvalid };
+    let code = if error.is_too_large() {
+        ErrorCode::ImageTooLarge
+    } else {
+        ErrorCode::ImageInvalid
+    };
     LabError::new(code, error.to_string())
 }
 
@@ -19,9 +23,17 @@ fn invalid_image(error: ImageError) -> LabError {
 #[wasm_bindgen(js_name = readRecords)]
 pub fn read_records(bytes: &[u8], test_hashes: Option<Vec<u8>>) -> Result<Records, JsValue> {
     let invalid = |e: cifar::RecordsError| LabError::new(ErrorCode::RecordsInvalid, e.to_string());
-    let is_cifar100_test = test_hashes.map(|hashes| cifar::is_test_set(bytes, &hashes)).transpose().map_err(invalid)?;
+    let is_cifar100_test = test_hashes
+        .map(|hashes| cifar::is_test_set(bytes, &hashes))
+        .transpose()
+        .map_err(invalid)?;
     let cifar::Records { pixels, fine, coarse } = cifar::parse_records(bytes).map_err(invalid)?;
-    Ok(Records { pixels, labels: fine, coarse_labels: coarse, is_cifar100_test })
+    Ok(Records {
+        pixels,
+        labels: fine,
+        coarse_labels: coarse,
+        is_cifar100_test,
+    })
 }
 
 /// Lays RGBA pixels on white, crops the centre and box-averages to `[32, 32, 3]`.

@@ -11,8 +11,8 @@ use super::turn::Turn;
 use super::types::{HoldOutMetrics, StepResult, to_ts};
 use crate::distil::Distillation;
 use crate::engine::{Evaluation, Images, Model, ModelInfo};
-use crate::weights::Role;
 use crate::error::{ErrorCode, LabError, LabResult};
+use crate::weights::Role;
 
 /// See the module.
 #[wasm_bindgen]
@@ -35,18 +35,33 @@ struct HoldOut {
 
 impl DistillationRun {
     pub(super) fn new(run: Distillation, output_name: String, teachers: Vec<Rc<Model>>, shared: Rc<Shared>) -> Self {
-        Self { run: Turn::new(run), output_name, teachers, hold_out: RefCell::new(None), measuring: Turn::new(None), shared }
+        Self {
+            run: Turn::new(run),
+            output_name,
+            teachers,
+            hold_out: RefCell::new(None),
+            measuring: Turn::new(None),
+            shared,
+        }
     }
 
     fn start_measuring(&self) -> LabResult<Evaluation> {
         let student = Rc::new(self.run.peek(Distillation::model)?);
         let hold_out = self.hold_out.borrow();
-        let hold_out = hold_out.as_ref().ok_or_else(|| LabError::bad_argument("this distillation has no held-out images"))?;
+        let hold_out = hold_out
+            .as_ref()
+            .ok_or_else(|| LabError::bad_argument("this distillation has no held-out images"))?;
         let device = self.shared.models.borrow().device().clone();
         let images = hold_out.images.clone();
         match &hold_out.ensemble {
             Some((known, _)) => Evaluation::against(known.clone(), vec![student], images, hold_out.batch_size, &device),
-            None => Evaluation::new(self.teachers.clone(), vec![student], images, hold_out.batch_size, &device),
+            None => Evaluation::new(
+                self.teachers.clone(),
+                vec![student],
+                images,
+                hold_out.batch_size,
+                &device,
+            ),
         }
     }
 
@@ -59,7 +74,9 @@ impl DistillationRun {
         let mut hold_out = self.hold_out.borrow_mut();
         let hold_out = hold_out.as_mut().ok_or_else(missing)?;
         let accuracy = report.ensemble.as_ref().and_then(|ensemble| ensemble.accuracy);
-        let (_, ensemble_accuracy) = hold_out.ensemble.get_or_insert_with(|| (Rc::new(evaluation.into_ensemble()), accuracy));
+        let (_, ensemble_accuracy) = hold_out
+            .ensemble
+            .get_or_insert_with(|| (Rc::new(evaluation.into_ensemble()), accuracy));
         Ok(HoldOutMetrics {
             n_images: report.n_images,
             agreement: fidelity.agreement,
@@ -78,6 +95,12 @@ impl DistillationRun {
     #[wasm_bindgen(getter, js_name = stepsDone)]
     pub fn steps_done(&self) -> Result<u32, JsValue> {
         Ok(self.run.peek(Distillation::steps_done)?)
+    }
+
+    /// The learning rate of the coming step.
+    #[wasm_bindgen(getter, js_name = learningRate)]
+    pub fn learning_rate(&self) -> Result<f64, JsValue> {
+        Ok(self.run.peek(Distillation::learning_rate)?)
     }
 
     /// Steps of the recipe.
@@ -111,8 +134,16 @@ impl DistillationRun {
     #[wasm_bindgen(js_name = setHoldOut)]
     pub fn set_hold_out(&self, pixels: Vec<u8>, labels: Option<Vec<u8>>, batch_size: usize) -> Result<(), JsValue> {
         let images = Images::new(pixels, labels)?;
-        images.check_labels(self.teachers.first().map_or(0, |teacher| teacher.info.n_classes as usize))?;
-        self.hold_out.replace(Some(HoldOut { images, batch_size, ensemble: None }));
+        images.check_labels(
+            self.teachers
+                .first()
+                .map_or(0, |teacher| teacher.info.n_classes as usize),
+        )?;
+        self.hold_out.replace(Some(HoldOut {
+            images,
+            batch_size,
+            ensemble: None,
+        }));
         Ok(())
     }
 

@@ -54,7 +54,10 @@ impl Engine {
         let shared = acquire().await?;
         let device = shared.device();
         let self_test_error = shared.checked(crate::device::self_test(&device)).await?;
-        Ok(Engine { shared: Rc::new(shared), self_test_error })
+        Ok(Engine {
+            shared: Rc::new(shared),
+            self_test_error,
+        })
     }
 
     /// Largest absolute difference of the known-answer check.
@@ -65,7 +68,14 @@ impl Engine {
 
     /// What is loaded.
     pub fn models(&self) -> Result<Vec<Ts<ModelInfo>>, JsValue> {
-        Ok(self.shared.models.borrow().infos().iter().map(to_ts).collect::<LabResult<_>>()?)
+        Ok(self
+            .shared
+            .models
+            .borrow()
+            .infos()
+            .iter()
+            .map(to_ts)
+            .collect::<LabResult<_>>()?)
     }
 
     /// Parses a safetensors file and copies it to the device.
@@ -100,15 +110,31 @@ impl Engine {
     ///
     /// # Errors
     /// `bad_argument`, `unknown_model`, `class_mismatch`.
-    pub fn predict(&self, pixels: Vec<u8>, models: Option<Vec<String>>, teachers: Option<Vec<String>>, batch_size: usize) -> Result<PredictionRun, JsValue> {
+    pub fn predict(
+        &self,
+        pixels: Vec<u8>,
+        models: Option<Vec<String>>,
+        teachers: Option<Vec<String>>,
+        batch_size: usize,
+    ) -> Result<PredictionRun, JsValue> {
         let loaded = self.shared.models.borrow();
         let models = loaded.all_named(&models.unwrap_or_else(|| loaded.names()))?;
         let teachers = match teachers {
             Some(names) => loaded.all_named(&names)?,
-            None => models.iter().filter(|model| model.info.role == Role::Teacher).cloned().collect(),
+            None => models
+                .iter()
+                .filter(|model| model.info.role == Role::Teacher)
+                .cloned()
+                .collect(),
         };
         let teachers: Vec<_> = teachers.iter().map(|teacher| teacher.info.name.clone()).collect();
-        let run = Prediction::new(models, &teachers, Images::new(pixels, None)?, batch_size, loaded.device())?;
+        let run = Prediction::new(
+            models,
+            &teachers,
+            Images::new(pixels, None)?,
+            batch_size,
+            loaded.device(),
+        )?;
         Ok(PredictionRun::new(run, self.shared.clone()))
     }
 
@@ -127,7 +153,13 @@ impl Engine {
         snapshot: Option<String>,
     ) -> Result<EvaluationRun, JsValue> {
         let (teachers, students) = self.sides(teachers.as_deref(), students.as_deref())?;
-        let run = Evaluation::new(teachers, students, Images::new(pixels, labels)?, batch_size, &self.shared.device())?;
+        let run = Evaluation::new(
+            teachers,
+            students,
+            Images::new(pixels, labels)?,
+            batch_size,
+            &self.shared.device(),
+        )?;
         Ok(EvaluationRun::new(run, snapshot, self.shared.clone())?)
     }
 
@@ -151,7 +183,14 @@ impl Engine {
         let source = models.get(student)?;
         let teachers = models.teachers(teachers.as_deref(), Some(&source.info))?;
         let images = Images::new(pixels, labels)?;
-        let run = Distillation::new(from_ts(&recipe)?, models.network(student)?, &source.info, teachers.clone(), images, models.device())?;
+        let run = Distillation::new(
+            from_ts(&recipe)?,
+            models.network(student)?,
+            &source.info,
+            teachers.clone(),
+            images,
+            models.device(),
+        )?;
         let run = match checkpoint {
             Some(bytes) => run.resume(&bytes)?,
             None => run,
@@ -184,13 +223,23 @@ impl Engine {
 
 #[cfg(feature = "webgpu")]
 async fn acquire() -> LabResult<Shared> {
-    let lost = |why| super::fatal::report(LabError::new(ErrorCode::DeviceLost, format!("the GPU device was lost: {why}")));
+    let lost = |why| {
+        super::fatal::report(LabError::new(
+            ErrorCode::DeviceLost,
+            format!("the GPU device was lost: {why}"),
+        ))
+    };
     let gpu = crate::device::acquire(lost).await?;
     super::log::install(gpu.error_sink());
-    Ok(Shared { models: RefCell::new(Models::new(gpu.device.clone())), gpu })
+    Ok(Shared {
+        models: RefCell::new(Models::new(gpu.device.clone())),
+        gpu,
+    })
 }
 
 #[cfg(not(feature = "webgpu"))]
 async fn acquire() -> LabResult<Shared> {
-    Ok(Shared { models: RefCell::new(Models::new(burn::tensor::Device::flex())) })
+    Ok(Shared {
+        models: RefCell::new(Models::new(burn::tensor::Device::flex())),
+    })
 }

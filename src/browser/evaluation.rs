@@ -20,12 +20,20 @@ pub struct EvaluationRun {
 
 impl EvaluationRun {
     pub(super) fn new(run: Evaluation, snapshot: Option<String>, shared: Rc<Shared>) -> LabResult<Self> {
-        let invalid = |e: serde_json::Error| LabError::new(ErrorCode::CheckpointInvalid, format!("this snapshot cannot be used: {e}"));
+        let invalid = |e: serde_json::Error| {
+            LabError::new(
+                ErrorCode::CheckpointInvalid,
+                format!("this snapshot cannot be used: {e}"),
+            )
+        };
         let run = match snapshot {
             Some(json) => run.resume(serde_json::from_str(&json).map_err(invalid)?)?,
             None => run,
         };
-        Ok(Self { run: Turn::new(run), shared })
+        Ok(Self {
+            run: Turn::new(run),
+            shared,
+        })
     }
 }
 

@@ -16,7 +16,12 @@ thread_local! {
 #[wasm_bindgen(js_name = onFatal)]
 pub fn on_fatal(handler: Function) {
     HANDLER.with(|slot| slot.replace(Some(handler)));
-    std::panic::set_hook(Box::new(|info| report(LabError::new(ErrorCode::Internal, format!("the engine stopped: {info}")))));
+    std::panic::set_hook(Box::new(|info| {
+        report(LabError::new(
+            ErrorCode::Internal,
+            format!("the engine stopped: {info}"),
+        ))
+    }));
 }
 
 pub(super) fn report(error: LabError) {

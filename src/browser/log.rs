@@ -15,7 +15,9 @@ static RECORDER: OnceLock<Recorder> = OnceLock::new();
 /// From now on, error lines go to `sink`.
 pub(super) fn install(sink: impl Fn(String) + Send + Sync + 'static) {
     let mut sink: Option<Sink> = Some(Box::new(sink));
-    let recorder = RECORDER.get_or_init(|| Recorder { sink: Mutex::new(sink.take().unwrap_or_else(|| Box::new(|_| ()))) });
+    let recorder = RECORDER.get_or_init(|| Recorder {
+        sink: Mutex::new(sink.take().unwrap_or_else(|| Box::new(|_| ()))),
+    });
     match sink {
         // A later engine in the same module takes the lines over.
         Some(sink) => *recorder.sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = sink,
@@ -33,7 +35,11 @@ impl Log for Recorder {
 
     fn log(&self, record: &Record) {
         if self.enabled(record.metadata()) {
-            self.sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner())(format!("{}: {}", record.target(), record.args()));
+            self.sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner())(format!(
+                "{}: {}",
+                record.target(),
+                record.args()
+            ));
         }
     }
 

@@ -18,7 +18,10 @@ pub struct PredictionRun {
 
 impl PredictionRun {
     pub(super) fn new(run: Prediction, shared: Rc<Shared>) -> Self {
-        Self { run: Turn::new(run), shared }
+        Self {
+            run: Turn::new(run),
+            shared,
+        }
     }
 }
 
@@ -33,6 +36,11 @@ impl PredictionRun {
     /// The answer; ends the run.
     pub fn finish(&self) -> Result<PredictionResult, JsValue> {
         let done = self.run.take()?.finish()?;
-        Ok(PredictionResult { models: done.models, n_classes: done.n_classes as u32, logits: done.logits, ensemble: done.ensemble })
+        Ok(PredictionResult {
+            models: done.models,
+            n_classes: done.n_classes as u32,
+            logits: done.logits,
+            ensemble: done.ensemble,
+        })
     }
 }

@@ -24,7 +24,9 @@ impl<T> Turn<T> {
     /// # Errors
     /// `internal` as for [`Self::with`].
     pub fn take(&self) -> LabResult<T> {
-        self.0.take().ok_or_else(|| LabError::new(ErrorCode::Internal, "this run is at work or has ended"))
+        self.0
+            .take()
+            .ok_or_else(|| LabError::new(ErrorCode::Internal, "this run is at work or has ended"))
     }
 
     /// # Errors

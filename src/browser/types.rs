@@ -90,7 +90,9 @@ struct JsError<'a> {
 /// # Errors
 /// `internal` where it cannot be represented.
 pub(super) fn to_ts<T: Tsify + Serialize>(value: &T) -> Result<Ts<T>, LabError> {
-    value.into_ts().map_err(|e| LabError::new(crate::error::ErrorCode::Internal, e.to_string()))
+    value
+        .into_ts()
+        .map_err(|e| LabError::new(crate::error::ErrorCode::Internal, e.to_string()))
 }
 
 /// A value from JavaScript.
@@ -105,7 +107,10 @@ where
 }
 
 pub(super) fn to_js(error: &LabError) -> JsValue {
-    let plain = JsError { code: error.code, message: &error.message };
+    let plain = JsError {
+        code: error.code,
+        message: &error.message,
+    };
     serde_wasm_bindgen::to_value(&plain).unwrap_or_else(|_| JsValue::from_str(&error.message))
 }
 

@@ -20,7 +20,14 @@ const TOLERANCE: f32 = 1e-4;
 /// `gpu_error` where the difference is more than rounding.
 pub async fn self_test(device: &Device) -> LabResult<f32> {
     let logits = answer(device).await?;
-    let error = logits.iter().zip(KNOWN_ANSWER).map(|(a, b)| (a - b).abs()).fold(0.0, |worst: f32, e| if e.is_nan() { f32::INFINITY } else { worst.max(e) });
+    let error = logits
+        .iter()
+        .zip(KNOWN_ANSWER)
+        .map(|(a, b)| (a - b).abs())
+        .fold(
+            0.0,
+            |worst: f32, e| if e.is_nan() { f32::INFINITY } else { worst.max(e) },
+        );
     match error <= TOLERANCE && logits.len() == KNOWN_ANSWER.len() {
         true => Ok(error),
         false => Err(LabError::new(
@@ -34,7 +41,8 @@ pub async fn self_test(device: &Device) -> LabResult<f32> {
 async fn answer(device: &Device) -> LabResult<Vec<f32>> {
     let internal = |message: String| LabError::new(ErrorCode::Internal, message);
     let architecture = Architecture::new(8, 4).map_err(|e| internal(e.to_string()))?;
-    let net = PreResNet::from_state(&architecture, &formula_state(&architecture), device).map_err(|e| internal(e.to_string()))?;
+    let net = PreResNet::from_state(&architecture, &formula_state(&architecture), device)
+        .map_err(|e| internal(e.to_string()))?;
     let pixels: Vec<f32> = (0..3 * 32 * 32).map(|i| wave(i, 0.37)).collect();
     let image = burn::tensor::Tensor::<1>::from_floats(pixels.as_slice(), device).reshape([1, 3, 32, 32]);
     Ok(read([net.forward(image)]).await?.remove(0))
@@ -51,7 +59,13 @@ fn formula_state(architecture: &Architecture) -> StateDict {
             _ => wave(i, 0.61 + 0.013 * k as f32) * (2.0 / fan_in).sqrt(),
         };
         let data = (0..n).map(value).collect();
-        (tensor.name, Tensor { data, shape: tensor.shape })
+        (
+            tensor.name,
+            Tensor {
+                data,
+                shape: tensor.shape,
+            },
+        )
     });
     tensors.collect()
 }
@@ -71,7 +85,10 @@ mod tests {
     fn the_known_answer_is_what_the_cpu_computes() {
         let logits = pollster::block_on(answer(&Device::flex())).unwrap();
         let spread = logits.iter().fold(0.0f32, |worst, v| worst.max(v.abs()));
-        assert!(spread > 0.1, "an answer near zero would not tell right from wrong: {logits:?}");
+        assert!(
+            spread > 0.1,
+            "an answer near zero would not tell right from wrong: {logits:?}"
+        );
         assert!(pollster::block_on(self_test(&Device::flex())).is_ok(), "{logits:?}");
     }
 }

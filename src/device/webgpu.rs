@@ -28,10 +28,18 @@ pub struct GpuDevice {
 pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<GpuDevice> {
     let unavailable = |message: String| LabError::new(ErrorCode::DeviceUnavailable, message);
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let options = wgpu::RequestAdapterOptions { power_preference: wgpu::PowerPreference::HighPerformance, ..Default::default() };
-    let adapter = instance.request_adapter(&options).await.map_err(|e| unavailable(format!("no WebGPU adapter: {e}")))?;
+    let options = wgpu::RequestAdapterOptions {
+        power_preference: wgpu::PowerPreference::HighPerformance,
+        ..Default::default()
+    };
+    let adapter = instance
+        .request_adapter(&options)
+        .await
+        .map_err(|e| unavailable(format!("no WebGPU adapter: {e}")))?;
     if !adapter.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
-        return Err(unavailable("the WebGPU adapter lacks `timestamp-query`, which burn's WebGPU backend needs".into()));
+        return Err(unavailable(
+            "the WebGPU adapter lacks `timestamp-query`, which burn's WebGPU backend needs".into(),
+        ));
     }
     // cubecl reads limits and features off the adapter, so the device must have all of them, or shaders turn out invalid.
     let descriptor = wgpu::DeviceDescriptor {
@@ -41,8 +49,17 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
         memory_hints: wgpu::MemoryHints::MemoryUsage,
         ..Default::default()
     };
-    let (gpu, queue) = adapter.request_device(&descriptor).await.map_err(|e| unavailable(format!("no WebGPU device: {e}")))?;
-    let setup = WgpuSetup { instance, backend: adapter.get_info().backend, adapter, device: gpu.clone(), queue };
+    let (gpu, queue) = adapter
+        .request_device(&descriptor)
+        .await
+        .map_err(|e| unavailable(format!("no WebGPU device: {e}")))?;
+    let setup = WgpuSetup {
+        instance,
+        backend: adapter.get_info().backend,
+        adapter,
+        device: gpu.clone(),
+        queue,
+    };
     let device = Device::wgpu_options()
         .tasks_max(TASKS_MAX)
         .setup(setup)
@@ -52,7 +69,9 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
     // After burn's own handlers: in a browser the last uncaptured-error handler wins, and every device-lost one is called.
     let errors = Arc::new(Mutex::new(Vec::new()));
     let collected = errors.clone();
-    gpu.on_uncaptured_error(Arc::new(move |error: wgpu::Error| record(&collected, error.to_string())));
+    gpu.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        record(&collected, error.to_string())
+    }));
     gpu.set_device_lost_callback(move |reason, message| on_lost(format!("{reason:?}: {message}")));
     Ok(GpuDevice { device, gpu, errors })
 }
@@ -65,10 +84,14 @@ impl GpuDevice {
     pub fn check(&self) -> LabResult<()> {
         let mut errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         match errors.drain(..).next() {
-            Some(error) if error.to_lowercase().contains("out of memory") => {
-                Err(LabError::new(ErrorCode::OutOfMemory, format!("the GPU is out of memory: {error}")))
-            }
-            Some(error) => Err(LabError::new(ErrorCode::GpuError, format!("the GPU refused work: {error}"))),
+            Some(error) if error.to_lowercase().contains("out of memory") => Err(LabError::new(
+                ErrorCode::OutOfMemory,
+                format!("the GPU is out of memory: {error}"),
+            )),
+            Some(error) => Err(LabError::new(
+                ErrorCode::GpuError,
+                format!("the GPU refused work: {error}"),
+            )),
             None => Ok(()),
         }
     }

@@ -32,19 +32,37 @@ struct Header {
 impl Checkpoint {
     pub fn to_bytes(&self) -> LabResult<Vec<u8>> {
         let invalid = |e: String| LabError::new(ErrorCode::Internal, format!("writing a checkpoint: {e}"));
-        let header = Header { recipe: self.recipe.clone(), student: self.student.clone(), n_images: self.n_images, steps_done: self.steps_done };
+        let header = Header {
+            recipe: self.recipe.clone(),
+            student: self.student.clone(),
+            n_images: self.n_images,
+            steps_done: self.steps_done,
+        };
         let header = serde_json::to_string(&header).map_err(|e| invalid(e.to_string()))?;
         let mut tensors = self.state.clone();
         for (name, data) in &self.velocities {
-            tensors.insert(format!("{VELOCITY}{name}"), weights::Tensor { shape: vec![data.len()], data: data.clone() });
+            tensors.insert(
+                format!("{VELOCITY}{name}"),
+                weights::Tensor {
+                    shape: vec![data.len()],
+                    data: data.clone(),
+                },
+            );
         }
         write_tensors(&tensors, &BTreeMap::from([(KEY.to_owned(), header)])).map_err(|e| invalid(e.to_string()))
     }
 
     pub fn from_bytes(bytes: &[u8]) -> LabResult<Self> {
         let (tensors, metadata) = read_tensors(bytes).map_err(|e| invalid(e.to_string()))?;
-        let header = metadata.get(KEY).ok_or_else(|| invalid("it is no checkpoint of a distillation".into()))?;
-        let Header { recipe, student, n_images, steps_done } = serde_json::from_str(header).map_err(|e| invalid(e.to_string()))?;
+        let header = metadata
+            .get(KEY)
+            .ok_or_else(|| invalid("it is no checkpoint of a distillation".into()))?;
+        let Header {
+            recipe,
+            student,
+            n_images,
+            steps_done,
+        } = serde_json::from_str(header).map_err(|e| invalid(e.to_string()))?;
         let (mut state, mut velocities) = (StateDict::default(), BTreeMap::new());
         for (name, tensor) in tensors.iter() {
             match name.strip_prefix(VELOCITY) {
@@ -52,17 +70,30 @@ impl Checkpoint {
                 None => state.insert(name, tensor.clone()),
             }
         }
-        Ok(Self { recipe, student, n_images, steps_done, state, velocities })
+        Ok(Self {
+            recipe,
+            student,
+            n_images,
+            steps_done,
+            state,
+            velocities,
+        })
     }
 
     /// # Errors
     /// `checkpoint_invalid`, naming what differs.
     pub fn check(&self, recipe: &Recipe, student: &str, n_images: usize) -> LabResult<()> {
         if self.student != student {
-            return Err(invalid(format!("it is of the student `{}`, not `{student}`", self.student)));
+            return Err(invalid(format!(
+                "it is of the student `{}`, not `{student}`",
+                self.student
+            )));
         }
         if self.n_images != n_images {
-            return Err(invalid(format!("it was made on {} images, not {n_images}", self.n_images)));
+            return Err(invalid(format!(
+                "it was made on {} images, not {n_images}",
+                self.n_images
+            )));
         }
         match self.recipe == *recipe && self.steps_done <= recipe.steps {
             true => Ok(()),
@@ -72,5 +103,8 @@ impl Checkpoint {
 }
 
 fn invalid(message: String) -> LabError {
-    LabError::new(ErrorCode::CheckpointInvalid, format!("this checkpoint cannot be used: {message}"))
+    LabError::new(
+        ErrorCode::CheckpointInvalid,
+        format!("this checkpoint cannot be used: {message}"),
+    )
 }

@@ -17,10 +17,16 @@ pub fn distillation_loss(
     let [n, _] = student.dims();
     let targets = softmax(teacher.div_scalar(temperature), 1);
     let log_probs = log_softmax(student.clone().div_scalar(temperature), 1);
-    let soft = targets.mul(log_probs).sum().mul_scalar(-temperature * temperature / n as f64);
+    let soft = targets
+        .mul(log_probs)
+        .sum()
+        .mul_scalar(-temperature * temperature / n as f64);
     match labels {
         Some(labels) if alpha > 0.0 => {
-            let hard = log_softmax(student, 1).gather(1, labels.unsqueeze_dim(1)).sum().div_scalar(-(n as f64));
+            let hard = log_softmax(student, 1)
+                .gather(1, labels.unsqueeze_dim(1))
+                .sum()
+                .div_scalar(-(n as f64));
             hard.mul_scalar(alpha).add(soft.mul_scalar(1.0 - alpha))
         }
         _ => soft,
@@ -42,13 +48,18 @@ mod tests {
         let soft = -(0.8 * 0.9f64.ln() + 0.2 * 0.1f64.ln());
         let hard = -(0.1f64.ln());
         let loss = |tau, alpha| -> f64 {
-            let value: f32 = distillation_loss(student.clone(), teacher.clone(), Some(labels.clone()), tau, alpha).into_scalar();
+            let value: f32 =
+                distillation_loss(student.clone(), teacher.clone(), Some(labels.clone()), tau, alpha).into_scalar();
             f64::from(value)
         };
         assert!((loss(1.0, 0.0) - soft).abs() < 1e-6);
         assert!((loss(1.0, 0.25) - (0.25 * hard + 0.75 * soft)).abs() < 1e-6);
         // At tau 2 the odds 4 and 9 become 2 and 3: targets (2/3, 1/3), student (3/4, 1/4), times tau^2.
         let softened = -4.0 * (2.0 / 3.0 * 0.75f64.ln() + 1.0 / 3.0 * 0.25f64.ln());
-        assert!((loss(2.0, 0.0) - softened).abs() < 1e-5, "{} {softened}", loss(2.0, 0.0));
+        assert!(
+            (loss(2.0, 0.0) - softened).abs() < 1e-5,
+            "{} {softened}",
+            loss(2.0, 0.0)
+        );
     }
 }

@@ -11,11 +11,11 @@ pub mod schedule;
 #[cfg(feature = "engine")]
 mod trainer;
 
-pub use recipe::{Policy, Recipe};
-pub use schedule::Schedule;
 #[cfg(feature = "engine")]
 pub use self::{
     loss::distillation_loss,
     optimiser::Sgd,
     trainer::{Distillation, Step},
 };
+pub use recipe::{Policy, Recipe};
+pub use schedule::Schedule;

@@ -22,7 +22,10 @@ impl Sgd {
     /// With the given weight decay and no velocity yet.
     pub fn new(weight_decay: f64) -> Self {
         let decay = WeightDecay::new(&WeightDecayConfig::new(weight_decay as f32));
-        Self { decay, velocities: BTreeMap::new() }
+        Self {
+            decay,
+            velocities: BTreeMap::new(),
+        }
     }
 
     /// The velocity of each parameter that has been stepped.
@@ -81,7 +84,9 @@ mod tests {
         let mut sgd = (Sgd::new(0.1), None);
         let mut p = Tensor::<1>::from_floats([1.0], &device);
         for (gradient, expected) in [(1.0, 0.791), (1.0, 0.496871), (-1.0, 0.509_833_351f64)] {
-            let (update, velocity) = sgd.0.update(p.clone(), Tensor::from_floats([gradient], &device), sgd.1.take());
+            let (update, velocity) = sgd
+                .0
+                .update(p.clone(), Tensor::from_floats([gradient], &device), sgd.1.take());
             sgd.1 = Some(velocity);
             p = p.sub(update.mul_scalar(0.1));
             let value: f32 = p.clone().into_scalar();

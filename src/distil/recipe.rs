@@ -64,7 +64,9 @@ impl Recipe {
     pub fn check(&self, n_images: usize, has_labels: bool) -> LabResult<()> {
         let in_range = |what: &str, value: f64, low: f64, high: f64| match value >= low && value <= high {
             true => Ok(()),
-            false => Err(LabError::bad_argument(format!("{what} is {value}; it must be from {low} to {high}"))),
+            false => Err(LabError::bad_argument(format!(
+                "{what} is {value}; it must be from {low} to {high}"
+            ))),
         };
         in_range("temperature", self.temperature, 0.1, 100.0)?;
         in_range("alpha", self.alpha, 0.0, 1.0)?;
@@ -74,7 +76,10 @@ impl Recipe {
         in_range("batchSize", self.batch_size.into(), 2.0, 1024.0)?;
         in_range("the number of training images", n_images as f64, 2.0, 1e6)?;
         if self.alpha > 0.0 && !has_labels {
-            return Err(LabError::bad_argument(format!("alpha is {}; above 0 it needs labels, and there are none", self.alpha)));
+            return Err(LabError::bad_argument(format!(
+                "alpha is {}; above 0 it needs labels, and there are none",
+                self.alpha
+            )));
         }
         Ok(())
     }

@@ -49,16 +49,36 @@ impl Distillation {
     ///
     /// # Errors
     /// `bad_argument` where the recipe is out of range or a label is no class, `no_teacher` where `teachers` is empty.
-    pub fn new(recipe: Recipe, source: &Network, info: &ModelInfo, teachers: Vec<Rc<Model>>, images: Images, device: &Device) -> LabResult<Self> {
+    pub fn new(
+        recipe: Recipe,
+        source: &Network,
+        info: &ModelInfo,
+        teachers: Vec<Rc<Model>>,
+        images: Images,
+        device: &Device,
+    ) -> LabResult<Self> {
         recipe.check(images.n_images(), images.all_labels().is_some())?;
         images.check_labels(source.architecture.n_classes)?;
         if teachers.is_empty() {
-            return Err(LabError::new(ErrorCode::NoTeacher, "there is no teacher to distil from; load one of the student's family first"));
+            return Err(LabError::new(
+                ErrorCode::NoTeacher,
+                "there is no teacher to distil from; load one of the student's family first",
+            ));
         }
         let device = device.clone().autodiff();
         let student = build(source, &source.state, &device)?;
         let optimiser = Sgd::new(recipe.weight_decay);
-        Ok(Self { recipe, source: source.clone(), info: info.clone(), device, student, teachers, optimiser, images, steps_done: 0 })
+        Ok(Self {
+            recipe,
+            source: source.clone(),
+            info: info.clone(),
+            device,
+            student,
+            teachers,
+            optimiser,
+            images,
+            steps_done: 0,
+        })
     }
 
     /// Goes on from a checkpoint of the same run.
@@ -84,6 +104,13 @@ impl Distillation {
         self.steps_done
     }
 
+    /// The learning rate of the coming step.
+    pub fn learning_rate(&self) -> f64 {
+        self.recipe
+            .schedule
+            .learning_rate(self.recipe.learning_rate, self.steps_done, self.recipe.steps)
+    }
+
     /// Steps of the recipe.
     pub fn total_steps(&self) -> u32 {
         self.recipe.steps
@@ -101,19 +128,31 @@ impl Distillation {
     pub async fn step(&mut self) -> LabResult<Step> {
         let plain = self.device.clone().without_autodiff();
         let (pixels, labels) = self.batch();
-        let members: Vec<_> = self.teachers.iter().map(|teacher| teacher.forward(&pixels, &plain)).collect();
+        let members: Vec<_> = self
+            .teachers
+            .iter()
+            .map(|teacher| teacher.forward(&pixels, &plain))
+            .collect();
         let teacher = ensemble_log_probs(&members)
             .ok_or_else(|| LabError::new(ErrorCode::NoTeacher, "the run has no teacher"))?;
 
-        let logits = self.student.forward_train(upload_images(&pixels, &self.source.normalisation, &self.device));
+        let logits = self
+            .student
+            .forward_train(upload_images(&pixels, &self.source.normalisation, &self.device));
         let label_tensor = labels.as_ref().map(|labels| {
             let data: Vec<i32> = labels.iter().map(|&label| label.into()).collect();
             Tensor::<1, Int>::from_data(TensorData::new(data, [labels.len()]), &self.device)
         });
         let target = teacher.clone().autodiff();
-        let loss = distillation_loss(logits.clone(), target, label_tensor, self.recipe.temperature, self.recipe.alpha);
+        let loss = distillation_loss(
+            logits.clone(),
+            target,
+            label_tensor,
+            self.recipe.temperature,
+            self.recipe.alpha,
+        );
         let gradients = loss.backward();
-        let learning_rate = self.recipe.schedule.learning_rate(self.recipe.learning_rate, self.steps_done, self.recipe.steps);
+        let learning_rate = self.learning_rate();
         self.optimiser.step(&mut self.student, &gradients, learning_rate);
 
         let [logits, teacher] = two(read([logits.without_autodiff(), teacher]).await?)?;
@@ -123,26 +162,45 @@ impl Distillation {
             true => Ok(step),
             false => Err(LabError::new(
                 ErrorCode::GpuError,
-                format!("the loss is {} at step {}; a smaller learning rate than {learning_rate} may keep it finite", step.loss, step.step),
+                format!(
+                    "the loss is {} at step {}; a smaller learning rate than {learning_rate} may keep it finite",
+                    step.loss, step.step
+                ),
             )),
         }
     }
 
     /// The pixels and labels of the coming step, a function of the seed and the step alone so that a resumed run sees the same.
     fn batch(&self) -> (Vec<u8>, Option<Vec<u8>>) {
-        let indices = augment::batch_indices(self.recipe.seed, self.steps_done, self.batch_size(), self.images.n_images());
-        let mut pixels: Vec<u8> = indices.iter().flat_map(|&i| self.images.pixels(i, 1)).copied().collect();
+        let indices = augment::batch_indices(
+            self.recipe.seed,
+            self.steps_done,
+            self.batch_size(),
+            self.images.n_images(),
+        );
+        let mut pixels: Vec<u8> = indices
+            .iter()
+            .flat_map(|&i| self.images.pixels(i, 1))
+            .copied()
+            .collect();
         if self.recipe.policy == Policy::FlipCrop {
             augment::flip_crop(&mut pixels, self.recipe.seed, self.steps_done);
         }
-        let labels = self.images.all_labels().map(|labels| indices.iter().map(|&i| labels[i]).collect());
+        let labels = self
+            .images
+            .all_labels()
+            .map(|labels| indices.iter().map(|&i| labels[i]).collect());
         (pixels, labels)
     }
 
     /// The step's figures in f64, from the logits that were read back.
     fn measure(&self, logits: &[f32], teacher: &[f32], labels: Option<&[u8]>, learning_rate: f64) -> Step {
         let n_classes = self.source.architecture.n_classes;
-        let Recipe { temperature: tau, alpha, .. } = self.recipe;
+        let Recipe {
+            temperature: tau,
+            alpha,
+            ..
+        } = self.recipe;
         let n = (logits.len() / n_classes) as f64;
         let (mut soft, mut hard, mut floor, mut n_agree) = (0.0, 0.0, 0.0, 0u32);
         for (i, (s, t)) in logits.chunks(n_classes).zip(teacher.chunks(n_classes)).enumerate() {
@@ -166,7 +224,11 @@ impl Distillation {
 
     /// The student as it is now, for evaluation; its tensors are shared.
     pub fn model(&self) -> Model {
-        Model { info: self.info.clone(), net: self.student.without_autodiff(), normalisation: self.source.normalisation.clone() }
+        Model {
+            info: self.info.clone(),
+            net: self.student.without_autodiff(),
+            normalisation: self.source.normalisation.clone(),
+        }
     }
 
     /// The student's tensors, read back.
@@ -177,7 +239,9 @@ impl Distillation {
         let tensors = self.student.named_tensors();
         let values = read(tensors.iter().map(|(_, _, tensor)| tensor.clone())).await?;
         let named = tensors.into_iter().zip(values);
-        Ok(named.map(|((name, shape, _), data)| (name, weights::Tensor { shape, data })).collect())
+        Ok(named
+            .map(|((name, shape, _), data)| (name, weights::Tensor { shape, data }))
+            .collect())
     }
 
     /// The student as a network of its own, with its provenance.
@@ -195,7 +259,13 @@ impl Distillation {
             "stepsDone": self.steps_done,
             "nImages": self.images.n_images(),
         });
-        Ok(Network { name: name.to_owned(), state, provenance: Some(provenance.to_string()), notices: Vec::new(), ..self.source.clone() })
+        Ok(Network {
+            name: name.to_owned(),
+            state,
+            provenance: Some(provenance.to_string()),
+            notices: Vec::new(),
+            ..self.source.clone()
+        })
     }
 
     /// Everything that going on from here needs, apart from the recipe, the images and the networks' files.
@@ -207,7 +277,15 @@ impl Distillation {
         let values = read(velocities.values().cloned()).await?;
         let velocities: BTreeMap<_, _> = velocities.keys().cloned().zip(values).collect();
         let state = self.state().await?;
-        Checkpoint { recipe: self.recipe.clone(), student: self.info.name.clone(), n_images: self.images.n_images(), steps_done: self.steps_done, state, velocities }.to_bytes()
+        Checkpoint {
+            recipe: self.recipe.clone(),
+            student: self.info.name.clone(),
+            n_images: self.images.n_images(),
+            steps_done: self.steps_done,
+            state,
+            velocities,
+        }
+        .to_bytes()
     }
 
     /// How the student's images are normalised.
@@ -217,9 +295,12 @@ impl Distillation {
 }
 
 fn build(source: &Network, state: &StateDict, device: &Device) -> LabResult<PreResNet> {
-    PreResNet::from_state(&source.architecture, state, device).map_err(|e| LabError::new(ErrorCode::CheckpointInvalid, e.to_string()))
+    PreResNet::from_state(&source.architecture, state, device)
+        .map_err(|e| LabError::new(ErrorCode::CheckpointInvalid, e.to_string()))
 }
 
 fn two(values: Vec<Vec<f32>>) -> LabResult<[Vec<f32>; 2]> {
-    values.try_into().map_err(|_| LabError::new(ErrorCode::Internal, "a read-back of two tensors gave another number"))
+    values
+        .try_into()
+        .map_err(|_| LabError::new(ErrorCode::Internal, "a read-back of two tensors gave another number"))
 }

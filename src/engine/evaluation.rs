@@ -63,9 +63,17 @@ pub struct Evaluation {
 impl Evaluation {
     /// # Errors
     /// `bad_argument` without a network or for a label that is no class, `class_mismatch` where class counts differ.
-    pub fn new(teachers: Vec<Rc<Model>>, students: Vec<Rc<Model>>, images: Images, batch_size: usize, device: &Device) -> LabResult<Self> {
+    pub fn new(
+        teachers: Vec<Rc<Model>>,
+        students: Vec<Rc<Model>>,
+        images: Images,
+        batch_size: usize,
+        device: &Device,
+    ) -> LabResult<Self> {
         let infos = || teachers.iter().chain(&students).map(|model| &model.info);
-        let first = infos().next().ok_or_else(|| LabError::bad_argument("there is no model to evaluate; load one first"))?;
+        let first = infos()
+            .next()
+            .ok_or_else(|| LabError::bad_argument("there is no model to evaluate; load one first"))?;
         same_classes(infos())?;
         let n_classes = first.n_classes as usize;
         images.check_labels(n_classes)?;
@@ -75,18 +83,41 @@ impl Evaluation {
             ..Snapshot::default()
         };
         let batch_size = batch_size.max(1);
-        Ok(Self { teachers, students, known_ensemble: None, images, device: device.clone(), batch_size, n_classes, pending: Vec::new(), ensemble: Vec::new(), sums })
+        Ok(Self {
+            teachers,
+            students,
+            known_ensemble: None,
+            images,
+            device: device.clone(),
+            batch_size,
+            n_classes,
+            pending: Vec::new(),
+            ensemble: Vec::new(),
+            sums,
+        })
     }
 
     /// An evaluation of students against an ensemble whose log-probabilities `[n, classes]` are known already.
     ///
     /// # Errors
     /// As [`Self::new`], and `internal` where the ensemble has another size.
-    pub fn against(ensemble: Rc<Vec<f64>>, students: Vec<Rc<Model>>, images: Images, batch_size: usize, device: &Device) -> LabResult<Self> {
+    pub fn against(
+        ensemble: Rc<Vec<f64>>,
+        students: Vec<Rc<Model>>,
+        images: Images,
+        batch_size: usize,
+        device: &Device,
+    ) -> LabResult<Self> {
         let evaluation = Self::new(Vec::new(), students, images, batch_size, device)?;
         match ensemble.len() == evaluation.images.n_images() * evaluation.n_classes {
-            true => Ok(Self { known_ensemble: Some(ensemble), ..evaluation }),
-            false => Err(LabError::new(ErrorCode::Internal, "the ensemble's answers are not those of the held-out images")),
+            true => Ok(Self {
+                known_ensemble: Some(ensemble),
+                ..evaluation
+            }),
+            false => Err(LabError::new(
+                ErrorCode::Internal,
+                "the ensemble's answers are not those of the held-out images",
+            )),
         }
     }
 
@@ -100,7 +131,10 @@ impl Evaluation {
             && snapshot.n_done <= self.images.n_images();
         match same {
             true => Ok(Self { sums: snapshot, ..self }),
-            false => Err(LabError::new(ErrorCode::CheckpointInvalid, "the snapshot belongs to another evaluation")),
+            false => Err(LabError::new(
+                ErrorCode::CheckpointInvalid,
+                "the snapshot belongs to another evaluation",
+            )),
         }
     }
 
@@ -119,7 +153,10 @@ impl Evaluation {
         if let Some(model) = model {
             let logits = model.logits(self.images.pixels(first, n), &self.device).await?;
             if logits.iter().any(|v| !v.is_finite()) {
-                return Err(LabError::new(ErrorCode::GpuError, format!("`{}` gives logits that are no numbers", model.info.name)));
+                return Err(LabError::new(
+                    ErrorCode::GpuError,
+                    format!("`{}` gives logits that are no numbers", model.info.name),
+                ));
             }
             self.pending.push(logits);
         }
@@ -176,17 +213,25 @@ impl Evaluation {
 
     /// The figures over the images done.
     pub fn report(&self) -> EvaluationReport {
-        let names = self.teachers.iter().chain(&self.students).map(|model| model.info.name.clone());
+        let names = self
+            .teachers
+            .iter()
+            .chain(&self.students)
+            .map(|model| model.info.name.clone());
         let has_ensemble = self.sums.n_done > 0 && (self.known_ensemble.is_some() || !self.teachers.is_empty());
         let students = self.students.iter().map(|model| model.info.name.clone());
         EvaluationReport {
             n_images: self.sums.n_done as u32,
             cancelled: self.sums.n_done < self.images.n_images(),
             teachers: self.teachers.iter().map(|model| model.info.name.clone()).collect(),
-            models: names.zip(self.sums.models.iter().map(GeneralisationAccumulator::report)).collect(),
+            models: names
+                .zip(self.sums.models.iter().map(GeneralisationAccumulator::report))
+                .collect(),
             ensemble: has_ensemble.then(|| self.sums.ensemble.report()),
             students: match has_ensemble {
-                true => students.zip(self.sums.fidelity.iter().map(FidelityAccumulator::report)).collect(),
+                true => students
+                    .zip(self.sums.fidelity.iter().map(FidelityAccumulator::report))
+                    .collect(),
                 false => BTreeMap::new(),
             },
         }

@@ -27,15 +27,25 @@ impl Images {
         }
         let n = pixels.len() / IMAGE_BYTES;
         if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != n) {
-            return Err(LabError::bad_argument(format!("there are {} labels for {n} images; there must be one for each", labels.len())));
+            return Err(LabError::bad_argument(format!(
+                "there are {} labels for {n} images; there must be one for each",
+                labels.len()
+            )));
         }
-        Ok(Self { pixels: pixels.into(), labels: labels.map(Into::into) })
+        Ok(Self {
+            pixels: pixels.into(),
+            labels: labels.map(Into::into),
+        })
     }
 
     /// # Errors
     /// `bad_argument` where a label is no class of the model.
     pub fn check_labels(&self, n_classes: usize) -> LabResult<()> {
-        let wrong = self.labels.iter().flat_map(|labels| labels.iter()).position(|&label| usize::from(label) >= n_classes);
+        let wrong = self
+            .labels
+            .iter()
+            .flat_map(|labels| labels.iter())
+            .position(|&label| usize::from(label) >= n_classes);
         match wrong {
             Some(i) => Err(LabError::bad_argument(format!(
                 "the label of image {i} is {}; the model has the classes 0 to {}",
@@ -82,7 +92,9 @@ pub fn upload_images(pixels: &[u8], normalisation: &Normalisation, device: &Devi
         for image in 0..n {
             let from = &pixels[image * IMAGE_BYTES..][..IMAGE_BYTES];
             let to = &mut planes[image * IMAGE_BYTES + channel * PLANE..][..PLANE];
-            to.iter_mut().zip(from.iter().skip(channel).step_by(3)).for_each(|(to, &v)| *to = table[usize::from(v)]);
+            to.iter_mut()
+                .zip(from.iter().skip(channel).step_by(3))
+                .for_each(|(to, &v)| *to = table[usize::from(v)]);
         }
     }
     Tensor::from_data(TensorData::new(planes, [n, 3, 32, 32]), device)

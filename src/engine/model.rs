@@ -82,7 +82,10 @@ pub struct Models {
 impl Models {
     /// None yet, for this device (without autodiff).
     pub fn new(device: Device) -> Self {
-        Self { device, loaded: Vec::new() }
+        Self {
+            device,
+            loaded: Vec::new(),
+        }
     }
 
     /// The device without autodiff.
@@ -95,7 +98,8 @@ impl Models {
     /// # Errors
     /// `weights_invalid`, `name_taken`.
     pub fn load(&mut self, bytes: &[u8], role: Role, name: Option<String>) -> LabResult<ModelInfo> {
-        let mut network = Network::from_safetensors(bytes).map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
+        let mut network =
+            Network::from_safetensors(bytes).map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
         if let Some(name) = name {
             network.name = name;
         }
@@ -123,7 +127,14 @@ impl Models {
             notices: network.notices.clone(),
         };
         let normalisation = network.normalisation.clone();
-        self.loaded.push(Loaded { model: Rc::new(Model { info: info.clone(), net, normalisation }), network });
+        self.loaded.push(Loaded {
+            model: Rc::new(Model {
+                info: info.clone(),
+                net,
+                normalisation,
+            }),
+            network,
+        });
         Ok(info)
     }
 
@@ -134,7 +145,10 @@ impl Models {
             return Err(LabError::bad_argument("the model's name is empty; it must have one"));
         }
         match self.loaded.iter().any(|loaded| loaded.model.info.name == name) {
-            true => Err(LabError::new(ErrorCode::NameTaken, format!("a model named `{name}` is already loaded; remove it or choose another name"))),
+            true => Err(LabError::new(
+                ErrorCode::NameTaken,
+                format!("a model named `{name}` is already loaded; remove it or choose another name"),
+            )),
             false => Ok(()),
         }
     }
@@ -146,17 +160,26 @@ impl Models {
 
     /// Names of all loaded models.
     pub fn names(&self) -> Vec<String> {
-        self.loaded.iter().map(|loaded| loaded.model.info.name.clone()).collect()
+        self.loaded
+            .iter()
+            .map(|loaded| loaded.model.info.name.clone())
+            .collect()
     }
 
     fn find(&self, name: &str) -> LabResult<&Loaded> {
-        self.loaded.iter().find(|loaded| loaded.model.info.name == name).ok_or_else(|| {
-            let known = match self.names() {
-                names if names.is_empty() => "none is loaded".to_owned(),
-                names => format!("loaded are: {}", names.join(", ")),
-            };
-            LabError::new(ErrorCode::UnknownModel, format!("there is no model named `{name}`; {known}"))
-        })
+        self.loaded
+            .iter()
+            .find(|loaded| loaded.model.info.name == name)
+            .ok_or_else(|| {
+                let known = match self.names() {
+                    names if names.is_empty() => "none is loaded".to_owned(),
+                    names => format!("loaded are: {}", names.join(", ")),
+                };
+                LabError::new(
+                    ErrorCode::UnknownModel,
+                    format!("there is no model named `{name}`; {known}"),
+                )
+            })
     }
 
     /// # Errors
@@ -173,9 +196,19 @@ impl Models {
 
     /// All loaded students of the first one's class count and family.
     pub fn default_students(&self) -> Vec<Rc<Model>> {
-        let mut students = self.loaded.iter().map(|loaded| &loaded.model).filter(|model| model.info.role == Role::Student).peekable();
-        let first = students.peek().map(|model| (model.info.family.clone(), model.info.n_classes));
-        students.filter(|model| first == Some((model.info.family.clone(), model.info.n_classes))).cloned().collect()
+        let mut students = self
+            .loaded
+            .iter()
+            .map(|loaded| &loaded.model)
+            .filter(|model| model.info.role == Role::Student)
+            .peekable();
+        let first = students
+            .peek()
+            .map(|model| (model.info.family.clone(), model.info.n_classes));
+        students
+            .filter(|model| first == Some((model.info.family.clone(), model.info.n_classes)))
+            .cloned()
+            .collect()
     }
 
     /// The host's copy.
@@ -202,10 +235,18 @@ impl Models {
         let teachers = match names {
             Some(names) => self.all_named(names)?,
             None => {
-                let all = self.loaded.iter().map(|loaded| &loaded.model).filter(|model| model.info.role == Role::Teacher);
+                let all = self
+                    .loaded
+                    .iter()
+                    .map(|loaded| &loaded.model)
+                    .filter(|model| model.info.role == Role::Teacher);
                 let like = |a: &ModelInfo, b: &ModelInfo| a.family == b.family && a.n_classes == b.n_classes;
-                let reference = student.cloned().or_else(|| all.clone().next().map(|model| model.info.clone()));
-                all.filter(|model| reference.as_ref().is_some_and(|r| like(r, &model.info))).cloned().collect()
+                let reference = student
+                    .cloned()
+                    .or_else(|| all.clone().next().map(|model| model.info.clone()));
+                all.filter(|model| reference.as_ref().is_some_and(|r| like(r, &model.info)))
+                    .cloned()
+                    .collect()
             }
         };
         same_classes(teachers.iter().map(|teacher| &teacher.info).chain(student))?;
@@ -220,7 +261,10 @@ pub fn same_classes<'a>(mut infos: impl Iterator<Item = &'a ModelInfo>) -> LabRe
     match infos.find(|info| info.n_classes != first.n_classes) {
         Some(other) => Err(LabError::new(
             ErrorCode::ClassMismatch,
-            format!("`{}` has {} classes and `{}` has {}; they must have the same", first.name, first.n_classes, other.name, other.n_classes),
+            format!(
+                "`{}` has {} classes and `{}` has {}; they must have the same",
+                first.name, first.n_classes, other.name, other.n_classes
+            ),
         )),
         None => Ok(()),
     }

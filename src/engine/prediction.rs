@@ -38,14 +38,32 @@ impl Prediction {
     ///
     /// # Errors
     /// `bad_argument` without a model, `class_mismatch` where their class counts differ.
-    pub fn new(models: Vec<Rc<Model>>, teachers: &[String], images: Images, batch_size: usize, device: &Device) -> LabResult<Self> {
-        let first = models.first().ok_or_else(|| LabError::bad_argument("there is no model to predict with; load one first"))?;
+    pub fn new(
+        models: Vec<Rc<Model>>,
+        teachers: &[String],
+        images: Images,
+        batch_size: usize,
+        device: &Device,
+    ) -> LabResult<Self> {
+        let first = models
+            .first()
+            .ok_or_else(|| LabError::bad_argument("there is no model to predict with; load one first"))?;
         let n_classes = first.info.n_classes as usize;
         same_classes(models.iter().map(|model| &model.info))?;
-        let teachers = (0..models.len()).filter(|&i| teachers.contains(&models[i].info.name)).collect();
+        let teachers = (0..models.len())
+            .filter(|&i| teachers.contains(&models[i].info.name))
+            .collect();
         let capacity = models.len() * images.n_images() * n_classes;
         let batch_size = batch_size.max(1);
-        Ok(Self { models, teachers, images, device: device.clone(), batch_size, n_classes, logits: Vec::with_capacity(capacity) })
+        Ok(Self {
+            models,
+            teachers,
+            images,
+            device: device.clone(),
+            batch_size,
+            n_classes,
+            logits: Vec::with_capacity(capacity),
+        })
     }
 
     /// Runs one network on one batch. True when all is done.
@@ -58,7 +76,8 @@ impl Prediction {
         let (model, first) = (done / n_images, done % n_images);
         if let Some(model) = self.models.get(model) {
             let n = self.batch_size.min(n_images - first);
-            self.logits.extend(model.logits(self.images.pixels(first, n), &self.device).await?);
+            self.logits
+                .extend(model.logits(self.images.pixels(first, n), &self.device).await?);
         }
         Ok(self.logits.len() == self.models.len() * n_images * self.n_classes)
     }
@@ -69,12 +88,26 @@ impl Prediction {
     /// `gpu_error` where a logit is no number.
     pub fn finish(self) -> LabResult<Predictions> {
         let per_model = self.images.n_images() * self.n_classes;
-        let members: Vec<&[f32]> = self.teachers.iter().map(|&i| &self.logits[i * per_model..(i + 1) * per_model]).collect();
+        let members: Vec<&[f32]> = self
+            .teachers
+            .iter()
+            .map(|&i| &self.logits[i * per_model..(i + 1) * per_model])
+            .collect();
         let ensemble = match members.is_empty() {
             true => None,
-            false => Some(ensemble_log_probs(&members, self.n_classes)?.into_iter().map(|v| v as f32).collect()),
+            false => Some(
+                ensemble_log_probs(&members, self.n_classes)?
+                    .into_iter()
+                    .map(|v| v as f32)
+                    .collect(),
+            ),
         };
         let models = self.models.iter().map(|model| model.info.name.clone()).collect();
-        Ok(Predictions { models, n_classes: self.n_classes, logits: self.logits, ensemble })
+        Ok(Predictions {
+            models,
+            n_classes: self.n_classes,
+            logits: self.logits,
+            ensemble,
+        })
     }
 }

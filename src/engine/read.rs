@@ -12,13 +12,18 @@ pub async fn read<const D: usize>(tensors: impl IntoIterator<Item = Tensor<D>>) 
     let transaction = tensors.into_iter().fold(Transaction::default(), Transaction::register);
     let data = transaction.execute_async().await.map_err(execution_error)?;
     data.into_iter()
-        .map(|data| data.try_into_vec().map_err(|e| LabError::new(ErrorCode::Internal, format!("reading a tensor: {e:?}"))))
+        .map(|data| {
+            data.try_into_vec()
+                .map_err(|e| LabError::new(ErrorCode::Internal, format!("reading a tensor: {e:?}")))
+        })
         .collect()
 }
 
 fn execution_error(error: ExecutionError) -> LabError {
     match error {
-        ExecutionError::DevicePoisoned { reason } => LabError::new(ErrorCode::DeviceLost, format!("the device was lost: {reason}")),
+        ExecutionError::DevicePoisoned { reason } => {
+            LabError::new(ErrorCode::DeviceLost, format!("the device was lost: {reason}"))
+        }
         other => LabError::new(ErrorCode::GpuError, other.to_string()),
     }
 }

@@ -14,6 +14,9 @@ pub struct Fidelity {
     pub agreement: f64,
     /// Mean of KL(teacher || student) in nats at temperature 1 (Eq. 3). NaN where there is no image.
     pub kl: f64,
+    /// Standard error of `kl` over the images (sample standard deviation / sqrt(n)); null below two images.
+    #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
+    pub kl_standard_error: Option<f64>,
     /// Agreement on the images that the teacher has right; null where labels are missing or there is no such image.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub agreement_teacher_right: Option<f64>,
@@ -30,6 +33,7 @@ pub struct FidelityAccumulator {
     n_images: u32,
     n_agreeing: u32,
     kl: f64,
+    kl_squares: f64,
     /// Images that the teacher has right, and those of them that the student agrees on.
     teacher_right: Count,
     teacher_wrong: Count,
@@ -93,7 +97,9 @@ impl FidelityAccumulator {
         self.n_classes = teacher.len();
         self.n_images += 1;
         self.n_agreeing += agreeing;
-        self.kl += kl_divergence(teacher, student);
+        let kl = kl_divergence(teacher, student);
+        self.kl += kl;
+        self.kl_squares += kl * kl;
         if let Some(label) = label {
             let is_right = answer == usize::from(label);
             let count = if is_right {
@@ -111,11 +117,19 @@ impl FidelityAccumulator {
         self.n_images
     }
 
+    /// sqrt((sum kl^2 - n mean^2) / (n - 1) / n), where rounding may make the difference of a constant negative.
+    fn kl_standard_error(&self) -> Option<f64> {
+        let n = f64::from(self.n_images);
+        let variance = (self.kl_squares - self.kl * self.kl / n) / (n - 1.0);
+        (self.n_images > 1).then(|| (variance.max(0.0) / n).sqrt())
+    }
+
     /// The figures over the images so far.
     pub fn report(&self) -> Fidelity {
         Fidelity {
             agreement: share(self.n_agreeing, self.n_images).unwrap_or(f64::NAN),
             kl: self.kl / f64::from(self.n_images),
+            kl_standard_error: self.kl_standard_error(),
             agreement_teacher_right: share(self.teacher_right.n_agreeing, self.teacher_right.n_images),
             agreement_teacher_wrong: share(self.teacher_wrong.n_agreeing, self.teacher_wrong.n_images),
         }
@@ -128,6 +142,21 @@ mod tests {
 
     fn logs(probabilities: &[f64]) -> Vec<f64> {
         probabilities.iter().map(|p| p.ln()).collect()
+    }
+
+    #[test]
+    fn the_standard_error_of_kl_is_that_of_its_mean() {
+        let (teacher, near, far) = (logs(&[0.5, 0.5]), logs(&[0.5, 0.5]), logs(&[0.9, 0.1]));
+        let mut sums = FidelityAccumulator::default();
+        sums.push(&teacher, &near, None).unwrap();
+        assert_eq!(sums.report().kl_standard_error, None);
+        sums.push(&teacher, &far, None).unwrap();
+        // Of 0 and k: mean k/2, sample variance k^2/2, standard error k/2.
+        let report = sums.report();
+        assert!(
+            (report.kl_standard_error.unwrap() - report.kl).abs() < 1e-12,
+            "{report:?}"
+        );
     }
 
     #[test]

@@ -10,7 +10,10 @@ use burn::tensor::activation::log_softmax;
 pub fn ensemble_log_probs(members: &[Tensor<2>]) -> Option<Tensor<2>> {
     let log_probs: Vec<Tensor<2>> = members.iter().map(|z| log_softmax(z.clone(), 1)).collect();
     let largest = log_probs.iter().cloned().reduce(Tensor::max_pair)?;
-    let sum = log_probs.iter().map(|z| z.clone().sub(largest.clone()).exp()).reduce(Tensor::add)?;
+    let sum = log_probs
+        .iter()
+        .map(|z| z.clone().sub(largest.clone()).exp())
+        .reduce(Tensor::add)?;
     Some(sum.log().add(largest).sub_scalar((members.len() as f64).ln()))
 }
 
@@ -23,14 +26,26 @@ mod tests {
     fn it_is_the_mean_of_probabilities_and_not_of_logits() {
         let device = Device::flex();
         let odds = |a: f32| Tensor::<2>::from_floats([[a.ln(), 0.0]], &device);
-        let z: Vec<f32> = ensemble_log_probs(&[odds(1.0), odds(9.0)]).unwrap().exp().into_data().try_to_vec().unwrap();
+        let z: Vec<f32> = ensemble_log_probs(&[odds(1.0), odds(9.0)])
+            .unwrap()
+            .exp()
+            .into_data()
+            .try_to_vec()
+            .unwrap();
         assert!((z[0] - 0.7).abs() < 1e-6 && (z[1] - 0.3).abs() < 1e-6, "{z:?}");
     }
 
     #[test]
     fn it_survives_logits_that_underflow() {
         let device = Device::flex();
-        let z: Vec<f32> = ensemble_log_probs(&[Tensor::<2>::from_floats([[0.0, -300.0]], &device), Tensor::<2>::from_floats([[0.0, -300.0]], &device)]).unwrap().into_data().try_to_vec().unwrap();
+        let z: Vec<f32> = ensemble_log_probs(&[
+            Tensor::<2>::from_floats([[0.0, -300.0]], &device),
+            Tensor::<2>::from_floats([[0.0, -300.0]], &device),
+        ])
+        .unwrap()
+        .into_data()
+        .try_to_vec()
+        .unwrap();
         assert!((z[1] + 300.0).abs() < 1e-3, "{z:?}");
     }
 

@@ -19,7 +19,11 @@ impl Parameter {
     /// The name, where the state dict lacks it.
     pub(super) fn from_state(state: &StateDict, name: String, device: &Device) -> Result<Self, MissingTensor> {
         let (shape, value) = upload(state, &name, device)?;
-        let value = if device.is_autodiff() { value.require_grad() } else { value };
+        let value = if device.is_autodiff() {
+            value.require_grad()
+        } else {
+            value
+        };
         Ok(Self { name, shape, value })
     }
 
@@ -47,11 +51,18 @@ impl Parameter {
 
     /// Replaces the values; `flat` comes from the inner backend and starts a new graph on an autodiff device.
     pub(crate) fn set(&mut self, flat: Tensor<1>) {
-        self.value = if self.value.is_autodiff() { flat.autodiff().require_grad() } else { flat };
+        self.value = if self.value.is_autodiff() {
+            flat.autodiff().require_grad()
+        } else {
+            flat
+        };
     }
 
     pub(super) fn without_autodiff(&self) -> Self {
-        Self { value: self.value.clone().without_autodiff(), ..self.clone() }
+        Self {
+            value: self.value.clone().without_autodiff(),
+            ..self.clone()
+        }
     }
 }
 

@@ -52,7 +52,10 @@ impl PreResNet {
 
     /// Logits `[n, classes]` of normalised images `[n, 3, 32, 32]`, with the running statistics.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.classify(self.stage_outputs(images, &mut BatchNorm::evaluate).pop(), &mut BatchNorm::evaluate)
+        self.classify(
+            self.stage_outputs(images, &mut BatchNorm::evaluate).pop(),
+            &mut BatchNorm::evaluate,
+        )
     }
 
     /// Logits `[n, classes]` with the batch's own statistics, which also update the running ones. Needs two images or more.
@@ -65,7 +68,10 @@ impl PreResNet {
         };
         let features = self.stage_outputs(images, &mut normalise).pop();
         let logits = self.classify(features, &mut normalise);
-        self.norms_mut().into_iter().zip(batches).for_each(|(norm, batch)| norm.update(batch));
+        self.norms_mut()
+            .into_iter()
+            .zip(batches)
+            .for_each(|(norm, batch)| norm.update(batch));
         logits
     }
 
@@ -74,7 +80,11 @@ impl PreResNet {
         self.stage_outputs(images, &mut BatchNorm::evaluate)
     }
 
-    fn stage_outputs(&self, images: Tensor<4>, normalise: &mut impl FnMut(&BatchNorm, Tensor<4>) -> Tensor<4>) -> Vec<Tensor<4>> {
+    fn stage_outputs(
+        &self,
+        images: Tensor<4>,
+        normalise: &mut impl FnMut(&BatchNorm, Tensor<4>) -> Tensor<4>,
+    ) -> Vec<Tensor<4>> {
         let mut x = self.stem.forward(images);
         let mut outputs = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
@@ -86,11 +96,16 @@ impl PreResNet {
         outputs
     }
 
-    fn classify(&self, features: Option<Tensor<4>>, normalise: &mut impl FnMut(&BatchNorm, Tensor<4>) -> Tensor<4>) -> Tensor<2> {
+    fn classify(
+        &self,
+        features: Option<Tensor<4>>,
+        normalise: &mut impl FnMut(&BatchNorm, Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<2> {
         let features = features.expect("a PreResNet has three stages");
         let x = relu(normalise(&self.norm, features));
         let [n, channels, h, w] = x.dims();
-        self.head.forward(x.reshape([n, channels, h * w]).mean_dim(2).reshape([n, channels]))
+        self.head
+            .forward(x.reshape([n, channels, h * w]).mean_dim(2).reshape([n, channels]))
     }
 
     /// All trainable tensors, in a fixed order.
@@ -115,18 +130,31 @@ impl PreResNet {
             }
             all.extend(block.shortcut.iter_mut().map(|conv| &mut conv.weight));
         }
-        all.extend([&mut self.norm.weight, &mut self.norm.bias, &mut self.head.weight, &mut self.head.bias]);
+        all.extend([
+            &mut self.norm.weight,
+            &mut self.norm.bias,
+            &mut self.head.weight,
+            &mut self.head.bias,
+        ]);
         all
     }
 
     /// The BatchNorm layers in the order in which a forward pass meets them.
     pub fn norms(&self) -> Vec<&BatchNorm> {
-        let blocks = self.stages.iter().flatten().flat_map(|block| block.layers.iter().map(|(norm, _)| norm));
+        let blocks = self
+            .stages
+            .iter()
+            .flatten()
+            .flat_map(|block| block.layers.iter().map(|(norm, _)| norm));
         blocks.chain([&self.norm]).collect()
     }
 
     fn norms_mut(&mut self) -> Vec<&mut BatchNorm> {
-        let blocks = self.stages.iter_mut().flatten().flat_map(|block| block.layers.iter_mut().map(|(norm, _)| norm));
+        let blocks = self
+            .stages
+            .iter_mut()
+            .flatten()
+            .flat_map(|block| block.layers.iter_mut().map(|(norm, _)| norm));
         blocks.chain([&mut self.norm]).collect()
     }
 
@@ -135,7 +163,11 @@ impl PreResNet {
         Self {
             architecture: self.architecture.clone(),
             stem: self.stem.without_autodiff(),
-            stages: self.stages.iter().map(|stage| stage.iter().map(Block::without_autodiff).collect()).collect(),
+            stages: self
+                .stages
+                .iter()
+                .map(|stage| stage.iter().map(Block::without_autodiff).collect())
+                .collect(),
             norm: self.norm.without_autodiff(),
             head: self.head.without_autodiff(),
         }
@@ -143,9 +175,21 @@ impl PreResNet {
 
     /// Every tensor with its name and shape, on the inner backend and flat: parameters first, then running statistics.
     pub fn named_tensors(&self) -> Vec<(String, Vec<usize>, Tensor<1>)> {
-        let parameters = self.parameters().into_iter().map(|p| (p.name().to_owned(), p.shape().to_vec(), p.flat().clone().without_autodiff()));
+        let parameters = self.parameters().into_iter().map(|p| {
+            (
+                p.name().to_owned(),
+                p.shape().to_vec(),
+                p.flat().clone().without_autodiff(),
+            )
+        });
         let statistics = self.norms().into_iter().flat_map(|norm| {
-            [("running_mean", &norm.running_mean), ("running_var", &norm.running_var)].map(|(what, tensor)| (format!("{}.{what}", norm.name()), tensor.dims().to_vec(), tensor.clone()))
+            [("running_mean", &norm.running_mean), ("running_var", &norm.running_var)].map(|(what, tensor)| {
+                (
+                    format!("{}.{what}", norm.name()),
+                    tensor.dims().to_vec(),
+                    tensor.clone(),
+                )
+            })
         });
         parameters.chain(statistics).collect()
     }
@@ -159,10 +203,16 @@ impl Block {
         let strided = if shape.bottleneck { 2 } else { 1 };
         let layers = (1..=n_convs).map(|i| {
             let stride = if i == strided { shape.stride } else { 1 };
-            Ok((BatchNorm::from_state(state, &format!("{name}.norm{i}"), device)?, Conv2d::from_state(state, &format!("{name}.conv{i}"), stride, device)?))
+            Ok((
+                BatchNorm::from_state(state, &format!("{name}.norm{i}"), device)?,
+                Conv2d::from_state(state, &format!("{name}.conv{i}"), stride, device)?,
+            ))
         });
         let layers = layers.collect::<Result<_, MissingTensor>>()?;
-        let shortcut = shape.has_shortcut.then(|| Conv2d::from_state(state, &format!("{name}.shortcut"), shape.stride, device)).transpose()?;
+        let shortcut = shape
+            .has_shortcut
+            .then(|| Conv2d::from_state(state, &format!("{name}.shortcut"), shape.stride, device))
+            .transpose()?;
         Ok(Self { layers, shortcut })
     }
 
@@ -179,7 +229,11 @@ impl Block {
 
     fn without_autodiff(&self) -> Self {
         Self {
-            layers: self.layers.iter().map(|(norm, conv)| (norm.without_autodiff(), conv.without_autodiff())).collect(),
+            layers: self
+                .layers
+                .iter()
+                .map(|(norm, conv)| (norm.without_autodiff(), conv.without_autodiff()))
+                .collect(),
             shortcut: self.shortcut.as_ref().map(Conv2d::without_autodiff),
         }
     }

@@ -69,7 +69,7 @@ export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8
   const before = options.before === undefined ? now : options.before;
   let after = now;
   let stepMs = 0;
-  const learningRate = options.learningRate ?? 0;
+  const learningRate = run.learningRate;
   await answered(onStep?.({ step: stepsDone, totalSteps, loss: null, lossFloor: null, trainAgreement: null, learningRate, imagesPerSecond: 0, secondsLeft: null, holdOut: now }));
   while (stepsDone < totalSteps && !signal?.aborted) {
     await yieldToEvents();
