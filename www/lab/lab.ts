@@ -69,6 +69,8 @@ export class Lab implements LabInterface {
     try {
       const engine = await Promise.race([module.Engine.create(), failure]);
       return new Lab({ ...selected, selfTestError: engine.selfTestError }, engine, module, handlers);
+    } catch (error) {
+      throw await causeOf(LabError.from(error), failure);
     } finally {
       handlers.delete(failed);
       failure.catch(() => undefined);
@@ -177,13 +179,23 @@ export class Lab implements LabInterface {
     try {
       return await work;
     } catch (error) {
-      throw this.#ended ?? LabError.from(error);
+      throw this.#ended ?? (await causeOf(LabError.from(error), this.#fatal));
     }
   }
 
   #free(run: { free(): void }): void {
     if (!this.#ended) run.free();
   }
+}
+
+/** How long a failure of the GPU waits for the report that its device is lost. */
+const LOSS_REPORT_MS = 1000;
+
+/** What a failure follows from: reading from a lost device fails before the browser reports the loss itself. */
+async function causeOf(error: LabError, fatal: Promise<never>): Promise<LabError> {
+  if (error.code !== "gpu_error") return error;
+  const noLoss = new Promise<LabError>((resolve) => setTimeout(resolve, LOSS_REPORT_MS, error));
+  return Promise.race([noLoss, fatal]).catch((loss: unknown) => LabError.from(loss));
 }
 
 function checkBytes(what: string, bytes: unknown): void {
