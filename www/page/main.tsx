@@ -28,6 +28,7 @@ function tellNoSimd(): void {
   const text = document.querySelector("#boot p");
   if (heading) heading.textContent = t.boot.noSimd;
   if (text) text.textContent = t.boot.noSimdText;
+  document.querySelector("#boot ul")?.remove(); // the other causes are none here
 }
 
 async function start(): Promise<void> {

@@ -12,10 +12,10 @@ const markText = (agrees: boolean | null) => (agrees === null ? t.compare.marks.
 /** All pictures as thumbs, each marked: a filled dot where student and ensemble agree, a ring where they differ. */
 export function Gallery() {
   const step = (event: KeyboardEvent) => {
-    const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!move) return;
     const list = pictures.value;
-    const next = list[list.findIndex((picture) => picture.id === selected.value?.id) + move];
+    const current = list.findIndex((picture) => picture.id === selected.value?.id);
+    const target = { ArrowRight: current + 1, ArrowLeft: current - 1, Home: 0, End: list.length - 1 }[event.key];
+    const next = target === undefined ? undefined : list[target];
     if (!next) return;
     event.preventDefault();
     select(next.id);

@@ -47,6 +47,7 @@ async function isGzip(file: Blob): Promise<boolean> {
 }
 
 export async function readArchive(file: Blob, onBytes: (nDone: number) => void): Promise<ArchiveContent> {
+  if (file.size === 0) throw new ArchiveError(t.archive.unreadable);
   let stream = counted(file.stream(), onBytes);
   if (await isGzip(file)) stream = stream.pipeThrough(new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>);
   const entries = stream.pipeThrough(createTarDecoder({ strict: true })).getReader();

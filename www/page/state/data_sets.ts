@@ -23,6 +23,7 @@ export const hasTrainSet = computed(() => loadedTrain.value !== null || offer("c
 /** As far as is known before it is read. */
 export const nTestImages = computed(() => loadedTest.value?.records.nImages ?? Math.floor((offer("cifar-100-test")?.bytes ?? 0) / RECORD_BYTES));
 export const nTrainImages = computed(() => loadedTrain.value && !offer("cifar-100-train") ? loadedTrain.value.records.nImages : Math.min(KEPT_TRAIN_RECORDS, Math.floor((offer("cifar-100-train")?.bytes ?? 0) / RECORD_BYTES)));
+export const trainTitle = computed(() => (loadedTrain.value && !offer("cifar-100-train") ? loadedTrain.value.title : t.sets.cifarTrain));
 export const testTitle = computed(() => loadedTest.value?.title ?? t.sets.cifarTest);
 
 /** `data/index.json` lists what the server has; file names in it are relative to it. A site without data ships an empty list. */

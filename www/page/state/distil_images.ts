@@ -1,7 +1,7 @@
 /** Which images a run distils on, and which other images measure it. */
 import { computed, signal } from "@preact/signals";
 import { t } from "../strings.ts";
-import { hasTestSet, hasTrainSet, testSet, testTitle, trainSet } from "./data_sets.ts";
+import { hasTestSet, hasTrainSet, nTestImages, nTrainImages, testSet, testTitle, trainSet, trainTitle } from "./data_sets.ts";
 import { joinLabels, joinPixels, ownPictures, PIXELS_BYTES, samples, type Picture } from "./pictures.ts";
 import { recipe } from "./recipe.ts";
 
@@ -31,11 +31,11 @@ const heldOutPictures = computed(() => (trainsOnSamples.value ? halves.value.sec
 
 /** What the page says before a run about the images that a run would take. */
 export const trainingTitle = computed(() => {
-  if (trainingSource.value === "train") return t.sets.firstOf(recipe.value.nImages, t.sets.cifarTrain);
+  if (trainingSource.value === "train") return t.sets.firstOf(Math.min(recipe.value.nImages, nTrainImages.value), trainTitle.value);
   const n = trainingPictures.value.length;
   return trainsOnSamples.value ? t.sets.samples(n) : t.sets.own(n);
 });
-export const heldOutTitle = computed(() => hasTestSet.value ? t.sets.firstOf(recipe.value.nHeldOut, testTitle.value) : trainsOnSamples.value ? t.sets.otherSamples(heldOutPictures.value.length) : t.sets.samples(heldOutPictures.value.length));
+export const heldOutTitle = computed(() => hasTestSet.value ? t.sets.firstOf(Math.min(recipe.value.nHeldOut, nTestImages.value), testTitle.value) : trainsOnSamples.value ? t.sets.otherSamples(heldOutPictures.value.length) : t.sets.samples(heldOutPictures.value.length));
 export const trainingHasLabels = computed(() => trainingSource.value !== "own");
 
 const fromPictures = (title: string, list: readonly Picture[]): Images => ({ title, pixels: joinPixels(list), labels: joinLabels(list) });

@@ -29,7 +29,8 @@ export const source = signal<Source>("samples");
 export const size = signal<number>(1_000);
 export const evaluation = signal<Evaluation | null>(null);
 export const isEvaluating = computed(() => evaluation.value?.phase === "running");
-export const sizes = computed(() => SIZES.filter((n) => nTestImages.value === 0 || n <= nTestImages.value));
+/** Up to all that there are, be it a small set of the visitor's own. */
+export const sizes = computed<number[]>(() => (nTestImages.value === 0 ? [...SIZES] : [...SIZES.filter((n) => n < nTestImages.value), nTestImages.value]));
 
 let abort: AbortController | null = null;
 export const cancelEvaluation = (): void => abort?.abort();
@@ -101,7 +102,6 @@ export function watchEvaluation(): void {
   });
   effect(() => {
     if (source.value === "test" && !hasTestSet.value) source.value = "samples";
-    const largest = sizes.value.at(-1);
-    if (largest !== undefined && size.value > largest) size.value = largest;
+    if (!sizes.value.includes(size.value)) size.value = sizes.value.findLast((n) => n <= size.value) ?? sizes.value[0]!;
   });
 }

@@ -1,6 +1,6 @@
 /** Which networks are loaded, which of them are in use, and how they got here. */
 import { batch, computed, signal } from "@preact/signals";
-import type { LabClient } from "../../../pkg/client.js";
+import { LabError, type LabClient } from "../../../pkg/client.js";
 import type { ModelInfo, Role } from "../../../pkg/api.js";
 import { t } from "../strings.ts";
 import { download } from "./download.ts";
@@ -119,7 +119,10 @@ export async function loadOwnNetwork(file: File, role: Role): Promise<void> {
   if (!lab) return;
   try {
     const bytes = new Uint8Array(await file.arrayBuffer());
-    const info = await lab.loadModel(bytes, { role });
+    const info = await lab.loadModel(bytes, { role }).catch((error: unknown) => {
+      if (!(error instanceof LabError && error.code === "name_taken")) throw error;
+      return lab.loadModel(bytes, { role, name: freeCopyName(file.name.replace(/\.safetensors$/i, "")) });
+    });
     addNetwork(info, "visitor");
     notifyInfo(t.networks.added(info.name, info.family, info.role), info.notices);
   } catch (error) {
@@ -135,6 +138,14 @@ export async function removeNetwork(name: string): Promise<void> {
   } catch (error) {
     notifyError(t.networks.removeFailed(name), [messageOf(error)]);
   }
+}
+
+/** "student0-2", the first number that is free; the name itself where nothing has it. */
+function freeCopyName(base: string): string {
+  const taken = new Set(networks.value.map(({ info }) => info.name));
+  let name = base;
+  for (let i = 2; taken.has(name); i++) name = `${base}-${i}`;
+  return name;
 }
 
 /** "student0-distilled-1", the first number that is free. */
