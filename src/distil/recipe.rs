@@ -47,9 +47,9 @@ impl Default for Recipe {
         Self {
             temperature: 4.0,
             alpha: 0.0,
-            learning_rate: 0.01,
+            learning_rate: 0.003,
             weight_decay: 1e-4,
-            steps: 100,
+            steps: 60,
             batch_size: 64,
             policy: Policy::default(),
             schedule: Schedule::default(),

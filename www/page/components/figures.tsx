@@ -26,7 +26,7 @@ export function Figures({ report }: { report: EvaluationReport | null }) {
         <Share who={null} value={fidelity?.agreement} n={n} testId="agreement" />
       </Card>
       <Card title={t.fidelity.kl} term="kl">
-        <Mean who={null} value={fidelity?.kl} n={n} unit={t.fidelity.nats} testId="kl" />
+        <Mean who={null} value={fidelity?.kl} standardError={fidelity?.klStandardError} n={n} unit={t.fidelity.nats} testId="kl" />
       </Card>
       <Card title={t.fidelity.ece} term="ece">
         <Mean who="ensemble" value={ensemble?.ece} n={n} testId="ensemble-ece" />
@@ -41,7 +41,7 @@ function Card({ title, term, children }: { title: string; term: TermName; childr
 }
 
 type Who = "ensemble" | "student" | null;
-interface FigureProps { who: Who; value: number | null | undefined; n: number; testId: string; unit?: string }
+interface FigureProps { who: Who; value: number | null | undefined; n: number; testId: string; unit?: string; standardError?: number | null | undefined }
 
 function Share({ who, value, n, testId }: FigureProps) {
   if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
@@ -49,10 +49,12 @@ function Share({ who, value, n, testId }: FigureProps) {
   return <Value who={who} testId={testId} text={percent(value)} below={`${t.fidelity.interval(percent(low), percent(high))}\n${t.fidelity.n(n)}`} />;
 }
 
-/** A mean without its variance has no interval to show; it says how many images it is over. */
-function Mean({ who, value, n, testId, unit = "" }: FigureProps) {
+/** The mean and 1.96 standard errors on either side; ECE has no such error and says only how many images it is over. */
+function Mean({ who, value, n, testId, unit = "", standardError }: FigureProps) {
   if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
-  return <Value who={who} testId={testId} text={nats(value)} unit={unit} below={t.fidelity.n(n)} />;
+  const margin = standardError ? 1.96 * standardError : null;
+  const interval = margin === null ? "" : `${t.fidelity.interval(nats(Math.max(0, value - margin)), nats(value + margin))}\n`;
+  return <Value who={who} testId={testId} text={nats(value)} unit={unit} below={`${interval}${t.fidelity.n(n)}`} />;
 }
 
 /** A figure that needs true classes which are not there, or a network that came after the measurement. */
