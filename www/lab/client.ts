@@ -129,9 +129,12 @@ export class LabClient implements LabInterface {
         break;
       } catch (error) {
         this.#worker?.terminate();
-        if (LabError.from(error).code !== "device_lost") throw error;
+        // The same accidents that a restart is for; anything else would only come again.
+        if (!["device_lost", "internal"].includes(LabError.from(error).code)) throw error;
       }
+      if (this.#ended) return;
     }
+    if (this.#ended) return;
     this.#options.onRestart?.(why.message);
     for (const [id, pending] of this.#pending) this.#send(id, pending);
   }
@@ -139,11 +142,15 @@ export class LabClient implements LabInterface {
   async #reload(): Promise<void> {
     const worker = this.#worker;
     if (!worker) return;
-    const receive = worker.onmessage;
+    const { onmessage, onerror } = worker;
     try {
       for (const [name, { bytes, role }] of this.#files) {
         await new Promise<void>((resolve, reject) => {
           const id = ++this.#nCalls;
+          worker.onerror = (event) => {
+            event.preventDefault();
+            reject(new LabError("internal", `the Worker stopped: ${event.message}`));
+          };
           worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
             if (data.type === "ended") reject(LabError.from(data.error));
             else if (data.type === "error" && data.id === id) reject(LabError.from(data.error));
@@ -153,7 +160,7 @@ export class LabClient implements LabInterface {
         });
       }
     } finally {
-      worker.onmessage = receive;
+      Object.assign(worker, { onmessage, onerror });
     }
   }
 

@@ -91,14 +91,17 @@ export class Lab implements LabInterface {
     checkBytes("bytes", bytes);
     const role: unknown = options?.role;
     if (role !== "teacher" && role !== "student") throw new LabError("bad_argument", `role is "${String(role)}"; it must be "teacher" or "student"`);
+    if (options.name !== undefined) checkText("name", options.name);
     return this.#call(() => this.#engine.loadModel(bytes, role, options.name));
   }
 
   async removeModel(name: string): Promise<void> {
+    checkText("name", name);
     return this.#call(() => this.#engine.removeModel(name));
   }
 
   async exportModel(name: string): Promise<Uint8Array> {
+    checkText("name", name);
     return this.#call(() => this.#engine.exportModel(name));
   }
 
@@ -106,6 +109,8 @@ export class Lab implements LabInterface {
     checkBytes("pixels", pixels);
     if (!Number.isInteger(n) || n < 1 || pixels.length !== n * 3072)
       throw new LabError("bad_argument", `pixels hold ${pixels.length} bytes and n is ${n}; there must be 3072 bytes (32 x 32 RGB) for each of at least one image`);
+    checkNames("models", options.models);
+    checkNames("teachers", options.teachers);
     const run = await this.#call(() => this.#engine.predict(pixels, options.models, options.teachers, defaultBatchSize(this.device)));
     try {
       while (!(await this.#call(() => run.advance()))) await yieldToEvents();
@@ -121,6 +126,8 @@ export class Lab implements LabInterface {
   async evaluate(pixels: Uint8Array, labels: Uint8Array | null, options: EvaluateOptions = {}): Promise<EvaluationReport> {
     checkBytes("pixels", pixels);
     if (labels) checkBytes("labels", labels);
+    checkNames("teachers", options.teachers);
+    if (typeof options.student !== "string") checkNames("student", options.student);
     this.#checkAlive();
     return this.#finally(evaluate(this.#context(), pixels, labels, options));
   }
@@ -128,6 +135,7 @@ export class Lab implements LabInterface {
   async distill(pixels: Uint8Array, labels: Uint8Array | null, options: DistillOptions): Promise<DistillReport> {
     checkBytes("pixels", pixels);
     if (labels) checkBytes("labels", labels);
+    checkDistillOptions(options);
     this.#checkAlive();
     const { outputName } = options;
     if (this.#outputNames.has(outputName)) throw new LabError("name_taken", `a running distillation already makes a model named "${outputName}"`);
@@ -148,6 +156,7 @@ export class Lab implements LabInterface {
   }
 
   async prepareImage(file: Blob): Promise<PreparedImage> {
+    if (!(file instanceof Blob)) throw new LabError("bad_argument", "an image must be a Blob or File");
     return this.#call(() => prepareImage(this.#module, file));
   }
 
@@ -200,6 +209,28 @@ async function causeOf(error: LabError, fatal: Promise<never>): Promise<LabError
 
 function checkBytes(what: string, bytes: unknown): void {
   if (!(bytes instanceof Uint8Array)) throw new LabError("bad_argument", `${what} must be a Uint8Array`);
+}
+
+function checkText(what: string, text: unknown): void {
+  if (typeof text !== "string") throw new LabError("bad_argument", `${what} is ${String(text)}; it must be a string`);
+}
+
+function checkNames(what: string, names: unknown): void {
+  const areNames = names === undefined || (Array.isArray(names) && names.every((name) => typeof name === "string"));
+  if (!areNames) throw new LabError("bad_argument", `${what} must be an array of models' names`);
+}
+
+function checkDistillOptions(options: DistillOptions): void {
+  checkText("student", options?.student);
+  checkText("outputName", options.outputName);
+  checkNames("teachers", options.teachers);
+  if (options.resume !== undefined) checkBytes("resume", options.resume);
+  if (!options.holdOut) return;
+  const { pixels, labels, every } = options.holdOut;
+  checkBytes("holdOut.pixels", pixels);
+  if (labels) checkBytes("holdOut.labels", labels);
+  if (every !== undefined && (!Number.isInteger(every) || every < 1))
+    throw new LabError("bad_argument", `holdOut.every is ${String(every)}; it must be a whole number from 1`);
 }
 
 /** Images a batch: few where a batch is slow, so that calls in between are soon served. */
