@@ -10,6 +10,7 @@ use repo::Repo;
 use test::Part;
 use wasm::Profile;
 
+mod bench;
 mod browser;
 mod check;
 mod data;
@@ -76,6 +77,11 @@ enum Command {
         #[command(flatten)]
         profile: ProfileArgs,
     },
+    /// Measure forward passes, steps and the first load, beside ONNX Runtime Web, in headless Chromium.
+    Bench {
+        #[command(flatten)]
+        options: bench::Options,
+    },
     /// Formatting, clippy natively and for wasm, and types.
     Check,
 }
@@ -114,6 +120,7 @@ fn run(command: Command) -> Result<()> {
         Command::Dist { out } => dist::dist(&repo, &out),
         Command::Data { archive, url } => data::data(&repo, archive.filter(|path| !path.as_os_str().is_empty()), &url),
         Command::Build { profile } => demo::build(&repo, profile.profile()),
+        Command::Bench { options } => bench::bench(&repo, &options),
         Command::Check => check::check(&repo),
     }
 }
