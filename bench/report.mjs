@@ -23,14 +23,15 @@ function table(head, rows) {
 
 const kilobytes = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
 
-export function tables({ rows, downloads }) {
+export function tables({ rows, downloads, load_before }) {
   const parts = [table(COLUMNS, rows.map(cells))];
   if (downloads.length > 0) {
     const head = ["wasm + JS", "brotli", "raw", "largest file, brotli"];
     const largest = ({ files }) => files.reduce((best, file) => (file.brotli > best.brotli ? file : best));
     parts.push(table(head, downloads.map((sum) => [sum.of, kilobytes(sum.brotli), kilobytes(sum.raw), kilobytes(largest(sum).brotli)])));
   }
-  return parts.join("\n\n");
+  const busy = "Other programs kept this machine busy: compare these figures with care.";
+  return [...(load_before > 0.5 ? [busy] : []), ...parts].join("\n\n");
 }
 
 export function document(results) {

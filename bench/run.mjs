@@ -3,7 +3,7 @@
  * FIDELITY_URL is a server with the page, `pkg`, `tests`, `bench` and `peer` (onnxruntime-web's dist); FIDELITY_CHROMIUM a browser.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
+import { cpus, loadavg } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { chromium } from "@playwright/test";
@@ -69,6 +69,8 @@ const results = {
   chromium: browser.version(),
   adapter,
   cpu,
+  /** Processes that wanted a core, over the cores: before this run, what else the machine was doing. */
+  load_before: loadavg()[0] / cpus().length,
   rows: [],
   downloads: [],
 };
