@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tsify::Ts;
 use wasm_bindgen::prelude::*;
 
-use super::engine::Shared;
+use super::shared::Shared;
 use super::turn::Turn;
 use super::types::{HoldOutMetrics, StepResult, to_ts};
 use crate::distil::Distillation;

@@ -1,6 +1,5 @@
 //! The engine of one device.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use tsify::Ts;
@@ -9,33 +8,12 @@ use wasm_bindgen::prelude::*;
 use super::distillation::DistillationRun;
 use super::evaluation::EvaluationRun;
 use super::prediction::PredictionRun;
+use super::shared::Shared;
 use super::types::{from_ts, to_ts};
 use crate::distil::{Distillation, Recipe};
-use crate::engine::{Evaluation, Images, Model, ModelInfo, Models, Prediction};
+use crate::engine::{Evaluation, Images, Model, ModelInfo, Prediction};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Precision, Role};
-
-/// What the engine and its runs share.
-pub(super) struct Shared {
-    pub models: RefCell<Models>,
-    #[cfg(feature = "webgpu")]
-    gpu: crate::device::GpuDevice,
-}
-
-impl Shared {
-    /// Awaits work on the device and fails where the device reported an error meanwhile, since a GPU reports most of them apart
-    /// from the call that caused them.
-    pub async fn checked<R>(&self, work: impl Future<Output = LabResult<R>>) -> LabResult<R> {
-        let result = work.await;
-        #[cfg(feature = "webgpu")]
-        self.gpu.check()?;
-        result
-    }
-
-    fn device(&self) -> burn::tensor::Device {
-        self.models.borrow().device().clone()
-    }
-}
 
 /// Loaded networks on one device, and the runs that work on them.
 #[wasm_bindgen]
@@ -51,7 +29,7 @@ impl Engine {
     /// # Errors
     /// `device_unavailable`, `gpu_error`.
     pub async fn create() -> Result<Engine, JsValue> {
-        let shared = acquire().await?;
+        let shared = Shared::acquire().await?;
         let device = shared.device();
         let self_test_error = shared.checked(crate::device::self_test(&device)).await?;
         Ok(Engine {
@@ -200,10 +178,7 @@ impl Engine {
 
     /// Frees what the device holds. Nothing can be computed afterwards.
     pub fn dispose(&self) {
-        let mut models = self.shared.models.borrow_mut();
-        models.names().iter().for_each(|name| _ = models.remove(name));
-        #[cfg(feature = "webgpu")]
-        self.shared.gpu.destroy();
+        self.shared.dispose();
     }
 }
 
@@ -219,27 +194,4 @@ impl Engine {
         let teachers = models.teachers(teachers, students.first().map(|model| &model.info))?;
         Ok((teachers, students))
     }
-}
-
-#[cfg(feature = "webgpu")]
-async fn acquire() -> LabResult<Shared> {
-    let lost = |why| {
-        super::fatal::report(LabError::new(
-            ErrorCode::DeviceLost,
-            format!("the GPU device was lost: {why}"),
-        ))
-    };
-    let gpu = crate::device::acquire(lost).await?;
-    super::log::install(gpu.error_sink());
-    Ok(Shared {
-        models: RefCell::new(Models::new(gpu.device.clone())),
-        gpu,
-    })
-}
-
-#[cfg(not(feature = "webgpu"))]
-async fn acquire() -> LabResult<Shared> {
-    Ok(Shared {
-        models: RefCell::new(Models::new(burn::tensor::Device::flex())),
-    })
 }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use tsify::Ts;
 use wasm_bindgen::prelude::*;
 
-use super::engine::Shared;
+use super::shared::Shared;
 use super::turn::Turn;
 use super::types::to_ts;
 use crate::engine::{Evaluation, EvaluationReport};

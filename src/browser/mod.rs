@@ -11,6 +11,7 @@ mod fatal;
 #[cfg(feature = "webgpu")]
 mod log;
 mod prediction;
+mod shared;
 mod turn;
 mod types;
 

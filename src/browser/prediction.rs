@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use wasm_bindgen::prelude::*;
 
-use super::engine::Shared;
+use super::shared::Shared;
 use super::turn::Turn;
 use super::types::PredictionResult;
 use crate::engine::Prediction;

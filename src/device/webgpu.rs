@@ -80,10 +80,13 @@ impl GpuDevice {
     /// Fails with whatever the GPU or burn's compiler reported since the last call.
     ///
     /// # Errors
-    /// `out_of_memory` or `gpu_error`.
+    /// `device_lost`, `out_of_memory` or `gpu_error`.
     pub fn check(&self) -> LabResult<()> {
         let mut errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match errors.drain(..).next() {
+        let first = errors.drain(..).next();
+        match first {
+            // burn logs the loss before the browser tells our own handler of it.
+            Some(error) if error.contains("device was lost") => Err(LabError::new(ErrorCode::DeviceLost, error)),
             Some(error) if error.to_lowercase().contains("out of memory") => Err(LabError::new(
                 ErrorCode::OutOfMemory,
                 format!("the GPU is out of memory: {error}"),

@@ -1,5 +1,5 @@
 import type { DistillOptions, DistillReport, HoldOutMetrics, Recipe } from "./api.js";
-import { defaultBatchSize, type LabContext } from "./lab.js";
+import { defaultBatchSize, type LabContext } from "./context.js";
 import { yieldToEvents } from "./yield.js";
 
 const CHECKPOINT_STEPS = 50;

@@ -1,6 +1,6 @@
 import type { EvaluateOptions, EvaluationReport } from "./api.js";
 import { LabError } from "./errors.js";
-import { defaultBatchSize, type LabContext } from "./lab.js";
+import { defaultBatchSize, type LabContext } from "./context.js";
 import { yieldToEvents } from "./yield.js";
 
 /** Options that only `LabClient` sets: it keeps each progress's snapshot, and goes on from the last one after a lost device. */

@@ -3,6 +3,7 @@ import type {
   DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, LabInterface, ModelInfo, Prediction,
   PredictOptions, PreparedImage, Records, Role,
 } from "./api.js";
+import { defaultBatchSize, type LabContext } from "./context.js";
 import { chooseDevice } from "./device.js";
 import { distill } from "./distill.js";
 import { type Engine, type EngineModule, loadEngine } from "./engine.js";
@@ -12,14 +13,6 @@ import { prepareImage } from "./images.js";
 import { yieldToEvents } from "./yield.js";
 
 export interface LabOptions { device?: DeviceChoice }
-
-/** Internal: what the loops of `evaluate` and `distill` need of a lab. */
-export interface LabContext {
-  engine: Engine;
-  device: DeviceInfo;
-  /** Awaits an engine call, and fails when the device is lost or the module panics meanwhile. */
-  guard<T>(work: Promise<T> | T): Promise<T>;
-}
 
 export class Lab implements LabInterface {
   readonly device: DeviceInfo;
@@ -231,9 +224,4 @@ function checkDistillOptions(options: DistillOptions): void {
   if (labels) checkBytes("holdOut.labels", labels);
   if (every !== undefined && (!Number.isInteger(every) || every < 1))
     throw new LabError("bad_argument", `holdOut.every is ${String(every)}; it must be a whole number from 1`);
-}
-
-/** Images a batch: few where a batch is slow, so that calls in between are soon served. */
-export function defaultBatchSize(device: DeviceInfo): number {
-  return device.kind === "cpu" || device.isSoftware ? 8 : 128;
 }

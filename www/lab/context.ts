@@ -1,0 +1,15 @@
+/** What the loops of `evaluate` and `distill` need of a lab. */
+import type { DeviceInfo } from "./api.js";
+import type { Engine } from "./engine.js";
+
+export interface LabContext {
+  engine: Engine;
+  device: DeviceInfo;
+  /** Awaits an engine call, and fails when the device is lost or the module panics meanwhile. */
+  guard<T>(work: Promise<T> | T): Promise<T>;
+}
+
+/** Images a batch: few where a batch is slow, so that calls in between are soon served. */
+export function defaultBatchSize(device: DeviceInfo): number {
+  return device.kind === "cpu" || device.isSoftware ? 8 : 128;
+}
