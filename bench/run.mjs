@@ -1,5 +1,5 @@
 /**
- * Measures in one headless Chromium: `node bench/run.mjs --out DIR [--quick] [--docs FILE]`.
+ * Measures in one headless Chromium: `node bench/run.mjs --out DIR [--quick] [--only PART ...] [--docs FILE]`.
  * FIDELITY_URL is a server with the page, `pkg`, `tests`, `bench` and `peer` (onnxruntime-web's dist); FIDELITY_CHROMIUM a browser.
  */
 import { mkdir, writeFile } from "node:fs/promises";
@@ -10,9 +10,12 @@ import { chromium } from "@playwright/test";
 import { BrotliSizes, downloads, firstPrediction } from "./first_prediction.mjs";
 import { document, line, tables } from "./report.mjs";
 
-const { values: options } = parseArgs({ options: { out: { type: "string" }, quick: { type: "boolean" }, docs: { type: "string" } } });
+const PARTS = ["forward", "step", "first-prediction"];
+const { values: options } = parseArgs({
+  options: { out: { type: "string" }, quick: { type: "boolean" }, only: { type: "string", multiple: true, default: PARTS }, docs: { type: "string" } },
+});
 const url = process.env.FIDELITY_URL;
-if (!url || !options.out) throw new Error("usage: FIDELITY_URL=... node bench/run.mjs --out DIR [--quick] [--docs FILE]");
+if (!url || !options.out) throw new Error("usage: FIDELITY_URL=... node bench/run.mjs --out DIR [--quick] [--only PART ...] [--docs FILE]");
 
 // As in playwright.config.ts: the headless shell has no WebGPU, the full browser has.
 const COMMON = ["--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
@@ -59,6 +62,7 @@ async function start() {
   return software;
 }
 
+const DEVICES = ["cpu", "webgpu"];
 const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
 
 const { browser, adapter } = await start();
@@ -89,11 +93,6 @@ async function add(row) {
   await save();
 }
 
-async function addDownloads(of, urls, sizes) {
-  results.downloads.push({ of, ...(await downloads(urls, sizes)) });
-  await save();
-}
-
 const isSlow = (device) => device === "webgpu" && adapter.isSoftware;
 /** On a software adapter a round can take a minute where something else runs beside it: a quick run then makes do with one. */
 const roundsOf = (device) => {
@@ -101,34 +100,49 @@ const roundsOf = (device) => {
   return { least: 3, most: options.quick ? 9 : 25, ms: options.quick ? 5_000 : 20_000 };
 };
 
-try {
-  console.log(`Chromium ${results.chromium}, WebGPU on ${adapter.name}${adapter.isSoftware ? " (software)" : ""}, CPU ${cpu}`);
+async function forward() {
   const { layout, ms } = await inPage(browser, "peerLayout", roundsOf("webgpu"));
   console.log(`ONNX Runtime on WebGPU, batch 1, by layout: ${Object.entries(ms).map(([name, time]) => `${name} ${time.toFixed(1)} ms`).join(", ")}`);
-  for (const device of ["cpu", "webgpu"]) {
-    for (const batch of adapter.isSoftware && options.quick ? [1, 16] : [1, 16, 64]) {
+  for (const device of DEVICES) {
+    for (const batch of isSlow(device) && options.quick ? [1, 16] : [1, 16, 64]) {
       const measured = await inPage(browser, "forward", { device, batch, layout, rounds: roundsOf(device) });
       await add({ measure: "forward", network: "PreResNet-56", device, batch, ...measured });
     }
   }
-  const steps = [
-    { device: "cpu", name: "PreResNet-56", network: "teacher0", batch: 16 },
-    isSlow("webgpu") ? { device: "webgpu", name: "PreResNet-20", network: "arbitrary20", batch: 8 } : { device: "webgpu", name: "PreResNet-56", network: "teacher0", batch: 16 },
-  ];
-  for (const { device, name, network, batch } of steps) {
+}
+
+async function step() {
+  const large = { name: "PreResNet-56", network: "teacher0", batch: 16 };
+  const small = { name: "PreResNet-20", network: "arbitrary20", batch: 8 };
+  for (const device of DEVICES) {
+    const { name, network, batch } = isSlow(device) ? small : large;
     const { ours, teacherForward, rounds } = await inPage(browser, "step", { device, network, batch, rounds: roundsOf(device) });
     await add({ measure: "step", network: name, device, batch, ours, rounds, teacher_forward: teacherForward });
   }
+}
+
+async function firstPredictions() {
   const asked = {};
-  for (const device of ["cpu", "webgpu"]) {
-    const { cold, warm, urls } = await firstPrediction(browser, url, device, isSlow(device) && options.quick ? 1 : 3, () => inPage(browser, "settle"));
+  for (const device of DEVICES) {
+    const rounds = isSlow(device) && options.quick ? 1 : 3;
+    const { cold, warm, urls } = await firstPrediction(browser, url, device, rounds, () => inPage(browser, "settle"));
     asked[device] = urls;
-    await add({ measure: "first_prediction", network: "page", device, batch: null, ours: median(cold), rounds: cold.length });
-    await add({ measure: "first_prediction_warm", network: "page", device, batch: null, ours: median(warm), rounds: warm.length });
+    await add({ measure: "first_prediction", network: "page", device, batch: null, ours: median(cold), rounds });
+    await add({ measure: "first_prediction_warm", network: "page", device, batch: null, ours: median(warm), rounds });
   }
   console.log("compressing what was downloaded (kept for the next run)");
   const sizes = await BrotliSizes.open(join(options.out, "brotli.json"));
-  for (const device of ["cpu", "webgpu"]) await addDownloads(`this page, ${device}`, asked[device], sizes);
+  for (const device of DEVICES) {
+    results.downloads.push({ of: `this page, ${device}`, ...(await downloads(asked[device], sizes)) });
+    await save();
+  }
+}
+
+try {
+  console.log(`Chromium ${results.chromium}, WebGPU on ${adapter.name}${adapter.isSoftware ? " (software)" : ""}, CPU ${cpu}`);
+  if (options.only.includes("forward")) await forward();
+  if (options.only.includes("step")) await step();
+  if (options.only.includes("first-prediction")) await firstPredictions();
 } finally {
   await browser.close();
 }

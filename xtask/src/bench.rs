@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::browser;
 use crate::data::Cache;
@@ -14,8 +14,18 @@ use crate::server::{Server, Site};
 use crate::step::run;
 use crate::wasm::Profile;
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Part {
+    Forward,
+    Step,
+    FirstPrediction,
+}
+
 #[derive(Args)]
 pub struct Options {
+    /// Only this part; may be given several times.
+    #[arg(long, value_enum)]
+    only: Vec<Part>,
     /// Fewer rounds, and no batch of 64 on a software WebGPU adapter: at most 10 minutes there.
     #[arg(long)]
     quick: bool,
@@ -48,6 +58,10 @@ pub fn bench(repo: &Repo, options: &Options) -> Result<()> {
         .env("FIDELITY_URL", server.url());
     if options.quick {
         node.arg("--quick");
+    }
+    for part in &options.only {
+        let part = part.to_possible_value().context("a part without a name")?;
+        node.arg("--only").arg(part.get_name());
     }
     if options.write_docs {
         node.args(["--docs", "docs/performance.md"]);
