@@ -230,14 +230,14 @@ export class LabClient implements LabInterface {
     const { onStep, onCheckpoint, signal, ...rest } = options;
     const args: DistillArgs = { ...rest, watched: !!onStep };
     const call: Call = { method: "distill", pixels: pixels.slice(), labels: labels?.slice() ?? null, options: args };
-    const report = await this.#call<DistillReport>(call, signal, (name, value) => {
+    const { report, bytes } = await this.#call<{ report: DistillReport; bytes: Uint8Array }>(call, signal, (name, value) => {
       if (name === "progress") return onStep?.(value as never);
       const { checkpoint, before } = value as DistillState;
       args.resume = checkpoint;
       args.before = before;
       onCheckpoint?.(checkpoint);
     });
-    this.#files.set(report.outputName, { bytes: await this.exportModel(report.outputName), role: "student" });
+    this.#files.set(report.outputName, { bytes, role: "student" });
     return report;
   }
 

@@ -7,6 +7,8 @@ export interface LabContext {
   device: DeviceInfo;
   /** Awaits an engine call, and fails when the device is lost or the module panics meanwhile. */
   guard<T>(work: Promise<T> | T): Promise<T>;
+  /** Takes a run over: the lab frees it when the call ends, however it ends. */
+  own<T extends { free(): void }>(run: T): T;
 }
 
 /** Images a batch: few where a batch is slow, so that calls in between are soon served. */

@@ -30,7 +30,7 @@ function recipeOf(options: DistillOptions): Recipe {
 
 export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8Array | null, options: ResumableDistillOptions): Promise<DistillReport> {
   const { signal, holdOut, onStep, onCheckpoint, onState } = options;
-  const run = lab.engine.distill(pixels, labels ?? undefined, options.student, options.outputName, options.teachers, recipeOf(options), options.resume);
+  const run = lab.own(lab.engine.distill(pixels, labels ?? undefined, options.student, options.outputName, options.teachers, recipeOf(options), options.resume));
   const totalSteps = run.totalSteps;
   if (holdOut) run.setHoldOut(holdOut.pixels, holdOut.labels ?? undefined, defaultBatchSize(lab.device));
   const every = holdOut?.every ?? Math.max(1, Math.round(totalSteps / HOLD_OUT_MEASUREMENTS));
@@ -99,6 +99,5 @@ export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8
   if (cancelled && stepsDone > stepsBefore && stepsDone % every !== 0) after = await measure();
   // Even a run that was cancelled before its first step gives its student, so that callers need no special case.
   await lab.guard(run.finish());
-  run.free();
   return { outputName: options.outputName, stepsDone, totalSteps, cancelled, nImages: pixels.length / 3072, before, after };
 }

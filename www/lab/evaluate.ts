@@ -14,7 +14,7 @@ export async function evaluate(lab: LabContext, pixels: Uint8Array, labels: Uint
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 1024)
     throw new LabError("bad_argument", `batchSize is ${batchSize}; it must be a whole number from 1 to 1024`);
   const students = typeof options.student === "string" ? [options.student] : options.student;
-  const run = lab.engine.evaluate(pixels, labels ?? undefined, options.teachers, students, batchSize, options.snapshot);
+  const run = lab.own(lab.engine.evaluate(pixels, labels ?? undefined, options.teachers, students, batchSize, options.snapshot));
   const nTotal = run.nImages;
   let nDone = run.report().nImages;
   const nBefore = nDone;
@@ -33,7 +33,5 @@ export async function evaluate(lab: LabContext, pixels: Uint8Array, labels: Uint
       started += performance.now() - before;
     }
   }
-  const report = run.report();
-  run.free();
-  return report;
+  return run.report();
 }

@@ -122,7 +122,7 @@ export class Lab implements LabInterface {
     checkNames("teachers", options.teachers);
     if (typeof options.student !== "string") checkNames("student", options.student);
     this.#checkAlive();
-    return this.#finally(evaluate(this.#context(), pixels, labels, options));
+    return this.#loop((context) => evaluate(context, pixels, labels, options));
   }
 
   async distill(pixels: Uint8Array, labels: Uint8Array | null, options: DistillOptions): Promise<DistillReport> {
@@ -134,7 +134,7 @@ export class Lab implements LabInterface {
     if (this.#outputNames.has(outputName)) throw new LabError("name_taken", `a running distillation already makes a model named "${outputName}"`);
     this.#outputNames.add(outputName);
     try {
-      return await this.#finally(distill(this.#context(), pixels, labels, options));
+      return await this.#loop((context) => distill(context, pixels, labels, options));
     } finally {
       this.#outputNames.delete(outputName);
     }
@@ -163,8 +163,24 @@ export class Lab implements LabInterface {
     if (alive) this.#engine.dispose();
   }
 
-  #context(): LabContext {
-    return { engine: this.#engine, device: this.device, guard: (work) => Promise.race([work, this.#fatal]) };
+  /** Runs a loop of `evaluate` or `distill`, and frees what it owned. */
+  async #loop<T>(loop: (context: LabContext) => Promise<T>): Promise<T> {
+    this.#checkAlive();
+    const runs: { free(): void }[] = [];
+    const context: LabContext = {
+      engine: this.#engine,
+      device: this.device,
+      guard: (work) => Promise.race([work, this.#fatal]),
+      own: (run) => {
+        runs.push(run);
+        return run;
+      },
+    };
+    try {
+      return await this.#finally(loop(context));
+    } finally {
+      runs.forEach((run) => this.#free(run));
+    }
   }
 
   #checkAlive(): void {

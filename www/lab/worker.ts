@@ -71,7 +71,9 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
     }
     case "distill": {
       const { watched, ...options } = call.options;
-      return on.distill(call.pixels, call.labels, { ...options, signal, onState: tell("checkpoint"), ...(watched && { onStep: ask }) } as ResumableDistillOptions);
+      const resumable = { ...options, signal, onState: tell("checkpoint"), ...(watched && { onStep: ask }) } as ResumableDistillOptions;
+      // The student's file travels with the report: asked for later, it could be gone with a device lost in between.
+      return on.distill(call.pixels, call.labels, resumable).then(async (report) => ({ report, bytes: await on.exportModel(report.outputName) }));
     }
     case "readRecords": return on.readRecords(call.bytes, call.testHashes);
     case "prepareImage": return on.prepareImage(call.file);
