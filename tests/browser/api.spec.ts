@@ -117,7 +117,7 @@ test("evaluations: default sides, figures without labels or teachers, progress",
     expect(figures.reliability!.reduce((sum, { count }) => sum + count, 0)).toBe(20);
   }
   expect(Object.keys(defaults.students)).toEqual(["s"]);
-  expect(Object.keys(defaults.students.s!).sort()).toEqual(["agreement", "agreementTeacherRight", "agreementTeacherWrong", "kl"]);
+  expect(Object.keys(defaults.students.s!).sort()).toEqual(["agreement", "agreementTeacherRight", "agreementTeacherWrong", "kl", "klStandardError"]);
   expect(found.progress).toEqual([[8, 20, true, 8], [16, 20, true, 16], [20, 20, true, 20]]);
   expect(unlabelled.models.s).toEqual({ accuracy: null, top5Accuracy: null, nll: null, ece: null, reliability: null });
   expect(unlabelled.ensemble).toEqual(unlabelled.models.s);

@@ -1,3 +1,4 @@
+import { count } from "../format.ts";
 import { labState } from "../state/lab.ts";
 import { addressWithDevice } from "../state/route.ts";
 import { t } from "../strings.ts";
@@ -42,7 +43,6 @@ function Facts({ device }: { device: DeviceInfo }) {
     [t.device.vendor, told(device.vendor), "vendor"],
     [t.device.architecture, told(device.architecture), "architecture"],
     [t.device.software, device.isSoftware ? t.device.yes : t.device.no, "software"],
-    [t.device.features, device.features.join(", ") || t.device.none, "features"],
     [t.device.selfTest, t.device.selfTestPassed(device.selfTestError.toExponential(1)), "self-test"],
   ];
   return (
@@ -51,6 +51,12 @@ function Facts({ device }: { device: DeviceInfo }) {
         {facts.map(([name, value, id]) => (
           <div key={id}><dt>{name}</dt><dd data-testid={`device-${id}`}>{value}</dd></div>
         ))}
+        <div>
+          <dt>{t.device.features}</dt>
+          <dd>
+            {device.features.length === 0 ? t.device.none : <details><summary>{count(device.features.length)}</summary><p class="hint" data-testid="device-features">{device.features.join(", ")}</p></details>}
+          </dd>
+        </div>
       </dl>
       <a class="button" href={addressWithDevice(other)} data-testid="switch-device">{t.device.switchTo(kindName(other))}</a>
       <p class="hint">{t.device.switchNote}</p>

@@ -2,7 +2,7 @@ import { megabytes } from "../format.ts";
 import { reading } from "../state/data_sets.ts";
 import { labState } from "../state/lab.ts";
 import { loadProgress } from "../state/networks.ts";
-import { addressWithDevice } from "../state/route.ts";
+import { addressWithDevice, deviceFromAddress } from "../state/route.ts";
 import { t } from "../strings.ts";
 
 /** One line under the header while something is on its way, or a card where the engine did not start. */
@@ -13,7 +13,7 @@ export function LoadState() {
       <div class="notice error" role="alert" data-testid="boot-failed">
         <div><p><strong>{t.boot.failed}</strong></p><p>{state.message}</p></div>
         <div class="row">
-          <a class="button" href={addressWithDevice("cpu")}>{t.boot.tryCpu}</a>
+          {deviceFromAddress() !== "cpu" && <a class="button" href={addressWithDevice("cpu")}>{t.boot.tryCpu}</a>}
           <button type="button" onClick={() => location.reload()}>{t.boot.reload}</button>
         </div>
       </div>

@@ -12,6 +12,7 @@ export const hrefOf = (name: View): string => `#/${name}`;
 
 window.addEventListener("hashchange", () => {
   view.value = parseView(location.hash);
+  scrollTo(0, 0); // one page, three views: each begins at its top
 });
 
 const DEVICES: readonly DeviceChoice[] = ["webgpu", "cpu"];

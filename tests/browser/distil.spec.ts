@@ -1,0 +1,213 @@
+import type { Locator, Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+import { addNetwork, addPictures, answered, go, goldenNetworks, loseDevice, numberIn, open, openPanel, pathOf, payload, ready, rowsOfCsv, saved, ship, smallNetworks, thumbs, withoutData } from "./page";
+
+type Setting = "steps" | "learningRate" | "batchSize" | "weightDecay" | "alpha" | "seed" | "nImages" | "nHeldOut";
+
+const status = (page: Page): Locator => page.getByTestId("run-status");
+const phase = (page: Page, name: string | RegExp, timeout = 60_000): Promise<void> => expect(status(page)).toHaveAttribute("data-phase", name, { timeout });
+/** Steps of the run that are done, as the page says. */
+const stepsDone = async (page: Page): Promise<number> => Number(/step ([\d,]+) of/.exec((await status(page).textContent()) ?? "")?.[1]?.replaceAll(",", "") ?? NaN);
+
+async function settle(page: Page, settings: Partial<Record<Setting, number>>): Promise<void> {
+  const more = page.getByTestId("recipe").locator("details");
+  if ((await more.getAttribute("open")) === null) await more.locator("summary").click();
+  for (const [name, value] of Object.entries(settings)) await page.getByTestId(`setting-${name}`).fill(String(value));
+}
+
+async function opened(page: Page, device: "cpu" | "webgpu" = "cpu"): Promise<void> {
+  await open(page, "distil", device);
+  await ready(page, device);
+}
+
+test("names both image sets before and after a run, and never measures on what it distils on", async ({ page }) => {
+  await opened(page);
+  await expect(page.getByTestId("training-title")).toHaveText("CIFAR-100 training set, 2,000 images");
+  await expect(page.getByTestId("held-out-title")).toHaveText("CIFAR-100 test set, 500 images");
+  await expect(page.getByTestId("nothing-yet")).toBeVisible();
+  await expect(page.getByTestId("start")).toBeEnabled();
+  await page.getByTestId("training-source-samples").check({ force: true });
+  await expect(page.getByTestId("training-title")).toHaveText("20 samples");
+  await settle(page, { steps: 1, batchSize: 4, nHeldOut: 30 });
+  await expect(page.getByTestId("held-out-title")).toHaveText("CIFAR-100 test set, 30 images");
+  await page.getByTestId("start").click();
+  await phase(page, "done");
+  // The samples are among the first test images; 30 others measure.
+  const run = JSON.parse((await saved(page, "export-run")).bytes.toString()) as { trainedOn: string; heldOut: string; report: { before: { nImages: number } } };
+  expect(run).toMatchObject({ trainedOn: "20 samples", heldOut: "CIFAR-100 test set, 30 images" });
+  expect(run.report.before.nImages).toBe(30);
+});
+
+test("without data it distils on half of the samples and measures on the other half", async ({ page }) => {
+  await withoutData(page);
+  await opened(page);
+  await expect(page.getByTestId("training-title")).toHaveText("10 samples");
+  await expect(page.getByTestId("held-out-title")).toHaveText("the other 10 samples");
+  await go(page, "compare");
+  await addPictures(page, ["exact.png", "transparent.png"].map((name) => pathOf(`tests/browser/fixtures/${name}`)));
+  await answered(page, 22);
+  await go(page, "distil");
+  await expect(page.getByTestId("training-title")).toHaveText("2 pictures of yours");
+  await expect(page.getByTestId("held-out-title")).toHaveText("20 samples");
+  await settle(page, { alpha: 0.5 });
+  await expect(page.getByTestId("start"), "the labels' weight needs labels").toBeDisabled();
+  await expect(page.getByTestId("recipe")).toContainText("Your pictures have no true classes");
+});
+
+test("starts with the defaults, pauses, goes on, stops; the charts follow and the other views stay usable", async ({ page }) => {
+  await ship(page, goldenNetworks());
+  await opened(page);
+  await settle(page, { steps: 12, batchSize: 4, nImages: 40, nHeldOut: 10 });
+  await page.getByTestId("start").click();
+  await expect(page.getByTestId("setting-steps")).toBeDisabled();
+  await expect(page.getByTestId("before-kl")).toHaveText(/^\d\.\d{3}$/);
+  await expect.poll(() => stepsDone(page)).toBeGreaterThan(0);
+  await expect(page.getByTestId("run-time-left")).toHaveText(/left$/);
+  await expect(page.getByTestId("loss")).toHaveText(/^\d+\.\d{3}$/);
+  expect(await numberIn(page.getByTestId("loss"))).toBeGreaterThan(await numberIn(page.getByTestId("loss-floor")));
+
+  await page.getByTestId("pause").click();
+  await phase(page, "paused");
+  const paused = await stepsDone(page);
+  const loss = await page.getByTestId("loss").textContent();
+  await go(page, "compare");
+  await addPictures(page, [pathOf("tests/browser/fixtures/exact.png")]);
+  await answered(page, 21);
+  await openPanel(page, "networks");
+  await expect(page.getByTestId("networks-panel")).toContainText("The networks cannot be changed while a student is distilled.");
+  await page.keyboard.press("Escape");
+  await go(page, "distil");
+  await phase(page, "paused");
+  expect(await stepsDone(page), "no step during the pause").toBe(paused);
+
+  await page.getByTestId("go-on").click();
+  await expect.poll(() => stepsDone(page)).toBeGreaterThan(paused);
+  await expect(page.getByTestId("loss"), "the curves move").not.toHaveText(loss!);
+  await go(page, "compare");
+  await thumbs(page).nth(3).click();
+  await expect(page.getByTestId("verdict"), "a run does not keep Compare").toBeVisible();
+  await go(page, "distil");
+  await page.getByTestId("stop").click();
+  await phase(page, "stopped");
+  const done = await stepsDone(page);
+  expect(done).toBeLessThan(12);
+  await expect(status(page)).toContainText(`student0-distilled-1 came of it after ${done} steps`);
+  await expect(page.getByTestId("after-kl")).toHaveText(/^\d\.\d{3}$/);
+  const rows = rowsOfCsv((await saved(page, "export-curves")).bytes);
+  expect(rows.map(({ step }) => Number(step))).toEqual(Array.from({ length: done + 1 }, (_, i) => i));
+  expect(rows.slice(1).every(({ loss, loss_floor: floor }) => Number(loss) > Number(floor))).toBe(true);
+  for (const chart of ["loss", "agreement", "accuracy"]) await expect(page.getByTestId(`chart-${chart}`).locator("canvas")).toBeVisible();
+
+  await page.getByTestId("reset").click();
+  await expect(page.getByTestId("nothing-yet")).toBeVisible();
+  await expect(page.getByTestId("charts")).toHaveCount(0);
+  await expect(page.getByTestId("student-choice"), "back to the student it began with; the new one stays").toHaveValue("student0");
+  await expect(page.getByTestId("student-choice").locator("option")).toHaveCount(2);
+});
+
+test("the new student is downloaded, and gives the same answers when it is brought back", async ({ page }) => {
+  await ship(page, goldenNetworks());
+  await opened(page);
+  await settle(page, { steps: 3, batchSize: 4, nImages: 12, nHeldOut: 5 });
+  await page.getByTestId("start").click();
+  await phase(page, "done");
+  const { name, bytes } = await saved(page, "download-student");
+  expect(name).toBe("student0-distilled-1.safetensors");
+  await go(page, "compare");
+  await answered(page);
+  await expect(page.getByTestId("student-choice")).toHaveValue("student0-distilled-1");
+  const kls = async () => {
+    const all: string[] = [];
+    for (let i = 0; i < 5; i++) {
+      await thumbs(page).nth(i).click();
+      all.push((await page.getByTestId("picture-kl").textContent())!);
+    }
+    return all;
+  };
+  const distilled = await kls();
+  await page.getByTestId("student-choice").selectOption("student0");
+  expect(await kls(), "it is another network than before").not.toEqual(distilled);
+
+  await page.reload();
+  await ready(page);
+  await addNetwork(page, payload(name, bytes), "student");
+  await expect(page.getByTestId("statuses")).toContainText("student0-distilled-1 (PreResNet-56) was added as student.");
+  await answered(page);
+  await expect(page.getByTestId("student-choice")).toHaveValue("student0-distilled-1");
+  expect(await kls()).toEqual(distilled);
+});
+
+test("brings the student closer to the ensemble on a fixed, unaugmented batch, for each of three seeds", async ({ page }) => {
+  await ship(page, goldenNetworks());
+  await opened(page);
+  await page.getByTestId("training-source-samples").check({ force: true });
+  await settle(page, { steps: 10, batchSize: 10, nHeldOut: 5, learningRate: 0.003 });
+  await page.getByTestId("policy-none").check({ force: true });
+  for (const seed of [0, 1, 2]) {
+    await settle(page, { seed });
+    await page.getByTestId("start").click();
+    await phase(page, "done", 180_000);
+    await page.getByTestId("reset").click(); // to the student that ships; the new one stays
+  }
+  // The samples, without augmentation, in all four students.
+  await go(page, "fidelity");
+  await expect(page.getByTestId("result-student0-distilled-3")).toBeVisible();
+  await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done");
+  const { report } = JSON.parse((await saved(page, "export-json")).bytes.toString()) as { report: { nImages: number; students: Record<string, { kl: number }> } };
+  expect(report.nImages).toBe(20);
+  const kl = (name: string) => report.students[name]!.kl;
+  const after = [1, 2, 3].map((i) => kl(`student0-distilled-${i}`));
+  console.log(kl("student0"), after);
+  expect(new Set(after).size, "each seed is another run").toBe(3);
+  for (const [seed, value] of after.entries()) expect(value, `seed ${seed}`).toBeLessThan(kl("student0"));
+});
+
+test("wrong settings are named at once and keep the run from starting; the default recipe mends them", async ({ page }) => {
+  await opened(page);
+  await settle(page, { steps: 0 });
+  await expect(page.getByTestId("start")).toBeDisabled();
+  await expect(page.getByTestId("recipe")).toContainText("A whole number between 1 and 100,000.");
+  await settle(page, { steps: 5, learningRate: 7 });
+  await expect(page.getByTestId("setting-learningRate")).toHaveAttribute("aria-invalid", "true");
+  await expect(page.getByTestId("start")).toBeDisabled();
+  await page.getByTestId("default-recipe").click();
+  await expect(page.getByTestId("start")).toBeEnabled();
+  await expect(page.getByTestId("setting-steps")).toHaveValue("200");
+});
+
+test.describe("WebGPU", () => {
+  test("distils, and goes on when the device is lost in the middle of a run", async ({ page }) => {
+    await ship(page, smallNetworks());
+    await withoutData(page);
+    await opened(page, "webgpu");
+    await settle(page, { steps: 3, batchSize: 8 });
+    await page.getByTestId("start").click();
+    await expect.poll(() => stepsDone(page), { timeout: 120_000 }).toBe(1);
+    await loseDevice(page);
+    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", { timeout: 120_000 });
+    await phase(page, "done", 180_000);
+    expect(await stepsDone(page)).toBe(3);
+    await expect(page.getByTestId("notice-error")).toHaveCount(0);
+    const rows = rowsOfCsv((await saved(page, "export-curves")).bytes);
+    expect(rows.map(({ step }) => Number(step)), "each step once, in order").toEqual([0, 1, 2, 3]);
+    expect(rows.slice(1).every(({ loss }) => Number(loss) > 0)).toBe(true);
+    await expect(page.getByTestId("before-kl")).toHaveText(/^\d+\.\d{3}$/);
+    await expect(page.getByTestId("after-kl")).toHaveText(/^\d+\.\d{3}$/);
+  });
+
+  test("gives the losses that the CPU gives", async ({ page }) => {
+    await ship(page, smallNetworks());
+    await withoutData(page);
+    const losses: number[][] = [];
+    for (const device of ["cpu", "webgpu"] as const) {
+      await opened(page, device);
+      await settle(page, { steps: 2, batchSize: 8 });
+      await page.getByTestId("start").click();
+      await phase(page, "done", 180_000);
+      losses.push(rowsOfCsv((await saved(page, "export-curves")).bytes).slice(1).map(({ loss }) => Number(loss)));
+    }
+    expect(losses[0]).toHaveLength(2);
+    expect(Math.abs(losses[0]![0]! - losses[1]![0]!), `${losses}`).toBeLessThan(2e-3);
+    expect(Math.abs(losses[0]![1]! - losses[1]![1]!), `${losses}`).toBeLessThan(1e-2);
+  });
+});
