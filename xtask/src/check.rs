@@ -3,6 +3,7 @@
 use anyhow::Result;
 
 use crate::npm;
+use crate::page;
 use crate::repo::{Repo, cargo};
 use crate::step::{Stages, run};
 use crate::toolchain::WasmToolchain;
@@ -51,8 +52,10 @@ pub fn check(repo: &Repo) -> Result<()> {
         };
     }
     let npm = stages.run("npm packages", || npm::install(repo));
-    // The modules' types are generated.
-    let modules = npm.and_then(|()| stages.run("wasm modules", || wasm::build(repo, Profile::Release)));
+    // The modules' types are generated, and the page's come from what www/lab is compiled to.
+    let modules = npm
+        .and_then(|()| stages.run("wasm modules", || wasm::build(repo, Profile::Release)))
+        .and_then(|()| stages.run("pkg", || page::package(repo)));
     if modules.is_none() {
         stages.skip("tsc", "the modules' types are not there");
     }
