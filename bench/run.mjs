@@ -96,7 +96,7 @@ async function add(row) {
 const isSlow = (device) => device === "webgpu" && adapter.isSoftware;
 /** On a software adapter a round can take a minute where something else runs beside it: a quick run then makes do with one. */
 const roundsOf = (device) => {
-  if (isSlow(device)) return { least: options.quick ? 1 : 3, most: 3, ms: options.quick ? 50_000 : 0 };
+  if (isSlow(device)) return { least: options.quick ? 1 : 3, most: 3, ms: options.quick ? 20_000 : 0 };
   return { least: 3, most: options.quick ? 9 : 25, ms: options.quick ? 5_000 : 20_000 };
 };
 
