@@ -48,7 +48,7 @@ for (const colorScheme of ["light", "dark"] as const) {
         await expect(evaluation).toHaveAttribute("data-phase", "done");
         await page.getByTestId("shipped-figures").locator("summary").click();
         await isFine(page, "Fidelity, done");
-        await page.getByTestId("source-test").check({ force: true });
+        await page.getByTestId("source-test").check();
         await page.getByTestId("run-evaluation").click();
         await expect(page.getByTestId("rate")).toBeVisible();
         await isFine(page, "Fidelity, running");

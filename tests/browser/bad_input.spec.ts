@@ -87,7 +87,7 @@ test("data sets that are none: each says what is wrong, and the good one stays",
   await go(page, "fidelity");
   await page.getByTestId("archive-input").setInputFiles(payload("good.bin", sampleRecords(30)));
   await expect(page.getByTestId("source-test")).toBeEnabled();
-  await page.getByTestId("source-test").check({ force: true });
+  await page.getByTestId("source-test").check();
   for (const { name, bytes, words } of badSets) {
     await page.getByTestId("archive-input").setInputFiles(payload(name, bytes));
     await expect(lastError(page)).toContainText(`${name} could not be used.`);

@@ -20,8 +20,8 @@ const isDone = (page: Page, timeout = 60_000): Promise<void> => expect(status(pa
 const exported = async (page: Page): Promise<Export> => JSON.parse((await saved(page, "export-json")).bytes.toString()) as Export;
 
 async function choose(page: Page, n: number): Promise<void> {
-  await page.getByTestId("source-test").check({ force: true });
-  await page.getByTestId(`size-${n}`).check({ force: true });
+  await page.getByTestId("source-test").check();
+  await page.getByTestId(`size-${n}`).check();
 }
 
 function expectGolden({ report }: Export, { n_images: n, ensemble, student0, fidelity }: Golden): void {
@@ -165,7 +165,7 @@ test.describe("data sets that a visitor brings", () => {
     await isDone(page);
     await page.getByTestId("archive-input").setInputFiles(payload("mine.tar", tar({ "test.bin": sampleRecords(30) })));
     await expect(page.getByTestId("statuses")).toContainText("30 images that are not CIFAR-100’s test set");
-    await page.getByTestId("source-test").check({ force: true });
+    await page.getByTestId("source-test").check();
     await expect(page.getByTestId("size-30")).toBeChecked();
     await expect(page.getByTestId("size-100")).toHaveCount(0);
     await page.getByTestId("run-evaluation").click();
@@ -182,7 +182,7 @@ test("own pictures have no true classes: fidelity is measured, accuracy is not",
   await answered(page, 21);
   await go(page, "fidelity");
   await isDone(page);
-  await page.getByTestId("source-own").check({ force: true });
+  await page.getByTestId("source-own").check();
   await page.getByTestId("run-evaluation").click();
   await expect(status(page)).toContainText("Your pictures, n = 1.");
   await expect(page.getByTestId("agreement")).toHaveText(/^(0|100)\.0%$/);
@@ -218,7 +218,7 @@ test.describe("WebGPU", () => {
     await isDone(page, 180_000);
     await page.getByTestId("archive-input").setInputFiles(payload("mine.tar", tar({ "test.bin": sampleRecords(16) })));
     await expect(page.getByTestId("source-test")).toBeEnabled();
-    await page.getByTestId("source-test").check({ force: true });
+    await page.getByTestId("source-test").check();
     await page.getByTestId("run-evaluation").click();
     await expect(status(page)).toContainText("n = 16.", { timeout: 180_000 });
     return exported(page);

@@ -86,8 +86,8 @@ test("no task blocks the page for 50 ms while an evaluation runs", async ({ page
   await answered(page);
   await go(page, "fidelity");
   await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done");
-  await page.getByTestId("source-test").check({ force: true });
-  await page.getByTestId("size-100").check({ force: true });
+  await page.getByTestId("source-test").check();
+  await page.getByTestId("size-100").check();
   await tasks();
   await page.getByTestId("run-evaluation").click();
   await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "running");

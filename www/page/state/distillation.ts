@@ -42,6 +42,8 @@ const update = (change: Partial<Run>): void => {
 /** Steps may come faster than a screen is drawn: the charts follow the frames. */
 let frame = 0;
 function show(progress: StepProgress): void {
+  // After a lost device a run goes on from its last checkpoint: the steps since then come again.
+  while (points.length > 0 && points.at(-1)!.step >= progress.step) points.pop();
   points.push(progress);
   if (frame) return;
   frame = requestAnimationFrame(() => {
