@@ -155,7 +155,7 @@ test.describe("data sets that a visitor brings", () => {
     await go(page, "distil");
     await expect(page.getByTestId("training-title")).toHaveText(/training images of cifar-100-binary\.tar\.gz/);
     await expect(page.getByTestId("training-title")).toContainText("60 images");
-    await expect(page.getByTestId("held-out-title")).toHaveText("CIFAR-100 test set, 500 images");
+    await expect(page.getByTestId("held-out-title")).toHaveText("CIFAR-100 test set, 200 images");
   });
 
   test("a small set of one's own is used as it is, and is not called CIFAR-100", async ({ page }) => {
