@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { t } from "../strings.ts";
 import { hasTestSet, hasTrainSet, nTestImages, nTrainImages, testSet, testTitle, trainSet, trainTitle } from "./data_sets.ts";
-import { joinLabels, joinPixels, ownPictures, PIXELS_BYTES, samples, type Picture } from "./pictures.ts";
+import { areSamplesDecoded, joinLabels, joinPixels, ownPictures, PIXELS_BYTES, samples, type Picture } from "./pictures.ts";
 import { recipe } from "./recipe.ts";
 
 export type TrainingSource = "train" | "own" | "samples";
@@ -36,6 +36,8 @@ export const trainingTitle = computed(() => {
   return trainsOnSamples.value ? t.sets.samples(n) : t.sets.own(n);
 });
 export const heldOutTitle = computed(() => hasTestSet.value ? t.sets.firstOf(Math.min(recipe.value.nHeldOut, nTestImages.value), testTitle.value) : trainsOnSamples.value ? t.sets.otherSamples(heldOutPictures.value.length) : t.sets.samples(heldOutPictures.value.length));
+/** Samples are decoded one after the other; a run must not begin with the few that are there. */
+export const areImagesReady = computed(() => areSamplesDecoded.value || (trainingSource.value !== "samples" && hasTestSet.value));
 export const trainingHasLabels = computed(() => trainingSource.value !== "own");
 
 const fromPictures = (title: string, list: readonly Picture[]): Images => ({ title, pixels: joinPixels(list), labels: joinLabels(list) });

@@ -3,7 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 import type { DistillReport, HoldOutMetrics, StepProgress } from "../../../pkg/api.js";
 import { save } from "../save.ts";
 import { t } from "../strings.ts";
-import { heldOutImages, trainingHasLabels, trainingImages } from "./distil_images.ts";
+import { areImagesReady, heldOutImages, trainingHasLabels, trainingImages } from "./distil_images.ts";
 import { client } from "./lab.ts";
 import { addNetwork, chooseStudent, freeName, isReady, student, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
@@ -30,7 +30,7 @@ export const pointsSoFar = (): readonly StepProgress[] => points;
 
 export const isActive = computed(() => run.value !== null && ["preparing", "running", "pausing", "paused", "stopping"].includes(run.value.phase));
 const isRecipeRight = computed(() => wrongSettings(recipe.value).length === 0 && (recipe.value.alpha === 0 || trainingHasLabels.value));
-export const canStart = computed(() => isReady.value && !isActive.value && student.value !== null && teachers.value.length > 0 && isRecipeRight.value);
+export const canStart = computed(() => isReady.value && areImagesReady.value && !isActive.value && student.value !== null && teachers.value.length > 0 && isRecipeRight.value);
 
 let abort: AbortController | null = null;
 let resume: (() => void) | null = null;
