@@ -43,7 +43,11 @@ const update = (change: Partial<Run>): void => {
 let frame = 0;
 function show(progress: StepProgress): void {
   // After a lost device a run goes on from its last checkpoint: the steps since then come again.
-  while (points.length > 0 && points.at(-1)!.step >= progress.step) points.pop();
+  while (points.length > 0 && points.at(-1)!.step > progress.step) points.pop();
+  // It begins by telling where it goes on from, without that step's figures, which are here already.
+  const isKnown = points.at(-1)?.step === progress.step;
+  if (isKnown && progress.loss === null) return;
+  if (isKnown) points.pop();
   points.push(progress);
   if (frame) return;
   frame = requestAnimationFrame(() => {
