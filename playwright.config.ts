@@ -21,7 +21,7 @@ export default defineConfig({
   fullyParallel: true,
   forbidOnly: true,
   retries: 0,
-  timeout: 420_000,
+  timeout: 600_000,
   expect: { timeout: 60_000 },
   reporter: [["list"]],
   use: {
