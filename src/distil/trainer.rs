@@ -14,7 +14,7 @@ use crate::engine::{Images, Model, ModelInfo, read, upload_images};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::{argmax, entropy, log_softmax};
 use crate::model::{PreResNet, ensemble_log_probs};
-use crate::weights::{self, Network, Normalisation, StateDict};
+use crate::weights::{self, Network, StateDict};
 
 /// What one step measured, on the batch as it was augmented and with BatchNorm in training mode.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -286,11 +286,6 @@ impl Distillation {
             velocities,
         }
         .to_bytes()
-    }
-
-    /// How the student's images are normalised.
-    pub fn normalisation(&self) -> &Normalisation {
-        &self.source.normalisation
     }
 }
 

@@ -66,11 +66,6 @@ impl Images {
         &self.pixels[first * IMAGE_BYTES..(first + n) * IMAGE_BYTES]
     }
 
-    /// All pixels.
-    pub fn all_pixels(&self) -> &[u8] {
-        &self.pixels
-    }
-
     /// The labels of images `first..first + n`.
     pub fn labels(&self, first: usize, n: usize) -> Option<&[u8]> {
         self.labels.as_ref().map(|labels| &labels[first..first + n])

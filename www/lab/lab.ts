@@ -121,7 +121,6 @@ export class Lab implements LabInterface {
     if (labels) checkBytes("labels", labels);
     checkNames("teachers", options.teachers);
     if (typeof options.student !== "string") checkNames("student", options.student);
-    this.#checkAlive();
     return this.#loop((context) => evaluate(context, pixels, labels, options));
   }
 
