@@ -7,6 +7,7 @@
 //! - [`weights`]: safetensors in PyTorch's conventions to validated networks, and back; the manifest of shipped networks;
 //! - [`fidelity`]: generalisation (accuracy, likelihood, calibration) and fidelity (agreement, KL), streamed in f64;
 //! - [`model::architecture`]: which tensors a PreResNet has;
+//! - [`kernels::plan`]: what an evaluation computes once all norms are folded;
 //! - [`distil::schedule`] and [`distil::Recipe`]: the settings of a run.
 //!
 //! The feature `cpu` or `webgpu` adds the engine on that backend, `browser` the boundary to JavaScript.
@@ -20,5 +21,6 @@ pub mod distil;
 pub mod engine;
 pub mod error;
 pub mod fidelity;
+pub mod kernels;
 pub mod model;
 pub mod weights;

@@ -23,6 +23,8 @@ pub const STEM_CHANNELS: usize = 16;
 pub const STAGE_WIDTHS: [usize; 3] = [16, 32, 64];
 /// A bottleneck block puts out this many times its width.
 pub const EXPANSION: usize = 4;
+/// Added to a variance before its root is taken: PyTorch's default for `BatchNorm2d`.
+pub const BATCH_NORM_EPSILON: f64 = 1e-5;
 /// From this depth up the blocks are bottlenecks.
 pub const BOTTLENECK_FROM_DEPTH: usize = 44;
 /// Deepest network of the published family; a bound, so that a nonsensical file cannot ask for millions of layers.

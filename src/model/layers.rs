@@ -4,11 +4,11 @@ use burn::tensor::module::{batch_norm, batch_norm_train, conv2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
-use super::parameter::{MissingTensor, Parameter, upload};
-use crate::weights::StateDict;
+use super::architecture::BATCH_NORM_EPSILON;
+use super::parameter::{Parameter, upload};
+use crate::weights::{MissingTensor, StateDict};
 
-/// PyTorch's defaults for `BatchNorm2d`.
-const EPSILON: f64 = 1e-5;
+/// PyTorch's default for `BatchNorm2d`.
 const MOMENTUM: f64 = 0.1;
 
 /// A convolution without bias; padding keeps the size at stride 1.
@@ -103,7 +103,7 @@ impl BatchNorm {
         let scale = self
             .weight
             .view::<1>()
-            .div(self.running_var.clone().add_scalar(EPSILON).sqrt());
+            .div(self.running_var.clone().add_scalar(BATCH_NORM_EPSILON).sqrt());
         let shift = self.bias.view::<1>().sub(self.running_mean.clone().mul(scale.clone()));
         Self {
             folded: Some((channels(scale), channels(shift))),
@@ -122,7 +122,7 @@ impl BatchNorm {
             self.bias.view(),
             self.running_mean.clone(),
             self.running_var.clone(),
-            EPSILON,
+            BATCH_NORM_EPSILON,
         )
     }
 
@@ -130,7 +130,7 @@ impl BatchNorm {
     pub fn train(&self, x: Tensor<4>) -> (Tensor<4>, BatchStatistics) {
         let [n, _, h, w] = x.dims();
         let n_values = (n * h * w) as f64;
-        let out = batch_norm_train(x, self.weight.view(), self.bias.view(), EPSILON);
+        let out = batch_norm_train(x, self.weight.view(), self.bias.view(), BATCH_NORM_EPSILON);
         // One value a channel has no unbiased variance; PyTorch refuses it, and so does the trainer, which asks for two images.
         let unbiased_var = out
             .variance

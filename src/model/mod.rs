@@ -14,6 +14,6 @@ mod preresnet;
 pub use self::{
     ensemble::ensemble_log_probs,
     layers::{BatchNorm, BatchStatistics, Conv2d, Linear},
-    parameter::{MissingTensor, Parameter},
+    parameter::Parameter,
     preresnet::PreResNet,
 };

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::weights::StateDict;
+use crate::weights::{MissingTensor, StateDict};
 
 /// A trainable tensor, kept flat so that the optimiser and the checkpoint treat all ranks alike; layers view it in its shape.
 #[derive(Clone, Debug)]
@@ -66,14 +66,9 @@ impl Parameter {
     }
 }
 
-/// A tensor that the architecture needs and the state dict lacks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the tensor `{0}` is missing")]
-pub struct MissingTensor(pub String);
-
 /// Copies a tensor of the state dict to the device, flat.
 pub(super) fn upload(state: &StateDict, name: &str, device: &Device) -> Result<(Vec<usize>, Tensor<1>), MissingTensor> {
-    let tensor = state.get(name).ok_or_else(|| MissingTensor(name.into()))?;
+    let tensor = state.require(name)?;
     let data = TensorData::new(tensor.data.clone(), [tensor.data.len()]);
     Ok((tensor.shape.clone(), Tensor::from_data(data, device)))
 }

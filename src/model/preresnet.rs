@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 
 use super::architecture::{Architecture, BlockShape};
 use super::layers::{BatchNorm, BatchStatistics, Conv2d, Linear};
-use super::parameter::{MissingTensor, Parameter};
-use crate::weights::StateDict;
+use super::parameter::Parameter;
+use crate::weights::{MissingTensor, StateDict};
 
 /// BN-ReLU-convolution twice (basic) or three times (bottleneck), added to the block's input, which a bare 1x1 convolution
 /// projects where the shape changes.

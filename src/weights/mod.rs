@@ -13,4 +13,4 @@ mod validate;
 pub use error::{Fault, MAX_HEADER_BYTES, WeightsError};
 pub use file::{Metadata, read_tensors, write_tensors};
 pub use network::{Network, Normalisation, Precision, Role};
-pub use state::{StateDict, Tensor};
+pub use state::{MissingTensor, StateDict, Tensor};

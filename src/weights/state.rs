@@ -21,6 +21,12 @@ impl StateDict {
         self.positions.get(name).map(|&i| &self.tensors[i].1)
     }
 
+    /// # Errors
+    /// The name, where there is no such tensor.
+    pub fn require(&self, name: &str) -> Result<&Tensor, MissingTensor> {
+        self.get(name).ok_or_else(|| MissingTensor(name.into()))
+    }
+
     /// Adds a tensor, or replaces the one of that name in its place.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         let name = name.into();
@@ -45,6 +51,11 @@ impl StateDict {
         self.tensors.is_empty()
     }
 }
+
+/// A tensor that the architecture needs and the state dict lacks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the tensor `{0}` is missing")]
+pub struct MissingTensor(pub String);
 
 /// Equal where the same names have the same tensors, in whatever order.
 impl PartialEq for StateDict {

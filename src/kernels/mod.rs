@@ -1,0 +1,5 @@
+//! Executors of our own for what a tensor library's generic operations do slowly.
+
+pub mod plan;
+
+pub use plan::Plan;
