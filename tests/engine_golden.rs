@@ -7,9 +7,10 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fidelity_lab::distil::{Distillation, Policy, Recipe, Schedule, Sgd, distillation_loss};
-use fidelity_lab::engine::{Evaluation, Images, Model, Models, upload_images};
+use fidelity_lab::engine::{Evaluation, Evaluator, Images, Model, Models, upload_images};
 use fidelity_lab::error::ErrorCode;
-use fidelity_lab::model::{PreResNet, ensemble_log_probs};
+use fidelity_lab::fidelity::ensemble_log_probs;
+use fidelity_lab::model::PreResNet;
 use fidelity_lab::weights::{Network, Role};
 use pollster::block_on;
 use safetensors::SafeTensors;
@@ -101,16 +102,25 @@ fn logits_of_every_network_and_the_ensemble() {
     for name in ["teacher0", "teacher1", "teacher2", "student0", "arbitrary20"] {
         let network = network(&format!("{name}.safetensors"));
         let net = PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
-        let logits = net.forward(upload_images(&golden.pixels(20), &network.normalisation, &device));
-        let (found, expected) = (values(logits.clone()), golden.f32(&format!("{name}.logits")));
-        let difference = largest_difference(&found, &expected);
-        assert!(difference <= LOGITS, "{name}: off by {difference}");
-        assert_eq!(argmaxes(&found, 100), argmaxes(&expected, 100), "{name}");
+        let plain = values(net.forward(upload_images(&golden.pixels(20), &network.normalisation, &device)));
+        let evaluator = Evaluator::new(&network.architecture, &network.state, &network.normalisation, &device).unwrap();
+        let fast = pollster::block_on(evaluator.logits(&golden.pixels(20))).unwrap();
+        let expected = golden.f32(&format!("{name}.logits"));
+        for (what, found) in [("burn", plain), ("kernels", fast.clone())] {
+            let difference = largest_difference(&found, &expected);
+            assert!(difference <= LOGITS, "{name} by {what}: off by {difference}");
+            assert_eq!(argmaxes(&found, 100), argmaxes(&expected, 100), "{name} by {what}");
+        }
         if name.starts_with("teacher") {
-            members.push(logits);
+            members.push(fast);
         }
     }
-    let ensemble = values(ensemble_log_probs(&members).unwrap());
+    let members: Vec<_> = members.iter().map(Vec::as_slice).collect();
+    let ensemble: Vec<f32> = ensemble_log_probs(&members, 100)
+        .unwrap()
+        .iter()
+        .map(|&v| v as f32)
+        .collect();
     assert!(largest_difference(&ensemble, &golden.f32("ensemble.log_probs")) <= LOGITS);
 }
 
@@ -336,7 +346,7 @@ fn batch_size_changes_no_figure() {
     let report = |batch_size| {
         let images = Images::new(golden.pixels(20), Some(labels.clone())).unwrap();
         let student = vec![models.get("student").unwrap()];
-        let mut run = Evaluation::new(teachers(&models), student, images, batch_size, &Device::flex()).unwrap();
+        let mut run = Evaluation::new(teachers(&models), student, images, batch_size).unwrap();
         while block_on(run.advance()).unwrap() < 20 {}
         run.report()
     };
@@ -365,14 +375,7 @@ fn a_snapshot_goes_on_where_it_stopped() {
     let models = models("arbitrary20.safetensors");
     let run = || {
         let images = Images::new(Golden::new().pixels(6), None).unwrap();
-        Evaluation::new(
-            teachers(&models),
-            vec![models.get("student").unwrap()],
-            images,
-            2,
-            &Device::flex(),
-        )
-        .unwrap()
+        Evaluation::new(teachers(&models), vec![models.get("student").unwrap()], images, 2).unwrap()
     };
     let mut whole = run();
     while block_on(whole.advance()).unwrap() < 6 {}

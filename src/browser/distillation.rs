@@ -45,23 +45,17 @@ impl DistillationRun {
         }
     }
 
-    fn start_measuring(&self) -> LabResult<Evaluation> {
-        let student = Rc::new(self.run.peek(Distillation::model)?);
+    async fn start_measuring(&self) -> LabResult<Evaluation> {
+        let student = self.run.with(async |run| run.model().await).await?;
+        let student = Rc::new(student);
         let hold_out = self.hold_out.borrow();
         let hold_out = hold_out
             .as_ref()
             .ok_or_else(|| LabError::bad_argument("this distillation has no held-out images"))?;
-        let device = self.shared.models.borrow().device().clone();
         let images = hold_out.images.clone();
         match &hold_out.ensemble {
-            Some((known, _)) => Evaluation::against(known.clone(), vec![student], images, hold_out.batch_size, &device),
-            None => Evaluation::new(
-                self.teachers.clone(),
-                vec![student],
-                images,
-                hold_out.batch_size,
-                &device,
-            ),
+            Some((known, _)) => Evaluation::against(known.clone(), vec![student], images, hold_out.batch_size),
+            None => Evaluation::new(self.teachers.clone(), vec![student], images, hold_out.batch_size),
         }
     }
 
@@ -153,7 +147,7 @@ impl DistillationRun {
         let work = self.measuring.with(async |measuring| {
             let mut evaluation = match measuring.take() {
                 Some(evaluation) => evaluation,
-                None => self.start_measuring()?,
+                None => self.start_measuring().await?,
             };
             if evaluation.advance().await? < evaluation.n_images() {
                 *measuring = Some(evaluation);

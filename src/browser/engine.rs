@@ -106,13 +106,7 @@ impl Engine {
                 .collect(),
         };
         let teachers: Vec<_> = teachers.iter().map(|teacher| teacher.info.name.clone()).collect();
-        let run = Prediction::new(
-            models,
-            &teachers,
-            Images::new(pixels, None)?,
-            batch_size,
-            loaded.device(),
-        )?;
+        let run = Prediction::new(models, &teachers, Images::new(pixels, None)?, batch_size)?;
         Ok(PredictionRun::new(run, self.shared.clone()))
     }
 
@@ -131,13 +125,7 @@ impl Engine {
         snapshot: Option<String>,
     ) -> Result<EvaluationRun, JsValue> {
         let (teachers, students) = self.sides(teachers.as_deref(), students.as_deref())?;
-        let run = Evaluation::new(
-            teachers,
-            students,
-            Images::new(pixels, labels)?,
-            batch_size,
-            &self.shared.device(),
-        )?;
+        let run = Evaluation::new(teachers, students, Images::new(pixels, labels)?, batch_size)?;
         Ok(EvaluationRun::new(run, snapshot, self.shared.clone())?)
     }
 

@@ -12,8 +12,8 @@ use super::{Policy, Recipe};
 use crate::data::augment;
 use crate::engine::{Images, Model, ModelInfo, read, upload_images};
 use crate::error::{ErrorCode, LabError, LabResult};
-use crate::fidelity::{argmax, entropy, log_softmax};
-use crate::model::{PreResNet, ensemble_log_probs};
+use crate::fidelity::{argmax, ensemble_log_probs, entropy, log_softmax};
+use crate::model::PreResNet;
 use crate::weights::{self, Network, StateDict};
 
 /// What one step measured, on the batch as it was augmented and with BatchNorm in training mode.
@@ -126,15 +126,11 @@ impl Distillation {
     /// # Errors
     /// What the device reports, and `gpu_error` where the loss is no number any more.
     pub async fn step(&mut self) -> LabResult<Step> {
-        let plain = self.device.clone().without_autodiff();
         let (pixels, labels) = self.batch();
-        let members: Vec<_> = self
-            .teachers
-            .iter()
-            .map(|teacher| teacher.forward(&pixels, &plain))
-            .collect();
-        let teacher = ensemble_log_probs(&members)
-            .ok_or_else(|| LabError::new(ErrorCode::NoTeacher, "the run has no teacher"))?;
+        let teacher = self.teacher_log_probs(&pixels).await?;
+        let n_classes = self.source.architecture.n_classes;
+        let target = TensorData::new(teacher.clone(), [teacher.len() / n_classes, n_classes]);
+        let target = Tensor::<2>::from_data(target, &self.device);
 
         let logits = self
             .student
@@ -143,7 +139,6 @@ impl Distillation {
             let data: Vec<i32> = labels.iter().map(|&label| label.into()).collect();
             Tensor::<1, Int>::from_data(TensorData::new(data, [labels.len()]), &self.device)
         });
-        let target = teacher.clone().autodiff();
         let loss = distillation_loss(
             logits.clone(),
             target,
@@ -155,7 +150,7 @@ impl Distillation {
         let learning_rate = self.learning_rate();
         self.optimiser.step(&mut self.student, &gradients, learning_rate);
 
-        let [logits, teacher] = two(read([logits.without_autodiff(), teacher]).await?)?;
+        let logits = read([logits.without_autodiff()]).await?.remove(0);
         self.steps_done += 1;
         let step = self.measure(&logits, &teacher, labels.as_deref(), learning_rate);
         match step.loss.is_finite() {
@@ -168,6 +163,17 @@ impl Distillation {
                 ),
             )),
         }
+    }
+
+    /// Log-probabilities of the ensemble, `[n, classes]`.
+    async fn teacher_log_probs(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
+        let mut members = Vec::with_capacity(self.teachers.len());
+        for teacher in &self.teachers {
+            members.push(teacher.logits(pixels).await?);
+        }
+        let members: Vec<_> = members.iter().map(Vec::as_slice).collect();
+        let log_probs = ensemble_log_probs(&members, self.source.architecture.n_classes)?;
+        Ok(log_probs.into_iter().map(|v| v as f32).collect())
     }
 
     /// The pixels and labels of the coming step, a function of the seed and the step alone so that a resumed run sees the same.
@@ -222,13 +228,13 @@ impl Distillation {
         }
     }
 
-    /// The student as it is now, for evaluation; its tensors are shared.
-    pub fn model(&self) -> Model {
-        Model {
-            info: self.info.clone(),
-            net: self.student.without_autodiff(),
-            normalisation: self.source.normalisation.clone(),
-        }
+    /// The student as it is now, for evaluation.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn model(&self) -> LabResult<Model> {
+        let plain = self.device.clone().without_autodiff();
+        Model::new(self.info.clone(), &self.source, &self.state().await?, &plain)
     }
 
     /// The student's tensors, read back.
@@ -292,10 +298,4 @@ impl Distillation {
 fn build(source: &Network, state: &StateDict, device: &Device) -> LabResult<PreResNet> {
     PreResNet::from_state(&source.architecture, state, device)
         .map_err(|e| LabError::new(ErrorCode::CheckpointInvalid, e.to_string()))
-}
-
-fn two(values: Vec<Vec<f32>>) -> LabResult<[Vec<f32>; 2]> {
-    values
-        .try_into()
-        .map_err(|_| LabError::new(ErrorCode::Internal, "a read-back of two tensors gave another number"))
 }

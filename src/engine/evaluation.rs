@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::images::Images;
@@ -50,7 +49,6 @@ pub struct Evaluation {
     students: Vec<Rc<Model>>,
     known_ensemble: Option<Rc<Vec<f64>>>,
     images: Images,
-    device: Device,
     batch_size: usize,
     n_classes: usize,
     /// Logits of the networks that have seen the batch at hand.
@@ -68,7 +66,6 @@ impl Evaluation {
         students: Vec<Rc<Model>>,
         images: Images,
         batch_size: usize,
-        device: &Device,
     ) -> LabResult<Self> {
         let infos = || teachers.iter().chain(&students).map(|model| &model.info);
         let first = infos()
@@ -88,7 +85,6 @@ impl Evaluation {
             students,
             known_ensemble: None,
             images,
-            device: device.clone(),
             batch_size,
             n_classes,
             pending: Vec::new(),
@@ -106,9 +102,8 @@ impl Evaluation {
         students: Vec<Rc<Model>>,
         images: Images,
         batch_size: usize,
-        device: &Device,
     ) -> LabResult<Self> {
-        let evaluation = Self::new(Vec::new(), students, images, batch_size, device)?;
+        let evaluation = Self::new(Vec::new(), students, images, batch_size)?;
         match ensemble.len() == evaluation.images.n_images() * evaluation.n_classes {
             true => Ok(Self {
                 known_ensemble: Some(ensemble),
@@ -151,7 +146,7 @@ impl Evaluation {
         let next = self.pending.len();
         let model = self.teachers.iter().chain(&self.students).nth(next).cloned();
         if let Some(model) = model {
-            let logits = model.logits(self.images.pixels(first, n), &self.device).await?;
+            let logits = model.logits(self.images.pixels(first, n)).await?;
             if logits.iter().any(|v| !v.is_finite()) {
                 return Err(LabError::new(
                     ErrorCode::GpuError,

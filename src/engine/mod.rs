@@ -1,12 +1,14 @@
 //! The work of a session: loaded networks, predictions, evaluations. Knows burn, not the browser.
 
 mod evaluation;
+mod evaluator;
 mod images;
 mod model;
 mod prediction;
 mod read;
 
 pub use evaluation::{Evaluation, EvaluationReport, Snapshot};
+pub use evaluator::Evaluator;
 pub use images::{Images, upload_images};
 pub use model::{Model, ModelInfo, Models, same_classes};
 pub use prediction::{Prediction, Predictions};

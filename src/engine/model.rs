@@ -2,14 +2,12 @@
 
 use std::rc::Rc;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::images::upload_images;
-use super::read::read;
+use super::evaluator::Evaluator;
 use crate::error::{ErrorCode, LabError, LabResult};
-use crate::model::PreResNet;
-use crate::weights::{Network, Normalisation, Role};
+use crate::weights::{Network, Role, StateDict};
 
 /// What is known of a loaded network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,24 +42,25 @@ pub struct ModelInfo {
 pub struct Model {
     /// What is known of it.
     pub info: ModelInfo,
-    /// The network itself, without autodiff.
-    pub net: PreResNet,
-    /// How its images are normalised.
-    pub normalisation: Normalisation,
+    evaluator: Evaluator,
 }
 
 impl Model {
-    /// Logits `[n, classes]` on the device for pixels `[n, 32, 32, 3]`.
-    pub fn forward(&self, pixels: &[u8], device: &Device) -> Tensor<2> {
-        self.net.forward(upload_images(pixels, &self.normalisation, device))
+    /// A network that is known as `info`, with the tensors of `state`.
+    ///
+    /// # Errors
+    /// `weights_invalid` where a tensor is missing.
+    pub fn new(info: ModelInfo, network: &Network, state: &StateDict, device: &Device) -> LabResult<Self> {
+        let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, device)?;
+        Ok(Self { info, evaluator })
     }
 
-    /// Logits `[n, classes]` on the host.
+    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn logits(&self, pixels: &[u8], device: &Device) -> LabResult<Vec<f32>> {
-        Ok(read([self.forward(pixels, device)]).await?.remove(0))
+    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
+        self.evaluator.logits(pixels).await
     }
 }
 
@@ -112,8 +111,6 @@ impl Models {
     /// `name_taken`, or `bad_argument` where the name is empty.
     pub fn insert(&mut self, network: Network, role: Role) -> LabResult<ModelInfo> {
         self.check_free(&network.name)?;
-        let net = PreResNet::from_state(&network.architecture, &network.state, &self.device)
-            .map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
         let info = ModelInfo {
             name: network.name.clone(),
             role,
@@ -126,15 +123,8 @@ impl Models {
             provenance: network.provenance.clone(),
             notices: network.notices.clone(),
         };
-        let normalisation = network.normalisation.clone();
-        self.loaded.push(Loaded {
-            model: Rc::new(Model {
-                info: info.clone(),
-                net,
-                normalisation,
-            }),
-            network,
-        });
+        let model = Rc::new(Model::new(info.clone(), &network, &network.state, &self.device)?);
+        self.loaded.push(Loaded { model, network });
         Ok(info)
     }
 

@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use burn::tensor::Device;
-
 use super::images::Images;
 use super::model::{Model, same_classes};
 use crate::error::{LabError, LabResult};
@@ -27,7 +25,6 @@ pub struct Prediction {
     models: Vec<Rc<Model>>,
     teachers: Vec<usize>,
     images: Images,
-    device: Device,
     batch_size: usize,
     n_classes: usize,
     logits: Vec<f32>,
@@ -38,13 +35,7 @@ impl Prediction {
     ///
     /// # Errors
     /// `bad_argument` without a model, `class_mismatch` where their class counts differ.
-    pub fn new(
-        models: Vec<Rc<Model>>,
-        teachers: &[String],
-        images: Images,
-        batch_size: usize,
-        device: &Device,
-    ) -> LabResult<Self> {
+    pub fn new(models: Vec<Rc<Model>>, teachers: &[String], images: Images, batch_size: usize) -> LabResult<Self> {
         let first = models
             .first()
             .ok_or_else(|| LabError::bad_argument("there is no model to predict with; load one first"))?;
@@ -59,7 +50,6 @@ impl Prediction {
             models,
             teachers,
             images,
-            device: device.clone(),
             batch_size,
             n_classes,
             logits: Vec::with_capacity(capacity),
@@ -76,8 +66,7 @@ impl Prediction {
         let (model, first) = (done / n_images, done % n_images);
         if let Some(model) = self.models.get(model) {
             let n = self.batch_size.min(n_images - first);
-            self.logits
-                .extend(model.logits(self.images.pixels(first, n), &self.device).await?);
+            self.logits.extend(model.logits(self.images.pixels(first, n)).await?);
         }
         Ok(self.logits.len() == self.models.len() * n_images * self.n_classes)
     }

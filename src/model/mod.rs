@@ -1,8 +1,6 @@
-//! PreResNet and the ensemble. [`architecture`] is pure; the rest is on burn.
+//! PreResNet. [`architecture`] is pure; the rest is the trainable network, on burn.
 
 pub mod architecture;
-#[cfg(feature = "engine")]
-mod ensemble;
 #[cfg(feature = "engine")]
 mod layers;
 #[cfg(feature = "engine")]
@@ -12,7 +10,6 @@ mod preresnet;
 
 #[cfg(feature = "engine")]
 pub use self::{
-    ensemble::ensemble_log_probs,
     layers::{BatchNorm, BatchStatistics, Conv2d, Linear},
     parameter::Parameter,
     preresnet::PreResNet,

@@ -1,0 +1,161 @@
+//! Convolutions of one image, channels-last, as matrix products over runs of neighbouring inputs.
+//!
+//! With the channels innermost, the inputs under one row of a 3x3 kernel lie side by side, so that a 3x3 convolution is three
+//! matrix products with inner length 3 * c_in, a 1x1 convolution is one with c_in, and nothing is ever gathered. Zero padding
+//! is a border in the input's buffer.
+
+use super::activations::Activations;
+use super::simd::F32x4;
+use super::tile::{self, CHANNELS, PIXELS};
+use crate::kernels::plan::{Affine, Conv};
+
+/// Inputs of a strip of output rows are to stay in the first cache (32 KiB and more) beside a panel of weights.
+const STRIP_FLOATS: usize = 4096;
+
+/// A convolution with its weights in panels of eight output channels.
+#[derive(Clone, Debug)]
+pub struct PackedConv {
+    kernel: usize,
+    stride: usize,
+    c_in: usize,
+    size_out: usize,
+    /// `[c_out / 8, kernel, kernel * c_in, 8]`
+    weights: Vec<[f32; CHANNELS]>,
+    /// `[c_out / 8, 8]`
+    bias: Vec<[f32; CHANNELS]>,
+}
+
+/// What becomes of a finished sum.
+pub trait Store {
+    /// Takes eight channels, from `channel` on, of the pixel at `x`, `y`.
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]);
+}
+
+impl PackedConv {
+    /// Lays out the weights.
+    pub fn new(conv: &Conv) -> Self {
+        let panels = conv.c_out.div_ceil(CHANNELS);
+        let n_inputs = conv.kernel * conv.kernel * conv.c_in;
+        let mut weights = vec![[0.0; CHANNELS]; panels * n_inputs];
+        let mut bias = vec![[0.0; CHANNELS]; panels];
+        for (input, outputs) in conv.weight.chunks_exact(conv.c_out).enumerate() {
+            for (panel, outputs) in outputs.chunks(CHANNELS).enumerate() {
+                weights[panel * n_inputs + input][..outputs.len()].copy_from_slice(outputs);
+            }
+        }
+        for (to, from) in bias
+            .iter_mut()
+            .zip(conv.bias.iter().flat_map(|bias| bias.chunks(CHANNELS)))
+        {
+            to[..from.len()].copy_from_slice(from);
+        }
+        Self {
+            kernel: conv.kernel,
+            stride: conv.stride,
+            c_in: conv.c_in,
+            size_out: conv.size_out(),
+            weights,
+            bias,
+        }
+    }
+
+    /// Computes all pixels and channels and hands them to `store`. `input` has a border of `kernel / 2` zeros or more.
+    pub fn run(&self, input: &Activations, store: &mut impl Store) {
+        let run = self.kernel * self.c_in;
+        let border = input.border() - self.kernel / 2;
+        let next_pixel = self.stride * self.c_in;
+        let next_row = input.row_len();
+        let origin = border * (next_row + self.c_in);
+        let rows = (STRIP_FLOATS / next_row).clamp(1, self.size_out);
+        let values = input.values();
+        for strip in (0..self.size_out).step_by(rows) {
+            let panels = self.weights.chunks_exact(self.kernel * run).zip(&self.bias);
+            for (panel, (weights, bias)) in panels.enumerate() {
+                for y in strip..(strip + rows).min(self.size_out) {
+                    let first_row = origin + y * self.stride * next_row;
+                    for x in (0..self.size_out).step_by(PIXELS) {
+                        let mut sums = tile::start(bias);
+                        for (i, weights) in weights.chunks_exact(run).enumerate() {
+                            let first = first_row + i * next_row + x * next_pixel;
+                            let pixel = |p: usize| &values[first + p * next_pixel..][..run];
+                            sums = tile::accumulate(sums, [pixel(0), pixel(1), pixel(2), pixel(3)], weights);
+                        }
+                        for (p, sums) in sums.into_iter().enumerate() {
+                            store.store(y, x + p, panel * CHANNELS, sums);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Keeps the sums as they are.
+pub struct Plain<'a>(pub &'a mut Activations);
+
+/// Keeps `relu(sum)`.
+pub struct Relu<'a>(pub &'a mut Activations);
+
+/// Adds the sums to a residual stream, or begins one, and keeps what the next layer reads of it: `relu(norm(stream))`.
+pub struct Residual<'a, const ADD: bool> {
+    /// Read where `ADD`, and written.
+    pub stream: &'a mut Activations,
+    /// The next layer's input.
+    pub activated: &'a mut Activations,
+    /// The next layer's norm.
+    pub norm: &'a PackedAffine,
+}
+
+/// Scale and shift in groups of eight channels.
+#[derive(Clone, Debug)]
+pub struct PackedAffine {
+    scale: Vec<[f32; CHANNELS]>,
+    shift: Vec<[f32; CHANNELS]>,
+}
+
+impl PackedAffine {
+    /// Channel counts are multiples of eight.
+    pub fn new(affine: &Affine) -> Self {
+        Self {
+            scale: affine.scale.as_chunks().0.to_vec(),
+            shift: affine.shift.as_chunks().0.to_vec(),
+        }
+    }
+}
+
+impl Store for Plain<'_> {
+    #[inline(always)]
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]) {
+        write(self.0.channels_mut(y, x, channel), sums);
+    }
+}
+
+impl Store for Relu<'_> {
+    #[inline(always)]
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]) {
+        write(self.0.channels_mut(y, x, channel), sums.map(F32x4::relu));
+    }
+}
+
+impl<const ADD: bool> Store for Residual<'_, ADD> {
+    #[inline(always)]
+    fn store(&mut self, y: usize, x: usize, channel: usize, [mut low, mut high]: [F32x4; 2]) {
+        let stream = self.stream.channels_mut(y, x, channel);
+        if ADD {
+            let [old_low, old_high] = tile::halves(stream).map(F32x4::load);
+            (low, high) = (low.add(old_low), high.add(old_high));
+        }
+        write(stream, [low, high]);
+        let [scale_low, scale_high] = tile::halves(&self.norm.scale[channel / CHANNELS]).map(F32x4::load);
+        let [shift_low, shift_high] = tile::halves(&self.norm.shift[channel / CHANNELS]).map(F32x4::load);
+        let activated = [shift_low.mul_add(low, scale_low), shift_high.mul_add(high, scale_high)];
+        write(self.activated.channels_mut(y, x, channel), activated.map(F32x4::relu));
+    }
+}
+
+#[inline(always)]
+fn write(to: &mut [f32; CHANNELS], [low, high]: [F32x4; 2]) {
+    let [to_low, to_high] = tile::halves_mut(to);
+    low.store(to_low);
+    high.store(to_high);
+}

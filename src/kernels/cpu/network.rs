@@ -1,0 +1,229 @@
+//! A whole network, image by image: the activations of one image stay in the second cache from layer to layer.
+
+use super::activations::Activations;
+use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual};
+use crate::data::IMAGE_BYTES;
+use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
+
+/// Red, green and blue.
+const IMAGE_CHANNELS: usize = 3;
+
+/// A network that evaluates on the CPU, with buffers for one image.
+#[derive(Clone, Debug)]
+pub struct CpuNetwork {
+    /// Normalised value of each byte, for red, green and blue.
+    tables: [[f32; 256]; 3],
+    steps: Vec<Step>,
+    buffers: Buffers,
+    image: usize,
+    features: usize,
+    head: Linear,
+}
+
+/// One convolution and what becomes of it.
+#[derive(Clone, Debug)]
+struct Step {
+    conv: PackedConv,
+    input: usize,
+    sink: Sink,
+}
+
+/// Indices of buffers that a step writes.
+#[derive(Clone, Debug)]
+enum Sink {
+    /// The sums as they are: a projected shortcut, to which the block is added.
+    Plain(usize),
+    /// Their positive part: inside a block.
+    Relu(usize),
+    /// The end of a block, or of the stem where `add` is false.
+    Residual {
+        stream: usize,
+        activated: usize,
+        norm: PackedAffine,
+        add: bool,
+    },
+}
+
+/// What a buffer holds; layers that hold the same thing in the same shape share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Image,
+    /// The residual stream.
+    Stream,
+    /// The stream behind a norm and a ReLU.
+    Activated,
+    /// What passes between the convolutions of a block.
+    Inner,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Buffers {
+    shapes: Vec<(Holds, usize, usize, usize)>,
+    all: Vec<Activations>,
+}
+
+impl Buffers {
+    /// The index of a buffer of `[size, size, channels]` whose reader has a kernel of `kernel` pixels.
+    fn index(&mut self, holds: Holds, size: usize, channels: usize, kernel: usize) -> usize {
+        let shape = (holds, size, kernel / 2, channels);
+        self.shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
+            self.shapes.push(shape);
+            self.all.push(Activations::new(size, kernel / 2, channels));
+            self.all.len() - 1
+        })
+    }
+}
+
+impl CpuNetwork {
+    /// Packs the weights.
+    pub fn new(plan: &Plan) -> Self {
+        let mut buffers = Buffers::default();
+        let image = buffers.index(Holds::Image, IMAGE_SIZE, IMAGE_CHANNELS, plan.stem.kernel);
+        // Each block's norm is computed where the stream is made, while its values are still in registers.
+        let readers = plan.blocks.iter().map(|block| (&block.norm, block.convs[0].kernel));
+        let mut readers = readers.chain([(&plan.norm, 1)]);
+        let mut end = |buffers: &mut Buffers, conv: &Conv, add: bool| {
+            let (norm, kernel) = readers.next().expect("the stem and each block have a reader");
+            let stream = buffers.index(Holds::Stream, conv.size_out(), conv.c_out, 1);
+            let activated = buffers.index(Holds::Activated, conv.size_out(), conv.c_out, kernel);
+            let norm = PackedAffine::new(norm);
+            let sink = Sink::Residual {
+                stream,
+                activated,
+                norm,
+                add,
+            };
+            (sink, stream, activated)
+        };
+        let (sink, mut stream, mut activated) = end(&mut buffers, &plan.stem, false);
+        let mut steps = vec![Step {
+            conv: PackedConv::new(&plan.stem),
+            input: image,
+            sink,
+        }];
+        for block in &plan.blocks {
+            let mut input = activated;
+            for pair in block.convs.windows(2) {
+                let [conv, next] = pair else { continue };
+                let output = buffers.index(Holds::Inner, conv.size_out(), conv.c_out, next.kernel);
+                steps.push(Step::new(conv, input, Sink::Relu(output)));
+                input = output;
+            }
+            if let Some(shortcut) = &block.shortcut {
+                let output = buffers.index(Holds::Stream, shortcut.size_out(), shortcut.c_out, 1);
+                steps.push(Step::new(shortcut, stream, Sink::Plain(output)));
+            }
+            let last = &block.convs[block.convs.len() - 1];
+            let sink;
+            (sink, stream, activated) = end(&mut buffers, last, true);
+            steps.push(Step::new(last, input, sink));
+        }
+        let table = |channel: usize| {
+            let (mean, std) = (plan.normalisation.mean[channel], plan.normalisation.std[channel]);
+            std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std)
+        };
+        Self {
+            tables: [table(0), table(1), table(2)],
+            steps,
+            buffers,
+            image,
+            features: activated,
+            head: plan.head.clone(),
+        }
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    pub fn logits(&mut self, pixels: &[u8]) -> Vec<f32> {
+        pixels
+            .chunks_exact(IMAGE_BYTES)
+            .flat_map(|image| self.one(image))
+            .collect()
+    }
+
+    fn one(&mut self, pixels: &[u8]) -> Vec<f32> {
+        let image = &mut self.buffers.all[self.image];
+        for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * IMAGE_SIZE).enumerate() {
+            for (to, from) in image
+                .row_mut(y)
+                .chunks_exact_mut(IMAGE_CHANNELS)
+                .zip(row.chunks_exact(IMAGE_CHANNELS))
+            {
+                for ((to, from), table) in to.iter_mut().zip(from).zip(&self.tables) {
+                    *to = table[usize::from(*from)];
+                }
+            }
+        }
+        for step in &self.steps {
+            step.run(&mut self.buffers.all);
+        }
+        self.head.logits(&self.buffers.all[self.features])
+    }
+}
+
+impl Step {
+    fn new(conv: &Conv, input: usize, sink: Sink) -> Self {
+        Self {
+            conv: PackedConv::new(conv),
+            input,
+            sink,
+        }
+    }
+
+    fn run(&self, buffers: &mut [Activations]) {
+        // Taken out for the time of the step, so that the others can be written.
+        let input = std::mem::take(&mut buffers[self.input]);
+        match &self.sink {
+            Sink::Plain(output) => self.conv.run(&input, &mut Plain(&mut buffers[*output])),
+            Sink::Relu(output) => self.conv.run(&input, &mut Relu(&mut buffers[*output])),
+            Sink::Residual {
+                stream,
+                activated,
+                norm,
+                add,
+            } => {
+                let [stream, activated] = buffers
+                    .get_disjoint_mut([*stream, *activated])
+                    .expect("the stream and what is made of it are two buffers");
+                match add {
+                    true => self.conv.run(
+                        &input,
+                        &mut Residual::<true> {
+                            stream,
+                            activated,
+                            norm,
+                        },
+                    ),
+                    false => self.conv.run(
+                        &input,
+                        &mut Residual::<false> {
+                            stream,
+                            activated,
+                            norm,
+                        },
+                    ),
+                }
+            }
+        }
+        buffers[self.input] = input;
+    }
+}
+
+impl Linear {
+    /// Logits of the mean over all pixels.
+    fn logits(&self, features: &Activations) -> Vec<f32> {
+        let (size, channels) = (features.size(), features.channels());
+        let mut mean = vec![0.0; channels];
+        for pixel in (0..size).flat_map(|y| features.row(y).chunks_exact(channels)) {
+            mean.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+        }
+        let mut logits = self.bias.clone();
+        for (sum, weights) in mean.iter().zip(self.weight.chunks_exact(logits.len())) {
+            let feature = sum / (size * size) as f32;
+            logits
+                .iter_mut()
+                .zip(weights)
+                .for_each(|(logit, weight)| *logit += feature * weight);
+        }
+        logits
+    }
+}

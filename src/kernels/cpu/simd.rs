@@ -1,0 +1,97 @@
+//! Four f32 lanes: WebAssembly's vectors where the target has them, an array that the compiler vectorises elsewhere.
+
+pub use lanes::F32x4;
+
+#[cfg(target_feature = "simd128")]
+mod lanes {
+    use core::arch::wasm32::*;
+
+    /// Four f32 lanes.
+    #[derive(Clone, Copy, Debug)]
+    pub struct F32x4(v128);
+
+    impl F32x4 {
+        #[inline(always)]
+        pub fn splat(x: f32) -> Self {
+            Self(f32x4_splat(x))
+        }
+
+        #[inline(always)]
+        pub fn load(from: &[f32; 4]) -> Self {
+            // SAFETY: the reference is to 16 readable bytes, and the instruction asks for no alignment.
+            Self(unsafe { v128_load(from.as_ptr().cast()) })
+        }
+
+        #[inline(always)]
+        pub fn store(self, to: &mut [f32; 4]) {
+            // SAFETY: the reference is to 16 writable bytes, and the instruction asks for no alignment.
+            unsafe { v128_store(to.as_mut_ptr().cast(), self.0) }
+        }
+
+        #[inline(always)]
+        pub fn add(self, other: Self) -> Self {
+            Self(f32x4_add(self.0, other.0))
+        }
+
+        /// `self + a * b`, with one rounding where the machine has it and two elsewhere.
+        #[cfg(target_feature = "relaxed-simd")]
+        #[inline(always)]
+        pub fn mul_add(self, a: Self, b: Self) -> Self {
+            Self(f32x4_relaxed_madd(a.0, b.0, self.0))
+        }
+
+        /// `self + a * b`, rounded twice.
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        #[inline(always)]
+        pub fn mul_add(self, a: Self, b: Self) -> Self {
+            Self(f32x4_add(self.0, f32x4_mul(a.0, b.0)))
+        }
+
+        /// The larger of `self` and zero; zero for what is no number. `pmax` is one instruction on x86, `max` five.
+        #[inline(always)]
+        pub fn relu(self) -> Self {
+            Self(f32x4_pmax(f32x4_splat(0.0), self.0))
+        }
+    }
+}
+
+#[cfg(not(target_feature = "simd128"))]
+mod lanes {
+    /// Four f32 lanes.
+    #[derive(Clone, Copy, Debug)]
+    pub struct F32x4([f32; 4]);
+
+    impl F32x4 {
+        #[inline(always)]
+        pub fn splat(x: f32) -> Self {
+            Self([x; 4])
+        }
+
+        #[inline(always)]
+        pub fn load(from: &[f32; 4]) -> Self {
+            Self(*from)
+        }
+
+        #[inline(always)]
+        pub fn store(self, to: &mut [f32; 4]) {
+            *to = self.0;
+        }
+
+        #[inline(always)]
+        pub fn add(self, other: Self) -> Self {
+            Self(core::array::from_fn(|i| self.0[i] + other.0[i]))
+        }
+
+        /// `self + a * b`
+        #[inline(always)]
+        pub fn mul_add(self, a: Self, b: Self) -> Self {
+            Self(core::array::from_fn(|i| self.0[i] + a.0[i] * b.0[i]))
+        }
+
+        /// The larger of `self` and zero.
+        #[inline(always)]
+        pub fn relu(self) -> Self {
+            Self(self.0.map(|x| if 0.0 < x { x } else { 0.0 }))
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The inner loop: a tile of 4 pixels by 8 channels of a matrix product.
+
+use super::simd::F32x4;
+
+/// Pixels a tile.
+pub const PIXELS: usize = 4;
+/// Channels a tile: two vectors.
+pub const CHANNELS: usize = 8;
+/// Accumulators of a tile, `[pixel][channel / 4]`: eight registers of the sixteen that x86 has, which leaves room for two of
+/// weights, one of inputs and a temporary.
+pub type Tile = [[F32x4; 2]; PIXELS];
+
+/// All pixels of a tile begin with the bias of its channels.
+#[inline(always)]
+pub fn start(bias: &[f32; CHANNELS]) -> Tile {
+    [halves(bias).map(F32x4::load); PIXELS]
+}
+
+/// Adds `inputs[pixel][k] * weights[k][channel]` over k.
+///
+/// The loop is not unrolled: given several rounds at once, LLVM loads all their inputs first, which spills registers.
+#[inline(always)]
+pub fn accumulate(mut tile: Tile, inputs: [&[f32]; PIXELS], weights: &[[f32; CHANNELS]]) -> Tile {
+    let [a, b, c, d] = inputs;
+    for ((((weights, a), b), c), d) in weights.iter().zip(a).zip(b).zip(c).zip(d) {
+        let [low, high] = halves(weights).map(F32x4::load);
+        for (pixel, input) in tile.iter_mut().zip([a, b, c, d]) {
+            let input = F32x4::splat(*input);
+            pixel[0] = pixel[0].mul_add(input, low);
+            pixel[1] = pixel[1].mul_add(input, high);
+        }
+    }
+    tile
+}
+
+/// The two vectors of eight channels.
+#[inline(always)]
+pub fn halves(channels: &[f32; CHANNELS]) -> [&[f32; 4]; 2] {
+    let [low, high] = channels.as_chunks::<4>().0 else {
+        unreachable!("eight are two times four")
+    };
+    [low, high]
+}
+
+/// As [`halves`], to be written.
+#[inline(always)]
+pub fn halves_mut(channels: &mut [f32; CHANNELS]) -> [&mut [f32; 4]; 2] {
+    let [low, high] = channels.as_chunks_mut::<4>().0 else {
+        unreachable!("eight are two times four")
+    };
+    [low, high]
+}
