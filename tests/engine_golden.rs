@@ -83,12 +83,22 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn assert_relative(what: &str, found: &[f32], expected: &[f32]) {
+    assert_within(what, found, expected, RELATIVE);
+}
+
+fn assert_within(what: &str, found: &[f32], expected: &[f32], relative: f32) {
     let largest = expected.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let difference = largest_difference(found, expected);
     assert!(
-        difference <= RELATIVE * largest,
+        difference <= relative * largest,
         "{what}: off by {difference}, largest {largest}"
     );
+}
+
+/// The bound for a golden gradient: PyTorch's own answers are apart where a ReLU's input is within a rounding of zero.
+fn gradient_bound(key: &str) -> f32 {
+    let kinks: BTreeMap<String, f32> = serde_json::from_slice(&golden_bytes("kinks.json")).unwrap();
+    RELATIVE.max(2.0 * kinks[key])
 }
 
 fn argmaxes(logits: &[f32], classes: usize) -> Vec<usize> {
@@ -133,7 +143,7 @@ fn stage_activations_of_a_teacher() {
     assert_eq!(stages.len(), 3);
     for (i, stage) in stages.into_iter().enumerate() {
         let name = format!("teacher0.stage{}", i + 1);
-        assert_relative(&name, &values(stage), &golden.f32(&name));
+        assert_relative(&name, &values(stage.permute([0, 3, 1, 2])), &golden.f32(&name));
     }
 }
 
@@ -160,11 +170,8 @@ fn check_step(prefix: &str, file: &str, n: usize) {
         .values()
         .map(|g| g.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt() as f32)
         .collect();
-    assert_relative(
-        &format!("{prefix} norms"),
-        &norms,
-        &golden.f32(&format!("{prefix}.grad_norms")),
-    );
+    let key = format!("{prefix}.grad_norms");
+    assert_within(&key, &norms, &golden.f32(&key), gradient_bound(&key));
     let names: Vec<String> = golden.tensors().names().iter().map(|name| name.to_string()).collect();
     let watched: Vec<&str> = names
         .iter()
@@ -172,11 +179,8 @@ fn check_step(prefix: &str, file: &str, n: usize) {
         .collect();
     assert!(watched.len() >= 8, "{watched:?}");
     for name in watched {
-        assert_relative(
-            &format!("{prefix} gradient {name}"),
-            &by_name[name],
-            &golden.f32(&format!("{prefix}.grad.{name}")),
-        );
+        let key = format!("{prefix}.grad.{name}");
+        assert_within(&key, &by_name[name], &golden.f32(&key), gradient_bound(&key));
     }
 
     Sgd::new(1e-4).step(&mut net, &gradients, 0.01);

@@ -77,20 +77,13 @@ impl Images {
     }
 }
 
-/// u8 pixels `[n, 32, 32, 3]` -> normalised `[n, 3, 32, 32]` on the device: (v / 255 - mean) / std.
+/// u8 pixels `[n, 32, 32, 3]` -> normalised `[n, 32, 32, 3]` on the device: (v / 255 - mean) / std.
 pub fn upload_images(pixels: &[u8], normalisation: &Normalisation, device: &Device) -> Tensor<4> {
-    const PLANE: usize = 32 * 32;
-    let n = pixels.len() / IMAGE_BYTES;
-    let mut planes = vec![0.0f32; pixels.len()];
-    for (channel, (mean, std)) in normalisation.mean.iter().zip(normalisation.std).enumerate() {
-        let table: [f32; 256] = std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std);
-        for image in 0..n {
-            let from = &pixels[image * IMAGE_BYTES..][..IMAGE_BYTES];
-            let to = &mut planes[image * IMAGE_BYTES + channel * PLANE..][..PLANE];
-            to.iter_mut()
-                .zip(from.iter().skip(channel).step_by(3))
-                .for_each(|(to, &v)| *to = table[usize::from(v)]);
-        }
-    }
-    Tensor::from_data(TensorData::new(planes, [n, 3, 32, 32]), device)
+    let tables = normalisation.tables();
+    let values = pixels.chunks_exact(3).flat_map(|pixel| {
+        let channels = pixel.iter().zip(&tables);
+        channels.map(|(v, table)| table[usize::from(*v)])
+    });
+    let values: Vec<f32> = values.collect();
+    Tensor::from_data(TensorData::new(values, [pixels.len() / IMAGE_BYTES, 32, 32, 3]), device)
 }

@@ -1,6 +1,8 @@
 //! Executors of our own for what a tensor library's generic operations do slowly.
 
 pub mod cpu;
+#[cfg(feature = "engine")]
+pub mod ops;
 pub mod plan;
 
 pub use plan::Plan;

@@ -160,15 +160,23 @@ impl Block {
 impl Conv {
     fn new(state: &StateDict, name: &str, stride: usize, size_in: usize) -> Result<Self, MissingTensor> {
         let Tensor { shape, data } = state.require(&format!("{name}.weight"))?;
-        let [c_out, c_in, kernel] = [shape[0], shape[1], shape[2]];
+        Ok(Self::from_pytorch(
+            data,
+            [shape[0], shape[1], shape[2]],
+            stride,
+            size_in,
+        ))
+    }
+
+    /// Without bias, from weights `[c_out, c_in, kernel, kernel]`.
+    pub fn from_pytorch(data: &[f32], [c_out, c_in, kernel]: [usize; 3], stride: usize, size_in: usize) -> Self {
         let mut weight = vec![0.0; data.len()];
-        // [c_out, c_in, tap] -> [tap, c_in, c_out]
         let taps = kernel * kernel;
         for (i, &value) in data.iter().enumerate() {
             let (out, channel, tap) = (i / (c_in * taps), i / taps % c_in, i % taps);
             weight[(tap * c_in + channel) * c_out + out] = value;
         }
-        Ok(Self {
+        Self {
             kernel,
             stride,
             c_in,
@@ -176,7 +184,26 @@ impl Conv {
             size_in,
             weight,
             bias: None,
-        })
+        }
+    }
+
+    /// The convolution that takes gradients of the output, spread out by the stride, to gradients of the input.
+    pub fn transposed(&self) -> Self {
+        let taps = self.kernel * self.kernel;
+        let mut weight = vec![0.0; self.weight.len()];
+        for (i, &value) in self.weight.iter().enumerate() {
+            let (tap, channel, out) = (i / (self.c_in * self.c_out), i / self.c_out % self.c_in, i % self.c_out);
+            weight[((taps - 1 - tap) * self.c_out + out) * self.c_in + channel] = value;
+        }
+        Self {
+            kernel: self.kernel,
+            stride: 1,
+            c_in: self.c_out,
+            c_out: self.c_in,
+            size_in: self.size_in,
+            weight,
+            bias: None,
+        }
     }
 
     /// The convolution and a norm behind it in one.

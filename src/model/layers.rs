@@ -1,11 +1,10 @@
 //! The layers of a PreResNet, in PyTorch's conventions.
 
-use burn::tensor::module::{batch_norm, batch_norm_train, conv2d};
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 
 use super::architecture::BATCH_NORM_EPSILON;
 use super::parameter::{Parameter, upload};
+use crate::kernels::ops::{self, Moments};
 use crate::weights::{MissingTensor, StateDict};
 
 /// PyTorch's default for `BatchNorm2d`.
@@ -32,29 +31,21 @@ impl Conv2d {
         })
     }
 
-    /// `[n, c_in, h, w]` -> `[n, c_out, h / stride, w / stride]`
+    /// `[n, h, w, c_in]` -> `[n, h / stride, w / stride, c_out]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let padding = self.weight.shape()[2] / 2;
-        conv2d(
-            x,
-            self.weight.view::<4>(),
-            None,
-            ConvOptions::new([self.stride; 2], [padding; 2], [1; 2], 1),
-        )
+        ops::conv(x, self.weight.view::<4>(), self.stride)
     }
 
-    pub(super) fn without_autodiff(&self) -> Self {
-        Self {
-            weight: self.weight.without_autodiff(),
-            stride: self.stride,
-        }
+    /// `conv(relu(norm(x)))` with the batch's own moments.
+    pub(super) fn forward_normalised(&self, x: Tensor<4>, norm: &BatchNorm, moments: &Moments) -> Tensor<4> {
+        ops::norm_relu_conv(x, norm.affine(), moments, self.weight.view::<4>(), self.stride)
     }
 }
 
-/// Batch normalisation over `[n, channels, h, w]` with PyTorch's running statistics.
+/// Batch normalisation over `[n, h, w, channels]` with PyTorch's running statistics.
 ///
-/// burn's own module feeds the biased batch variance into the running variance, where PyTorch feeds the unbiased one; so
-/// only burn's two functions are used here and the statistics are kept by hand.
+/// burn's own module feeds the biased batch variance into the running variance, where PyTorch feeds the unbiased one; so the
+/// statistics are kept by hand.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
     /// Scale, `[channels]`.
@@ -66,30 +57,18 @@ pub struct BatchNorm {
     /// `[channels]`, never on an autodiff device.
     pub running_var: Tensor<1>,
     name: String,
-    /// Scale and shift `[1, channels, 1, 1]` of an evaluation, on layers that are only evaluated: two passes over the
-    /// activations instead of four.
-    folded: Option<(Tensor<4>, Tensor<4>)>,
-}
-
-/// Mean and unbiased variance of one batch, each `[channels]`.
-#[derive(Debug)]
-pub struct BatchStatistics {
-    mean: Tensor<1>,
-    unbiased_var: Tensor<1>,
 }
 
 impl BatchNorm {
     pub(super) fn from_state(state: &StateDict, name: &str, device: &Device) -> Result<Self, MissingTensor> {
         let plain = device.clone().without_autodiff();
-        let norm = Self {
+        Ok(Self {
             weight: Parameter::from_state(state, format!("{name}.weight"), device)?,
             bias: Parameter::from_state(state, format!("{name}.bias"), device)?,
             running_mean: upload(state, &format!("{name}.running_mean"), &plain)?.1,
             running_var: upload(state, &format!("{name}.running_var"), &plain)?.1,
             name: name.into(),
-            folded: None,
-        };
-        Ok(if device.is_autodiff() { norm } else { norm.folded() })
+        })
     }
 
     /// The layer's name in the file, such as `stage1.0.norm1`.
@@ -97,74 +76,36 @@ impl BatchNorm {
         &self.name
     }
 
-    /// weight / sqrt(running_var + eps) and bias - running_mean * scale, made once.
-    fn folded(self) -> Self {
-        let channels = |x: Tensor<1>| x.reshape([1, -1, 1, 1]);
-        let scale = self
-            .weight
-            .view::<1>()
-            .div(self.running_var.clone().add_scalar(BATCH_NORM_EPSILON).sqrt());
-        let shift = self.bias.view::<1>().sub(self.running_mean.clone().mul(scale.clone()));
-        Self {
-            folded: Some((channels(scale), channels(shift))),
-            ..self
+    /// Scale and shift, to be trained.
+    pub(super) fn affine(&self) -> ops::Affine {
+        ops::Affine {
+            weight: self.weight.view(),
+            bias: self.bias.view(),
         }
     }
 
     /// Normalises with the running statistics.
     pub fn evaluate(&self, x: Tensor<4>) -> Tensor<4> {
-        if let Some((scale, shift)) = &self.folded {
-            return x.mul(scale.clone()).add(shift.clone());
-        }
-        batch_norm(
-            x,
-            self.weight.view(),
-            self.bias.view(),
-            self.running_mean.clone(),
-            self.running_var.clone(),
-            BATCH_NORM_EPSILON,
-        )
+        let scale = self
+            .weight
+            .view::<1>()
+            .div(self.running_var.clone().add_scalar(BATCH_NORM_EPSILON).sqrt());
+        let shift = self.bias.view::<1>().sub(self.running_mean.clone().mul(scale.clone()));
+        x.mul(scale.reshape([1, 1, 1, -1])).add(shift.reshape([1, 1, 1, -1]))
     }
 
-    /// Normalises with the batch's own statistics and returns them beside the output.
-    pub fn train(&self, x: Tensor<4>) -> (Tensor<4>, BatchStatistics) {
-        let [n, _, h, w] = x.dims();
-        let n_values = (n * h * w) as f64;
-        let out = batch_norm_train(x, self.weight.view(), self.bias.view(), BATCH_NORM_EPSILON);
-        // One value a channel has no unbiased variance; PyTorch refuses it, and so does the trainer, which asks for two images.
-        let unbiased_var = out
-            .variance
-            .without_autodiff()
-            .mul_scalar(n_values / (n_values - 1.0).max(1.0));
-        (
-            out.output,
-            BatchStatistics {
-                mean: out.mean.without_autodiff(),
-                unbiased_var,
-            },
-        )
-    }
-
-    /// running = (1 - momentum) * running + momentum * batch, as PyTorch does.
-    pub fn update(&mut self, batch: BatchStatistics) {
+    /// running = (1 - momentum) * running + momentum * batch, as PyTorch does, where `n_values` values a channel gave the
+    /// moments. One value has no unbiased variance; PyTorch refuses it, and so does the trainer, which asks for two images.
+    pub fn update(&mut self, moments: Moments, n_values: usize) {
+        let n = n_values as f64;
         let blend = |running: &Tensor<1>, batch: Tensor<1>| {
             running
                 .clone()
                 .mul_scalar(1.0 - MOMENTUM)
                 .add(batch.mul_scalar(MOMENTUM))
         };
-        self.running_mean = blend(&self.running_mean, batch.mean);
-        self.running_var = blend(&self.running_var, batch.unbiased_var);
-        self.folded = None;
-    }
-
-    pub(super) fn without_autodiff(&self) -> Self {
-        let plain = Self {
-            weight: self.weight.without_autodiff(),
-            bias: self.bias.without_autodiff(),
-            ..self.clone()
-        };
-        plain.folded()
+        self.running_mean = blend(&self.running_mean, moments.mean);
+        self.running_var = blend(&self.running_var, moments.var.mul_scalar(n / (n - 1.0).max(1.0)));
     }
 }
 
@@ -189,13 +130,6 @@ impl Linear {
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         x.matmul(self.weight.view::<2>().transpose())
             .add(self.bias.view::<1>().unsqueeze())
-    }
-
-    pub(super) fn without_autodiff(&self) -> Self {
-        Self {
-            weight: self.weight.without_autodiff(),
-            bias: self.bias.without_autodiff(),
-        }
     }
 }
 
@@ -227,10 +161,9 @@ mod tests {
     #[test]
     fn the_running_variance_takes_the_unbiased_batch_variance() {
         let mut norm = norm(&Device::flex());
-        let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 6.0], &Device::flex()).reshape([2, 1, 1, 2]);
-        let (y, batch) = norm.train(x);
-        norm.update(batch);
-        let y: Vec<f32> = y.into_data().try_to_vec().unwrap();
+        let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 6.0], &Device::flex()).reshape([2, 1, 2, 1]);
+        norm.update(ops::reference::moments(&x), 4);
+        let y: Vec<f32> = ops::reference::norm(x, norm.affine()).into_data().try_to_vec().unwrap();
         let expected = [1.0f64, 2.0, 3.0, 6.0].map(|v| (v - 3.0) / (3.5f64 + 1e-5).sqrt() * 2.0 + 0.5);
         y.iter()
             .zip(expected)

@@ -10,7 +10,7 @@ mod preresnet;
 
 #[cfg(feature = "engine")]
 pub use self::{
-    layers::{BatchNorm, BatchStatistics, Conv2d, Linear},
+    layers::{BatchNorm, Conv2d, Linear},
     parameter::Parameter,
     preresnet::PreResNet,
 };

@@ -57,13 +57,6 @@ impl Parameter {
             flat
         };
     }
-
-    pub(super) fn without_autodiff(&self) -> Self {
-        Self {
-            value: self.value.clone().without_autodiff(),
-            ..self.clone()
-        }
-    }
 }
 
 /// Copies a tensor of the state dict to the device, flat.

@@ -4,8 +4,9 @@ use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
 use super::architecture::{Architecture, BlockShape};
-use super::layers::{BatchNorm, BatchStatistics, Conv2d, Linear};
+use super::layers::{BatchNorm, Conv2d, Linear};
 use super::parameter::Parameter;
+use crate::kernels::ops;
 use crate::weights::{MissingTensor, StateDict};
 
 /// BN-ReLU-convolution twice (basic) or three times (bottleneck), added to the block's input, which a bare 1x1 convolution
@@ -21,7 +22,7 @@ struct Block {
 pub struct PreResNet {
     architecture: Architecture,
     stem: Conv2d,
-    stages: Vec<Vec<Block>>,
+    stages: [Vec<Block>; 3],
     norm: BatchNorm,
     head: Linear,
 }
@@ -32,7 +33,7 @@ impl PreResNet {
     /// # Errors
     /// Names a tensor that the state dict lacks.
     pub fn from_state(architecture: &Architecture, state: &StateDict, device: &Device) -> Result<Self, MissingTensor> {
-        let mut stages = vec![Vec::new(), Vec::new(), Vec::new()];
+        let mut stages: [Vec<Block>; 3] = Default::default();
         for shape in architecture.blocks() {
             stages[shape.stage - 1].push(Block::from_state(state, &shape, device)?);
         }
@@ -50,62 +51,52 @@ impl PreResNet {
         &self.architecture
     }
 
-    /// Logits `[n, classes]` of normalised images `[n, 3, 32, 32]`, with the running statistics.
+    /// Logits `[n, classes]` of normalised images `[n, 32, 32, 3]`, with the running statistics.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.classify(
-            self.stage_outputs(images, &mut BatchNorm::evaluate).pop(),
-            &mut BatchNorm::evaluate,
-        )
+        let [.., x] = self.stages(images);
+        self.classify(relu(self.norm.evaluate(x)))
     }
 
     /// Logits `[n, classes]` with the batch's own statistics, which also update the running ones. Needs two images or more.
     pub fn forward_train(&mut self, images: Tensor<4>) -> Tensor<2> {
-        let mut batches: Vec<BatchStatistics> = Vec::new();
-        let mut normalise = |norm: &BatchNorm, x| {
-            let (y, batch) = norm.train(x);
-            batches.push(batch);
-            y
+        let mut batches = Vec::new();
+        let mut measure = |x: &Tensor<4>| {
+            let [n, h, w, _] = x.dims();
+            let moments = ops::moments(x);
+            batches.push((moments.clone(), n * h * w));
+            moments
         };
-        let features = self.stage_outputs(images, &mut normalise).pop();
-        let logits = self.classify(features, &mut normalise);
-        self.norms_mut()
-            .into_iter()
-            .zip(batches)
-            .for_each(|(norm, batch)| norm.update(batch));
+        let mut x = self.stem.forward(images);
+        for block in self.stages.iter().flatten() {
+            x = block.forward(x, |norm, conv, y| {
+                let moments = measure(&y);
+                conv.forward_normalised(y, norm, &moments)
+            });
+        }
+        measure(&x);
+        let logits = self.classify(relu(ops::reference::norm(x, self.norm.affine())));
+        for (norm, (moments, n_values)) in self.norms_mut().into_iter().zip(batches) {
+            norm.update(moments, n_values);
+        }
         logits
     }
 
-    /// The outputs of the three stages: `[n, c, 32, 32]`, `[n, 2c, 16, 16]`, `[n, 4c, 8, 8]`.
-    pub fn stages(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
-        self.stage_outputs(images, &mut BatchNorm::evaluate)
-    }
-
-    fn stage_outputs(
-        &self,
-        images: Tensor<4>,
-        normalise: &mut impl FnMut(&BatchNorm, Tensor<4>) -> Tensor<4>,
-    ) -> Vec<Tensor<4>> {
+    /// The outputs of the three stages: `[n, 32, 32, c]`, `[n, 16, 16, 2c]`, `[n, 8, 8, 4c]`.
+    pub fn stages(&self, images: Tensor<4>) -> [Tensor<4>; 3] {
         let mut x = self.stem.forward(images);
-        let mut outputs = Vec::with_capacity(self.stages.len());
-        for stage in &self.stages {
-            for block in stage {
-                x = block.forward(x, normalise);
+        [0, 1, 2].map(|stage: usize| {
+            for block in &self.stages[stage] {
+                x = block.forward(x.clone(), |norm, conv, y| conv.forward(relu(norm.evaluate(y))));
             }
-            outputs.push(x.clone());
-        }
-        outputs
+            x.clone()
+        })
     }
 
-    fn classify(
-        &self,
-        features: Option<Tensor<4>>,
-        normalise: &mut impl FnMut(&BatchNorm, Tensor<4>) -> Tensor<4>,
-    ) -> Tensor<2> {
-        let features = features.expect("a PreResNet has three stages");
-        let x = relu(normalise(&self.norm, features));
-        let [n, channels, h, w] = x.dims();
+    /// Global average pooling of `[n, h, w, features]` and the head.
+    fn classify(&self, x: Tensor<4>) -> Tensor<2> {
+        let [n, h, w, features] = x.dims();
         self.head
-            .forward(x.reshape([n, channels, h * w]).mean_dim(2).reshape([n, channels]))
+            .forward(x.reshape([n, h * w, features]).mean_dim(1).reshape([n, features]))
     }
 
     /// All trainable tensors, in a fixed order.
@@ -158,21 +149,6 @@ impl PreResNet {
         blocks.chain([&mut self.norm]).collect()
     }
 
-    /// The same network, its tensors shared, without autodiff: for evaluation.
-    pub fn without_autodiff(&self) -> Self {
-        Self {
-            architecture: self.architecture.clone(),
-            stem: self.stem.without_autodiff(),
-            stages: self
-                .stages
-                .iter()
-                .map(|stage| stage.iter().map(Block::without_autodiff).collect())
-                .collect(),
-            norm: self.norm.without_autodiff(),
-            head: self.head.without_autodiff(),
-        }
-    }
-
     /// Every tensor with its name and shape, on the inner backend and flat: parameters first, then running statistics.
     pub fn named_tensors(&self) -> Vec<(String, Vec<usize>, Tensor<1>)> {
         let parameters = self.parameters().into_iter().map(|p| {
@@ -216,25 +192,15 @@ impl Block {
         Ok(Self { layers, shortcut })
     }
 
-    fn forward(&self, x: Tensor<4>, normalise: &mut impl FnMut(&BatchNorm, Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    /// `layer` is how norm, ReLU and convolution are computed.
+    fn forward(&self, x: Tensor<4>, mut layer: impl FnMut(&BatchNorm, &Conv2d, Tensor<4>) -> Tensor<4>) -> Tensor<4> {
         let mut y = x.clone();
         for (norm, conv) in &self.layers {
-            y = conv.forward(relu(normalise(norm, y)));
+            y = layer(norm, conv, y);
         }
         y.add(match &self.shortcut {
             Some(conv) => conv.forward(x),
             None => x,
         })
-    }
-
-    fn without_autodiff(&self) -> Self {
-        Self {
-            layers: self
-                .layers
-                .iter()
-                .map(|(norm, conv)| (norm.without_autodiff(), conv.without_autodiff()))
-                .collect(),
-            shortcut: self.shortcut.as_ref().map(Conv2d::without_autodiff),
-        }
     }
 }

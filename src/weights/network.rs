@@ -66,6 +66,17 @@ impl Default for Normalisation {
     }
 }
 
+impl Normalisation {
+    /// The input for each of the 256 values of red, green and blue.
+    pub fn tables(&self) -> [[f32; 256]; 3] {
+        let table = |channel: usize| {
+            let (mean, std) = (self.mean[channel], self.std[channel]);
+            std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std)
+        };
+        [table(0), table(1), table(2)]
+    }
+}
+
 impl Network {
     /// Reads a safetensors file in PyTorch's conventions: metadata `architecture`, `depth`, `classes`, `mean`, `std`, `name`,
     /// `provenance`, all optional; `*.num_batches_tracked` and other metadata are ignored.

@@ -15,7 +15,7 @@ test("opens on the CPU by itself where the adapter is a software one, and says w
   await expect(page.getByTestId("device-kind")).toHaveText("CPU");
   await expect(page.getByTestId("device-reason")).toContainText("software");
   await expect(page.getByTestId("device-software")).toHaveText("no");
-  await expect(page.getByTestId("device-architecture")).toHaveText("wasm SIMD");
+  await expect(page.getByTestId("device-architecture")).toHaveText("wasm relaxed SIMD");
   await expect(page.getByTestId("device-self-test")).toHaveText(/^passed; largest difference \d\.\de[-+]\d+$/);
   await closePanel(page, "device");
   await answered(page);
@@ -88,15 +88,17 @@ test("no task blocks the page for 50 ms while an evaluation runs", async ({ page
   await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done");
   await page.getByTestId("source-test").check();
   await page.getByTestId("size-100").check();
-  await tasks();
-  await page.getByTestId("run-evaluation").click();
-  await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "running");
-  await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done");
-  // A machine that does other things too can stop the page's thread in the middle of any task: such a pause comes once,
-  // whereas work on this thread would block it with every batch (12 of them).
-  const seen = await tasks();
-  expect(seen.length, `long tasks in ms: ${seen.join(", ")}`).toBeLessThanOrEqual(2);
-  expect(Math.max(0, ...seen), "the longest").toBeLessThan(150);
+  // A machine that does other things too can stop the page's thread in the middle of any task, but not in every evaluation;
+  // work on this thread would block each of them.
+  const attempts: string[] = [];
+  do {
+    await tasks();
+    await page.getByTestId("run-evaluation").click();
+    await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "running");
+    await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done");
+    attempts.push((await tasks()).join(", "));
+  } while (attempts.at(-1) && attempts.length < 8);
+  expect(attempts.at(-1), `long tasks in ms: ${attempts.join(" | ")}`).toBe("");
 
   await page.evaluate(() => setTimeout(() => {
     for (const end = performance.now() + 80; performance.now() < end;);

@@ -11,6 +11,14 @@ export const LOGITS = 2e-3;
 export const LOSS = 1e-3;
 export const RELATIVE = 1e-3;
 
+/** The relative bound for a golden gradient: PyTorch's own answers are apart where a ReLU's input is within a rounding of zero. */
+export function gradientBound(key: string): number {
+  const kinks = JSON.parse(new TextDecoder().decode(goldenFile("kinks.json"))) as Record<string, number>;
+  const deviation = kinks[key];
+  if (deviation === undefined) throw new Error(`kinks.json lacks ${key}`);
+  return Math.max(RELATIVE, 2 * deviation);
+}
+
 export interface StoredTensor { dtype: string; shape: number[]; data: Uint8Array }
 export interface NamedTensor { name: string; shape: number[]; values: ArrayLike<number> }
 

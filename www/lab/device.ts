@@ -1,6 +1,7 @@
 /** Which device to run on, decided before any module is loaded, so that only that device's module is fetched. */
 import type { DeviceChoice, DeviceInfo } from "./api.js";
 import { LabError } from "./errors.js";
+import { hasRelaxedSimd } from "./simd.js";
 
 /** What burn's WebGPU backend asks of an adapter; cubecl panics or makes invalid shaders where it is lacking. */
 const REQUIRED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query"];
@@ -41,7 +42,7 @@ function cpuUnless(choice: DeviceChoice, why: string): Selected {
 }
 
 function cpu(reason: string, features: string[] = []): Selected {
-  return { kind: "cpu", vendor: "", architecture: "wasm SIMD", description: "CPU, one thread", isSoftware: false, reason, features };
+  return { kind: "cpu", vendor: "", architecture: hasRelaxedSimd() ? "wasm relaxed SIMD" : "wasm SIMD", description: "CPU, one thread", isSoftware: false, reason, features };
 }
 
 function whatLacks(adapter: GPUAdapter): string | null {

@@ -1,12 +1,14 @@
-/** The wasm module of a device. Both modules export the same classes; only the backend inside differs. */
+/** The wasm module of a device. All modules export the same classes; only the backend and the instructions inside differ. */
 import type * as Cpu from "./cpu/fidelity_lab_cpu.js";
+import type * as CpuRelaxed from "./cpu_relaxed/fidelity_lab_cpu_relaxed.js";
 import type * as WebGpu from "./webgpu/fidelity_lab_webgpu.js";
 import { LabError } from "./errors.js";
 
 export type Engine = Cpu.Engine;
 export type EngineModule = Pick<typeof Cpu, "Engine" | "onFatal" | "readRecords" | "reduceImage" | "imageSize">;
+export type ModuleName = "cpu" | "cpu_relaxed" | "webgpu";
 // Fails to compile where the modules' types differ.
-type Same = typeof WebGpu extends EngineModule ? true : never;
+type Same = typeof WebGpu extends EngineModule ? (typeof CpuRelaxed extends EngineModule ? true : never) : never;
 const _same: Same = true;
 void _same;
 
@@ -18,26 +20,26 @@ interface Loaded {
   handlers: Set<FatalHandler>;
 }
 
-const loaded = new Map<string, Promise<Loaded>>();
+const loaded = new Map<ModuleName, Promise<Loaded>>();
 
 /** Fetches and compiles the module once. */
-export function loadEngine(kind: "cpu" | "webgpu"): Promise<Loaded> {
-  const known = loaded.get(kind);
+export function loadEngine(name: ModuleName): Promise<Loaded> {
+  const known = loaded.get(name);
   if (known) return known;
-  const loading = load(kind);
-  loaded.set(kind, loading);
-  loading.catch(() => loaded.delete(kind));
+  const loading = load(name);
+  loaded.set(name, loading);
+  loading.catch(() => loaded.delete(name));
   return loading;
 }
 
-async function load(kind: "cpu" | "webgpu"): Promise<Loaded> {
+async function load(name: ModuleName): Promise<Loaded> {
   const handlers = new Set<FatalHandler>();
   try {
-    const module = kind === "cpu" ? await loadCpu() : await loadWebGpu();
+    const module = await { cpu: loadCpu, cpu_relaxed: loadCpuRelaxed, webgpu: loadWebGpu }[name]();
     module.onFatal((error: unknown) => handlers.forEach((handler) => handler(LabError.from(error))));
     return { module, handlers };
   } catch (error) {
-    throw new LabError("device_unavailable", `The ${kind} module could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
+    throw new LabError("device_unavailable", `The ${name} module could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
@@ -45,6 +47,12 @@ async function loadCpu(): Promise<EngineModule> {
   const module = await import("./cpu/fidelity_lab_cpu.js");
   await module.default(await source(new URL("./cpu/fidelity_lab_cpu_bg.wasm", import.meta.url)));
   return module;
+}
+
+async function loadCpuRelaxed(): Promise<EngineModule> {
+  const module = await import("./cpu_relaxed/fidelity_lab_cpu_relaxed.js");
+  await module.default(await source(new URL("./cpu_relaxed/fidelity_lab_cpu_relaxed_bg.wasm", import.meta.url)));
+  return module as unknown as EngineModule;
 }
 
 async function loadWebGpu(): Promise<EngineModule> {

@@ -7,6 +7,7 @@ import { defaultBatchSize, type LabContext } from "./context.js";
 import { chooseDevice } from "./device.js";
 import { distill } from "./distill.js";
 import { type Engine, type EngineModule, loadEngine } from "./engine.js";
+import { moduleFor } from "./simd.js";
 import { LabError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
 import { prepareImage } from "./images.js";
@@ -55,7 +56,7 @@ export class Lab implements LabInterface {
   }
 
   static async #start(selected: Omit<DeviceInfo, "selfTestError">): Promise<Lab> {
-    const { module, handlers } = await loadEngine(selected.kind);
+    const { module, handlers } = await loadEngine(moduleFor(selected.kind));
     let failed: (error: LabError) => void = () => undefined;
     const failure = new Promise<never>((_, reject) => { failed = reject; });
     handlers.add(failed);

@@ -29,21 +29,13 @@ pub fn check(repo: &Repo) -> Result<()> {
     });
     let toolchain = stages.run("wasm toolchain", WasmToolchain::find);
     for module in MODULES {
-        let features = module.features();
-        let name = format!("clippy: wasm, {features}");
+        let name = format!("clippy: wasm, {}", module.name);
         match &toolchain {
             // In release, so that std is the one that the modules are built with.
             Some(toolchain) => stages.run(&name, || {
                 let mut clippy = toolchain.command("clippy")?;
-                clippy.current_dir(&repo.root).args([
-                    "--release",
-                    "--package",
-                    "fidelity-lab",
-                    "--lib",
-                    "--features",
-                    &features,
-                ]);
-                run(clippy.args(["--", "-D", "warnings"]))
+                clippy.current_dir(&repo.root).args(module.cargo_arguments());
+                run(clippy.args(["--", "-D", "warnings"]).args(module.rustc_arguments()))
             }),
             None => {
                 stages.skip(&name, "there is no wasm toolchain");

@@ -9,7 +9,7 @@ use crate::npm;
 use crate::repo::{Repo, copy_if_changed, write_if_changed};
 use crate::stamp::{Stamp, unless_current};
 use crate::step::{run, step};
-use crate::wasm::{self, Profile};
+use crate::wasm::{self, MODULES, Profile};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -31,7 +31,8 @@ pub fn build_all(repo: &Repo, profile: Profile, mode: Mode) -> Result<PathBuf> {
 /// `pkg`: the emitted TypeScript, a manifest and the licences, beside the modules.
 pub fn package(repo: &Repo) -> Result<()> {
     let pkg = repo.path("pkg");
-    let types = ["pkg/cpu/fidelity_lab_cpu.d.ts", "pkg/webgpu/fidelity_lab_webgpu.d.ts"];
+    let types = MODULES.map(|module| format!("pkg/{0}/fidelity_lab_{0}.d.ts", module.name));
+    let types = types.each_ref().map(String::as_str);
     let stamp = Stamp::new("tsc")
         .paths(&repo.root, &["www/lab", "package-lock.json"])?
         .paths(&repo.root, &types)?

@@ -1,7 +1,7 @@
-//! The wasm modules, one a device: cargo, then wasm-bindgen, then wasm-opt, each only when its input changed.
+//! The wasm modules, one a kind of device: cargo, then wasm-bindgen, then wasm-opt, each only when its input changed.
 //!
-//! Both modules come out of cargo under the same name, so each is copied away before the next is built, and cargo sees the other
-//! module's features as a change of the crate: that is why cargo is not even asked when the sources are those of last time.
+//! All come out of cargo under the same name, so each is copied away before the next is built, and cargo sees another
+//! module's settings as a change of the crate: that is why cargo is not even asked when the sources are those of last time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -59,23 +59,59 @@ impl Profile {
 
 #[derive(Clone, Copy)]
 pub struct Module {
-    /// The cargo feature, and the folder in `pkg`.
-    pub device: &'static str,
+    /// The folder in `pkg`.
+    pub name: &'static str,
+    /// The cargo feature of its backend.
+    device: &'static str,
+    /// A part of WebAssembly that not every browser has: a module with one instruction of it is refused as a whole.
+    target_feature: Option<&'static str>,
 }
 
-pub const MODULES: [Module; 2] = [Module { device: "cpu" }, Module { device: "webgpu" }];
+pub const MODULES: [Module; 3] = [
+    Module {
+        name: "cpu",
+        device: "cpu",
+        target_feature: None,
+    },
+    Module {
+        name: "cpu_relaxed",
+        device: "cpu",
+        target_feature: Some("relaxed-simd"),
+    },
+    Module {
+        name: "webgpu",
+        device: "webgpu",
+        target_feature: None,
+    },
+];
 
 impl Module {
-    pub fn features(self) -> String {
-        format!("{},browser", self.device)
+    /// What cargo is to build, for `rustc` and `clippy`.
+    pub fn cargo_arguments(self) -> Vec<String> {
+        let features = format!("{},browser", self.device);
+        let arguments = [
+            "--release",
+            "--package",
+            "fidelity-lab",
+            "--lib",
+            "--features",
+            &features,
+        ];
+        arguments.map(str::to_owned).to_vec()
+    }
+
+    /// Flags for the crate itself; what it depends on is compiled once for all modules of a device.
+    pub fn rustc_arguments(self) -> Vec<String> {
+        let feature = self.target_feature.iter();
+        feature.map(|name| format!("-Ctarget-feature=+{name}")).collect()
     }
 
     fn out_name(self) -> String {
-        format!("fidelity_lab_{}", self.device)
+        format!("fidelity_lab_{}", self.name)
     }
 }
 
-/// Brings `pkg/cpu` and `pkg/webgpu` up to date.
+/// Brings the modules in `pkg` up to date.
 pub fn build(repo: &Repo, profile: Profile) -> Result<()> {
     let toolchain = WasmToolchain::find()?;
     let version = toolchain.version()?;
@@ -100,33 +136,27 @@ fn publish(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result<
         let name = file
             .strip_prefix(&made)
             .context("a generated file outside its folder")?;
-        copy_if_changed(&file, &repo.path("pkg").join(module.device).join(name))?;
+        copy_if_changed(&file, &repo.path("pkg").join(module.name).join(name))?;
     }
     Ok(())
 }
 
 /// What cargo makes of the crate, copied to a place of its own.
 fn compile(repo: &Repo, toolchain: &WasmToolchain, version: &str, module: Module) -> Result<PathBuf> {
-    let features = module.features();
     let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
-    let stamp = Stamp::new("cargo build").text(&features).text(version).text(&flags);
+    let (cargo, rustc) = (module.cargo_arguments(), module.rustc_arguments());
+    let stamp = Stamp::new("cargo rustc").text(&cargo.join(" ")).text(&rustc.join(" "));
+    let stamp = stamp.text(version).text(&flags);
     let stamp = stamp.paths(&repo.root, &SOURCES)?.finish();
-    let raw = repo.work.join(format!("{}.wasm", module.device));
-    let record = repo.work.join(format!("{}.wasm.stamp", module.device));
+    let raw = repo.work.join(format!("{}.wasm", module.name));
+    let record = repo.work.join(format!("{}.wasm.stamp", module.name));
     unless_current(&record, &stamp, std::slice::from_ref(&raw), || {
         step(
-            &format!("compiling the {} module (the first time takes minutes)", module.device),
+            &format!("compiling the {} module (the first time takes minutes)", module.name),
             || {
-                let mut build = toolchain.command("build")?;
+                let mut build = toolchain.command("rustc")?;
                 build.current_dir(&repo.root);
-                run(build.args([
-                    "--release",
-                    "--package",
-                    "fidelity-lab",
-                    "--lib",
-                    "--features",
-                    &features,
-                ]))?;
+                run(build.args(&cargo).args(["--crate-type", "cdylib", "--"]).args(&rustc))?;
                 let built = repo.target.join(TARGET).join("release/fidelity_lab.wasm");
                 fs::copy(&built, &raw).with_context(|| format!("could not copy {}", built.display()))?;
                 Ok(())
@@ -138,7 +168,7 @@ fn compile(repo: &Repo, toolchain: &WasmToolchain, version: &str, module: Module
 
 /// wasm-bindgen's JavaScript and types, with the module after wasm-opt.
 fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result<PathBuf> {
-    let name = format!("{}-{}", module.device, profile.name());
+    let name = format!("{}-{}", module.name, profile.name());
     let made = repo.work.join(&name);
     let stamp = Stamp::new("wasm-bindgen")
         .text(OPTIMISATION)
@@ -146,7 +176,7 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
         .text(profile.name());
     let stamp = stamp
         .text(wasm_bindgen_version())
-        .paths(&repo.work, &[&format!("{}.wasm", module.device)])?;
+        .paths(&repo.work, &[&format!("{}.wasm", module.name)])?;
     // wasm-opt's version stands in the lock file.
     let stamp = stamp.paths(&repo.root, &["package-lock.json"])?.finish();
     let wasm = made.join(format!("{}_bg.wasm", module.out_name()));
@@ -156,7 +186,7 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
         std::slice::from_ref(&wasm),
         || {
             let _ = fs::remove_dir_all(&made);
-            step(&format!("wasm-bindgen on the {} module", module.device), || {
+            step(&format!("wasm-bindgen on the {} module", module.name), || {
                 let mut bindgen = Bindgen::new();
                 bindgen
                     .input_path(raw)
@@ -174,7 +204,7 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
                 return Ok(());
             }
             step(
-                &format!("wasm-opt {OPTIMISATION} on the {} module", module.device),
+                &format!("wasm-opt {OPTIMISATION} on the {} module", module.name),
                 || {
                     let before = fs::metadata(&wasm)?.len();
                     let optimised = wasm.with_extension("wasm.optimised");
@@ -182,6 +212,7 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
                     run(opt
                         .arg(OPTIMISATION)
                         .args(WASM_FEATURES)
+                        .args(module.target_feature.map(|name| format!("--enable-{name}")))
                         .arg(&wasm)
                         .arg("-o")
                         .arg(&optimised))?;

@@ -7,6 +7,18 @@ use super::tile::CHANNELS;
 #[derive(Clone, Debug, Default)]
 pub struct Activations {
     values: Vec<f32>,
+    shape: Shape,
+}
+
+/// Borrowed activations, as [`Activations`] are.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    values: &'a [f32],
+    shape: Shape,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Shape {
     size: usize,
     border: usize,
     channels: usize,
@@ -16,57 +28,82 @@ impl Activations {
     /// All zero.
     pub fn new(size: usize, border: usize, channels: usize) -> Self {
         let side = size + 2 * border;
+        let shape = Shape { size, border, channels };
         Self {
             values: vec![0.0; side * side * channels],
-            size,
-            border,
-            channels,
+            shape,
         }
     }
 
-    /// Everything, the border too.
-    pub fn values(&self) -> &[f32] {
-        &self.values
-    }
-
-    /// Zeros around the image.
-    pub fn border(&self) -> usize {
-        self.border
-    }
-
-    /// Pixels a side, without the border.
-    pub fn size(&self) -> usize {
-        self.size
-    }
-
-    /// Floats a pixel.
-    pub fn channels(&self) -> usize {
-        self.channels
-    }
-
-    /// Floats from a pixel to the one below it.
-    pub fn row_len(&self) -> usize {
-        (self.size + 2 * self.border) * self.channels
+    /// To be read.
+    pub fn view(&self) -> View<'_> {
+        View {
+            values: &self.values,
+            shape: self.shape,
+        }
     }
 
     /// The row `y` of the image without its border, `[size, channels]`.
     pub fn row_mut(&mut self, y: usize) -> &mut [f32] {
-        let first = self.index(y, 0);
-        &mut self.values[first..][..self.size * self.channels]
-    }
-
-    /// The row `y` of the image without its border, `[size, channels]`.
-    pub fn row(&self, y: usize) -> &[f32] {
-        &self.values[self.index(y, 0)..][..self.size * self.channels]
+        let first = self.shape.index(y, 0);
+        &mut self.values[first..][..self.shape.size * self.shape.channels]
     }
 
     /// Eight channels of a pixel.
     #[inline(always)]
     pub fn channels_mut(&mut self, y: usize, x: usize, channel: usize) -> &mut [f32; CHANNELS] {
-        let first = self.index(y, x) + channel;
+        let first = self.shape.index(y, x) + channel;
         self.values[first..]
             .first_chunk_mut()
             .expect("a convolution stores within its output")
+    }
+}
+
+impl<'a> View<'a> {
+    /// `[size, size, channels]` without a border.
+    pub fn new(values: &'a [f32], size: usize) -> Self {
+        let channels = values.len() / (size * size);
+        let border = 0;
+        Self {
+            values,
+            shape: Shape { size, border, channels },
+        }
+    }
+
+    /// Everything, the border too.
+    pub fn values(&self) -> &'a [f32] {
+        self.values
+    }
+
+    /// Pixels a side, without the border.
+    pub fn size(&self) -> usize {
+        self.shape.size
+    }
+
+    /// Zeros around the image.
+    pub fn border(&self) -> usize {
+        self.shape.border
+    }
+
+    /// Floats a pixel.
+    pub fn channels(&self) -> usize {
+        self.shape.channels
+    }
+
+    /// Floats from a pixel to the one below it.
+    pub fn row_len(&self) -> usize {
+        self.shape.row_len()
+    }
+
+    /// The row `y` of the image without its border, `[size, channels]`.
+    pub fn row(&self, y: usize) -> &'a [f32] {
+        &self.values[self.shape.index(y, 0)..][..self.shape.size * self.shape.channels]
+    }
+}
+
+impl Shape {
+    fn row_len(&self) -> usize {
+        (self.size + 2 * self.border) * self.channels
     }
 
     #[inline(always)]

@@ -4,7 +4,7 @@
 //! matrix products with inner length 3 * c_in, a 1x1 convolution is one with c_in, and nothing is ever gathered. Zero padding
 //! is a border in the input's buffer.
 
-use super::activations::Activations;
+use super::activations::{Activations, View};
 use super::simd::F32x4;
 use super::tile::{self, CHANNELS, PIXELS};
 use crate::kernels::plan::{Affine, Conv};
@@ -60,7 +60,7 @@ impl PackedConv {
     }
 
     /// Computes all pixels and channels and hands them to `store`. `input` has a border of `kernel / 2` zeros or more.
-    pub fn run(&self, input: &Activations, store: &mut impl Store) {
+    pub fn run(&self, input: View<'_>, store: &mut impl Store) {
         let run = self.kernel * self.c_in;
         let border = input.border() - self.kernel / 2;
         let next_pixel = self.stride * self.c_in;
@@ -92,6 +92,27 @@ impl PackedConv {
 
 /// Keeps the sums as they are.
 pub struct Plain<'a>(pub &'a mut Activations);
+
+/// Keeps the sums in `[size, size, channels]` of a batch, at every `stride`-th pixel.
+pub struct Batch<'a> {
+    /// One image.
+    pub values: &'a mut [f32],
+    /// Pixels a side.
+    pub size: usize,
+    /// Floats a pixel.
+    pub channels: usize,
+    /// 1 to write all pixels.
+    pub stride: usize,
+}
+
+impl Store for Batch<'_> {
+    #[inline(always)]
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]) {
+        let first = (y * self.size + x) * self.stride * self.channels + channel;
+        let to = self.values[first..].first_chunk_mut();
+        write(to.expect("a convolution stores within its output"), sums);
+    }
+}
 
 /// Keeps `relu(sum)`.
 pub struct Relu<'a>(pub &'a mut Activations);

@@ -1,9 +1,10 @@
-//! Evaluation on the CPU: SIMD kernels with everything between two convolutions done in registers.
+//! The CPU's kernels: evaluation with everything between two convolutions done in registers, and the layers of training.
 
 mod activations;
 mod conv;
 mod network;
 mod simd;
 mod tile;
+pub mod train;
 
 pub use network::CpuNetwork;

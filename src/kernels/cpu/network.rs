@@ -1,6 +1,6 @@
 //! A whole network, image by image: the activations of one image stay in the second cache from layer to layer.
 
-use super::activations::Activations;
+use super::activations::{Activations, View};
 use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual};
 use crate::data::IMAGE_BYTES;
 use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
@@ -118,12 +118,8 @@ impl CpuNetwork {
             (sink, stream, activated) = end(&mut buffers, last, true);
             steps.push(Step::new(last, input, sink));
         }
-        let table = |channel: usize| {
-            let (mean, std) = (plan.normalisation.mean[channel], plan.normalisation.std[channel]);
-            std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std)
-        };
         Self {
-            tables: [table(0), table(1), table(2)],
+            tables: plan.normalisation.tables(),
             steps,
             buffers,
             image,
@@ -156,7 +152,7 @@ impl CpuNetwork {
         for step in &self.steps {
             step.run(&mut self.buffers.all);
         }
-        self.head.logits(&self.buffers.all[self.features])
+        self.head.logits(self.buffers.all[self.features].view())
     }
 }
 
@@ -173,8 +169,8 @@ impl Step {
         // Taken out for the time of the step, so that the others can be written.
         let input = std::mem::take(&mut buffers[self.input]);
         match &self.sink {
-            Sink::Plain(output) => self.conv.run(&input, &mut Plain(&mut buffers[*output])),
-            Sink::Relu(output) => self.conv.run(&input, &mut Relu(&mut buffers[*output])),
+            Sink::Plain(output) => self.conv.run(input.view(), &mut Plain(&mut buffers[*output])),
+            Sink::Relu(output) => self.conv.run(input.view(), &mut Relu(&mut buffers[*output])),
             Sink::Residual {
                 stream,
                 activated,
@@ -186,7 +182,7 @@ impl Step {
                     .expect("the stream and what is made of it are two buffers");
                 match add {
                     true => self.conv.run(
-                        &input,
+                        input.view(),
                         &mut Residual::<true> {
                             stream,
                             activated,
@@ -194,7 +190,7 @@ impl Step {
                         },
                     ),
                     false => self.conv.run(
-                        &input,
+                        input.view(),
                         &mut Residual::<false> {
                             stream,
                             activated,
@@ -210,7 +206,7 @@ impl Step {
 
 impl Linear {
     /// Logits of the mean over all pixels.
-    fn logits(&self, features: &Activations) -> Vec<f32> {
+    fn logits(&self, features: View<'_>) -> Vec<f32> {
         let (size, channels) = (features.size(), features.channels());
         let mut mean = vec![0.0; channels];
         for pixel in (0..size).flat_map(|y| features.row(y).chunks_exact(channels)) {

@@ -33,6 +33,24 @@ mod lanes {
             Self(f32x4_add(self.0, other.0))
         }
 
+        #[inline(always)]
+        pub fn sub(self, other: Self) -> Self {
+            Self(f32x4_sub(self.0, other.0))
+        }
+
+        #[inline(always)]
+        pub fn to_array(self) -> [f32; 4] {
+            let mut lanes = [0.0; 4];
+            self.store(&mut lanes);
+            lanes
+        }
+
+        /// `self` where `condition` is above zero, else zero.
+        #[inline(always)]
+        pub fn where_positive(self, condition: Self) -> Self {
+            Self(v128_and(self.0, f32x4_gt(condition.0, f32x4_splat(0.0))))
+        }
+
         /// `self + a * b`, with one rounding where the machine has it and two elsewhere.
         #[cfg(target_feature = "relaxed-simd")]
         #[inline(always)]
@@ -80,6 +98,24 @@ mod lanes {
         #[inline(always)]
         pub fn add(self, other: Self) -> Self {
             Self(core::array::from_fn(|i| self.0[i] + other.0[i]))
+        }
+
+        #[inline(always)]
+        pub fn sub(self, other: Self) -> Self {
+            Self(core::array::from_fn(|i| self.0[i] - other.0[i]))
+        }
+
+        #[inline(always)]
+        pub fn to_array(self) -> [f32; 4] {
+            self.0
+        }
+
+        /// `self` where `condition` is above zero, else zero.
+        #[inline(always)]
+        pub fn where_positive(self, condition: Self) -> Self {
+            Self(core::array::from_fn(
+                |i| if condition.0[i] > 0.0 { self.0[i] } else { 0.0 },
+            ))
         }
 
         /// `self + a * b`

@@ -33,6 +33,30 @@ pub fn accumulate(mut tile: Tile, inputs: [&[f32]; PIXELS], weights: &[[f32; CHA
     tile
 }
 
+/// A tile of zeros.
+#[inline(always)]
+pub fn zero() -> Tile {
+    [[F32x4::splat(0.0); 2]; PIXELS]
+}
+
+/// Adds `inputs[k][row] * gradients[k][column]` over k, as many as there are gradients.
+#[inline(always)]
+pub fn add_outer<'a>(
+    mut tile: Tile,
+    inputs: impl Iterator<Item = &'a [f32; PIXELS]>,
+    gradients: &[[f32; CHANNELS]],
+) -> Tile {
+    for (gradients, inputs) in gradients.iter().zip(inputs) {
+        let [low, high] = halves(gradients).map(F32x4::load);
+        for (row, input) in tile.iter_mut().zip(inputs) {
+            let input = F32x4::splat(*input);
+            row[0] = row[0].mul_add(input, low);
+            row[1] = row[1].mul_add(input, high);
+        }
+    }
+    tile
+}
+
 /// The two vectors of eight channels.
 #[inline(always)]
 pub fn halves(channels: &[f32; CHANNELS]) -> [&[f32; 4]; 2] {

@@ -1,0 +1,443 @@
+//! Training on the CPU: a BatchNorm in training mode, a ReLU and a convolution as one layer, forward and backward.
+//!
+//! Tensors are slices, channels-last, images side by side. An image is worked on at a time, so that what passes between the
+//! steps of a layer stays in the caches; only what BatchNorm's gradient needs over the whole batch takes a second pass.
+
+use super::activations::{Activations, View};
+use super::conv::{Batch, PackedConv};
+use super::simd::F32x4;
+use super::tile::{CHANNELS, PIXELS, Tile, add_outer, halves, zero};
+use crate::kernels::plan::Conv;
+use crate::model::architecture::BATCH_NORM_EPSILON;
+
+/// Output rows whose gradients the weights' gradient takes at a time: of them and of their inputs, what one tile reads fits
+/// the first cache.
+const STRIP_PIXELS: usize = 256;
+
+/// Mean and biased variance of each channel over all images and pixels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moments {
+    /// `[channels]`
+    pub mean: Vec<f32>,
+    /// `[channels]`
+    pub var: Vec<f32>,
+}
+
+/// A BatchNorm that normalises with its batch's own moments.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm<'a> {
+    /// Scale, `[channels]`.
+    pub gamma: &'a [f32],
+    /// Shift, `[channels]`.
+    pub beta: &'a [f32],
+    /// Mean, `[channels]`.
+    pub mean: &'a [f32],
+    /// Biased variance, `[channels]`.
+    pub var: &'a [f32],
+}
+
+/// Gradients of a layer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradients {
+    /// As the input; empty where it was not asked for.
+    pub input: Vec<f32>,
+    /// `[c_out, c_in, kernel, kernel]`
+    pub weight: Vec<f32>,
+    /// `[c_in]`; empty where there is no norm.
+    pub gamma: Vec<f32>,
+    /// `[c_in]`; empty where there is no norm.
+    pub beta: Vec<f32>,
+}
+
+impl Moments {
+    /// Of `[pixels, channels]`. Sums are taken relative to the first image's mean, so that nothing cancels.
+    pub fn of(x: &[f32], channels: usize, pixels_an_image: usize) -> Self {
+        let n = (x.len() / channels) as f64;
+        let image = pixels_an_image * channels;
+        let mut shift = vec![0.0f32; channels];
+        for pixel in x[..image].chunks_exact(channels) {
+            shift.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += v);
+        }
+        shift.iter_mut().for_each(|sum| *sum /= pixels_an_image as f32);
+        let mut sums = vec![[0.0f64; 2]; channels];
+        for image in x.chunks_exact(image) {
+            add_sums(&mut sums, channels, |group| {
+                let shift = lanes(&shift, group);
+                let mut sums = [F32x4::splat(0.0); 4];
+                for pixel in image.chunks_exact(channels) {
+                    let [low, high] = lanes(pixel, group);
+                    let (low, high) = (low.sub(shift[0]), high.sub(shift[1]));
+                    sums[0] = sums[0].add(low);
+                    sums[1] = sums[1].add(high);
+                    sums[2] = sums[2].mul_add(low, low);
+                    sums[3] = sums[3].mul_add(high, high);
+                }
+                sums
+            });
+        }
+        let moments = sums.iter().zip(&shift).map(|([sum, squares], shift)| {
+            let mean = sum / n;
+            let var = (squares / n - mean * mean).max(0.0);
+            ((f64::from(*shift) + mean) as f32, var as f32)
+        });
+        let (mean, var) = moments.unzip();
+        Self { mean, var }
+    }
+}
+
+/// Adds what `sums_of` finds for each group of eight channels: the sums of two quantities, `[quantity][vector]`.
+fn add_sums(sums: &mut [[f64; 2]], channels: usize, mut sums_of: impl FnMut(usize) -> [F32x4; 4]) {
+    for group in 0..channels / CHANNELS {
+        let found = sums_of(group).map(F32x4::to_array);
+        let channels = sums[group * CHANNELS..][..CHANNELS].iter_mut().enumerate();
+        channels.for_each(|(i, [first, second])| {
+            *first += f64::from(found[i / 4][i % 4]);
+            *second += f64::from(found[2 + i / 4][i % 4]);
+        });
+    }
+}
+
+/// The two vectors of a group of eight channels.
+#[inline(always)]
+fn lanes(pixel: &[f32], group: usize) -> [F32x4; 2] {
+    let channels = pixel[group * CHANNELS..]
+        .first_chunk()
+        .expect("channels are multiples of eight");
+    halves(channels).map(F32x4::load)
+}
+
+/// What a layer computes: `conv(relu(norm(x)))`, or `conv(x)` without a norm.
+pub struct Layer<'a> {
+    conv: Conv,
+    norm: Option<Affine<'a>>,
+}
+
+/// A norm as `x * scale + shift`.
+struct Affine<'a> {
+    norm: Norm<'a>,
+    /// 1 / sqrt(var + eps)
+    inverse_std: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+}
+
+impl<'a> Affine<'a> {
+    fn new(norm: Norm<'a>) -> Self {
+        let inverse_std = norm
+            .var
+            .iter()
+            .map(|var| (1.0 / (f64::from(*var) + BATCH_NORM_EPSILON).sqrt()) as f32);
+        let inverse_std: Vec<f32> = inverse_std.collect();
+        let scale: Vec<f32> = norm
+            .gamma
+            .iter()
+            .zip(&inverse_std)
+            .map(|(gamma, i)| gamma * i)
+            .collect();
+        let shift = norm
+            .beta
+            .iter()
+            .zip(norm.mean)
+            .zip(&scale)
+            .map(|((beta, mean), scale)| beta - mean * scale);
+        Self {
+            norm,
+            shift: shift.collect(),
+            inverse_std,
+            scale,
+        }
+    }
+
+    /// relu(x * scale + shift) for a row of pixels.
+    fn activate(&self, from: &[f32], to: &mut [f32]) {
+        let channels = self.scale.len();
+        for (from, to) in from.chunks_exact(channels).zip(to.chunks_exact_mut(channels)) {
+            for (((to, x), scale), shift) in to.iter_mut().zip(from).zip(&self.scale).zip(&self.shift) {
+                let value = x * scale + shift;
+                *to = if value > 0.0 { value } else { 0.0 };
+            }
+        }
+    }
+}
+
+impl<'a> Layer<'a> {
+    /// `weight` is `[c_out, c_in, kernel, kernel]`; channel counts are multiples of eight, but for the stem's input.
+    pub fn new(weight: &[f32], shape: [usize; 3], stride: usize, size_in: usize, norm: Option<Norm<'a>>) -> Self {
+        Self {
+            conv: Conv::from_pytorch(weight, shape, stride, size_in),
+            norm: norm.map(Affine::new),
+        }
+    }
+
+    fn image_in(&self) -> usize {
+        self.conv.size_in * self.conv.size_in * self.conv.c_in
+    }
+
+    fn image_out(&self) -> usize {
+        self.conv.size_out() * self.conv.size_out() * self.conv.c_out
+    }
+
+    /// `[n, size_in, size_in, c_in]` -> `[n, size_out, size_out, c_out]`
+    pub fn forward(&self, x: &[f32]) -> Vec<f32> {
+        let packed = PackedConv::new(&self.conv);
+        let mut y = vec![0.0; x.len() / self.image_in() * self.image_out()];
+        let mut padded = Activations::new(self.conv.size_in, self.conv.kernel / 2, self.conv.c_in);
+        for (x, y) in x
+            .chunks_exact(self.image_in())
+            .zip(y.chunks_exact_mut(self.image_out()))
+        {
+            let input = self.activated(x, &mut padded);
+            let mut batch = Batch {
+                values: y,
+                size: self.conv.size_out(),
+                channels: self.conv.c_out,
+                stride: 1,
+            };
+            packed.run(input, &mut batch);
+        }
+        y
+    }
+
+    /// The convolution's input: the activated image in `padded`, or the image itself where nothing is to be done to it.
+    fn activated<'b>(&self, x: &'b [f32], padded: &'b mut Activations) -> View<'b> {
+        let row = self.conv.size_in * self.conv.c_in;
+        match &self.norm {
+            None if self.conv.kernel == 1 => return View::new(x, self.conv.size_in),
+            None => {
+                let rows = x.chunks_exact(row).enumerate();
+                rows.for_each(|(y, x)| padded.row_mut(y).copy_from_slice(x));
+            }
+            Some(norm) => {
+                let rows = x.chunks_exact(row).enumerate();
+                rows.for_each(|(y, x)| norm.activate(x, padded.row_mut(y)));
+            }
+        }
+        padded.view()
+    }
+
+    /// Gradients from those of the output, `[n, size_out, size_out, c_out]`.
+    pub fn backward(&self, x: &[f32], dy: &[f32], needs_input: bool) -> Gradients {
+        let needs_input = needs_input || self.norm.is_some();
+        let mut weight = WeightGradient::new(&self.conv);
+        let mut input = needs_input.then(|| InputGradient::new(&self.conv));
+        let mut dx = if needs_input { vec![0.0; x.len()] } else { Vec::new() };
+        let mut sums = vec![[0.0f64; 2]; if self.norm.is_some() { self.conv.c_in } else { 0 }];
+        let mut padded = Activations::new(self.conv.size_in, self.conv.kernel / 2, self.conv.c_in);
+        let images = x.chunks_exact(self.image_in()).zip(dy.chunks_exact(self.image_out()));
+        for (i, (x, dy)) in images.enumerate() {
+            weight.add(self.activated(x, &mut padded), View::new(dy, self.conv.size_out()));
+            if let Some(input) = &mut input {
+                let dx = &mut dx[i * self.image_in()..][..self.image_in()];
+                input.run(dy, dx);
+                if let Some(norm) = &self.norm {
+                    norm.mask(x, dx, &mut sums);
+                }
+            }
+        }
+        let (gamma, beta) = match &self.norm {
+            Some(norm) => norm.finish(x, &mut dx, &sums),
+            None => Default::default(),
+        };
+        Gradients {
+            input: dx,
+            weight: weight.finish(),
+            gamma,
+            beta,
+        }
+    }
+}
+
+impl Affine<'_> {
+    /// Clears the gradients where the ReLU was off, and sums them and their products with `x - mean`.
+    fn mask(&self, x: &[f32], dx: &mut [f32], sums: &mut [[f64; 2]]) {
+        let channels = self.scale.len();
+        add_sums(sums, channels, |group| {
+            let (scale, shift) = (lanes(&self.scale, group), lanes(&self.shift, group));
+            let mean = lanes(self.norm.mean, group);
+            let mut sums = [F32x4::splat(0.0); 4];
+            for (x, dx) in x.chunks_exact(channels).zip(dx.chunks_exact_mut(channels)) {
+                let x = lanes(x, group);
+                let dx = dx[group * CHANNELS..]
+                    .first_chunk_mut()
+                    .expect("channels are multiples of eight");
+                for (half, dx) in super::tile::halves_mut(dx).into_iter().enumerate() {
+                    let on = shift[half].mul_add(x[half], scale[half]);
+                    let gradient = F32x4::load(dx).where_positive(on);
+                    gradient.store(dx);
+                    sums[half] = sums[half].add(gradient);
+                    sums[2 + half] = sums[2 + half].mul_add(gradient, x[half].sub(mean[half]));
+                }
+            }
+            sums
+        });
+    }
+
+    /// Turns the masked gradients g into those of the norm's input, gamma / std * (g - mean(g) - x^ * mean(g x^)) with the
+    /// normalised x^ (Ioffe and Szegedy 2015), and returns those of scale and shift.
+    fn finish(&self, x: &[f32], dx: &mut [f32], sums: &[[f64; 2]]) -> (Vec<f32>, Vec<f32>) {
+        let channels = self.scale.len();
+        let n = (x.len() / channels) as f64;
+        let (mut slope, mut offset) = (vec![0.0; channels], vec![0.0; channels]);
+        let (mut gamma, mut beta) = (vec![0.0; channels], vec![0.0; channels]);
+        for (c, [sum, products]) in sums.iter().enumerate() {
+            let (inverse, scale) = (f64::from(self.inverse_std[c]), f64::from(self.scale[c]));
+            let by_x = -scale * inverse * inverse * products / n;
+            slope[c] = by_x as f32;
+            offset[c] = (-scale * sum / n - by_x * f64::from(self.norm.mean[c])) as f32;
+            gamma[c] = (products * inverse) as f32;
+            beta[c] = *sum as f32;
+        }
+        for (x, dx) in x.chunks_exact(channels).zip(dx.chunks_exact_mut(channels)) {
+            let parameters = self.scale.iter().zip(&slope).zip(&offset);
+            for ((dx, x), ((scale, slope), offset)) in dx.iter_mut().zip(x).zip(parameters) {
+                *dx = *dx * scale + (x * slope + offset);
+            }
+        }
+        (gamma, beta)
+    }
+}
+
+/// The gradient of a convolution's input, an image at a time.
+struct InputGradient {
+    conv: PackedConv,
+    /// The output's gradient, spread out by the stride, with a border; none where it can be read in place.
+    spread: Option<Activations>,
+    size_in: usize,
+    size_out: usize,
+    c_in: usize,
+    c_out: usize,
+    stride: usize,
+}
+
+impl InputGradient {
+    fn new(conv: &Conv) -> Self {
+        let transposed = conv.transposed();
+        // A 1x1 kernel skips the pixels between; they have no gradient.
+        let pointwise = conv.kernel == 1;
+        let size_in = if pointwise { conv.size_out() } else { conv.size_in };
+        Self {
+            conv: PackedConv::new(&Conv { size_in, ..transposed }),
+            spread: (!pointwise).then(|| Activations::new(conv.size_in, conv.kernel / 2, conv.c_out)),
+            size_in: conv.size_in,
+            size_out: conv.size_out(),
+            c_in: conv.c_in,
+            c_out: conv.c_out,
+            stride: conv.stride,
+        }
+    }
+
+    fn run(&mut self, dy: &[f32], dx: &mut [f32]) {
+        let mut store = Batch {
+            values: dx,
+            size: self.size_in,
+            channels: self.c_in,
+            stride: 1,
+        };
+        match &mut self.spread {
+            None => {
+                store.stride = self.stride;
+                self.conv.run(View::new(dy, self.size_out), &mut store);
+            }
+            Some(spread) => {
+                for (y, row) in dy.chunks_exact(self.size_out * self.c_out).enumerate() {
+                    let to = spread
+                        .row_mut(y * self.stride)
+                        .chunks_exact_mut(self.stride * self.c_out);
+                    to.zip(row.chunks_exact(self.c_out))
+                        .for_each(|(to, from)| to[..self.c_out].copy_from_slice(from));
+                }
+                self.conv.run(spread.view(), &mut store);
+            }
+        }
+    }
+}
+
+/// The gradient of a convolution's weights, summed over images: of each kernel position, inputs^T * gradients.
+struct WeightGradient<'a> {
+    conv: &'a Conv,
+    /// `[c_in / 4, side, side, 4]`, inputs with their border.
+    inputs: Vec<[f32; PIXELS]>,
+    /// `[c_out / 8, pixels, 8]`, the output's gradients.
+    gradients: Vec<[f32; CHANNELS]>,
+    /// `[kernel * kernel, c_in / 4, c_out / 8, 4, 8]`
+    sums: Vec<[[f32; CHANNELS]; PIXELS]>,
+}
+
+impl<'a> WeightGradient<'a> {
+    fn new(conv: &'a Conv) -> Self {
+        let (groups, panels) = (conv.c_in.div_ceil(PIXELS), conv.c_out / CHANNELS);
+        let side = conv.size_in + conv.kernel / 2 * 2;
+        let pixels = conv.size_out() * conv.size_out();
+        Self {
+            conv,
+            inputs: vec![[0.0; PIXELS]; groups * side * side],
+            gradients: vec![[0.0; CHANNELS]; panels * pixels],
+            sums: vec![[[0.0; CHANNELS]; PIXELS]; conv.kernel * conv.kernel * groups * panels],
+        }
+    }
+
+    fn add(&mut self, input: View<'_>, dy: View<'_>) {
+        let Conv {
+            kernel,
+            stride,
+            c_in,
+            c_out,
+            ..
+        } = *self.conv;
+        let (size, side) = (dy.size(), input.size() + 2 * input.border());
+        let (pixels, positions) = (size * size, side * side);
+        for (position, channels) in input.values().chunks_exact(c_in).enumerate() {
+            for (group, channels) in channels.chunks(PIXELS).enumerate() {
+                self.inputs[group * positions + position][..channels.len()].copy_from_slice(channels);
+            }
+        }
+        for (pixel, channels) in dy.values().chunks_exact(c_out).enumerate() {
+            for (panel, channels) in channels.as_chunks::<CHANNELS>().0.iter().enumerate() {
+                self.gradients[panel * pixels + pixel] = *channels;
+            }
+        }
+        let rows = (STRIP_PIXELS / size).max(1);
+        let (groups, panels) = (c_in.div_ceil(PIXELS), c_out / CHANNELS);
+        for strip in (0..size).step_by(rows) {
+            for (group, inputs) in self.inputs.chunks_exact(positions).enumerate() {
+                for (panel, gradients) in self.gradients.chunks_exact(pixels).enumerate() {
+                    for tap in 0..kernel * kernel {
+                        let mut tile = zero();
+                        for y in strip..(strip + rows).min(size) {
+                            let first = (y * stride + tap / kernel) * side + tap % kernel;
+                            let (inputs, gradients) = (&inputs[first..], &gradients[y * size..][..size]);
+                            tile = match stride {
+                                1 => add_outer(tile, inputs.iter(), gradients),
+                                _ => add_outer(tile, inputs.iter().step_by(stride), gradients),
+                            };
+                        }
+                        add_tile(&mut self.sums[(tap * groups + group) * panels + panel], tile);
+                    }
+                }
+            }
+        }
+    }
+
+    /// `[c_out, c_in, kernel, kernel]`
+    fn finish(self) -> Vec<f32> {
+        let Conv {
+            kernel, c_in, c_out, ..
+        } = *self.conv;
+        let (taps, groups, panels) = (kernel * kernel, c_in.div_ceil(PIXELS), c_out / CHANNELS);
+        let at = |i: usize| {
+            let (out, channel, tap) = (i / (c_in * taps), i / taps % c_in, i % taps);
+            let tile = &self.sums[(tap * groups + channel / PIXELS) * panels + out / CHANNELS];
+            tile[channel % PIXELS][out % CHANNELS]
+        };
+        (0..c_out * c_in * taps).map(at).collect()
+    }
+}
+
+fn add_tile(sums: &mut [[f32; CHANNELS]; PIXELS], tile: Tile) {
+    for (sums, [low, high]) in sums.iter_mut().zip(tile) {
+        let [old_low, old_high] = halves(sums).map(F32x4::load);
+        let [to_low, to_high] = super::tile::halves_mut(sums);
+        low.add(old_low).store(to_low);
+        high.add(old_high).store(to_high);
+    }
+}

@@ -1,0 +1,141 @@
+//! The layers of training as differentiable operations on burn's tensors, channels-last.
+//!
+//! [`reference`] says in burn's own operations what each of them means; it is what tests compare with, and what runs where a
+//! device has no kernels.
+
+#[cfg(feature = "cpu")]
+mod flex;
+pub mod reference;
+
+#[cfg(feature = "cpu")]
+pub use flex::{conv, moments, norm_relu_conv};
+#[cfg(not(feature = "cpu"))]
+pub use reference::{conv, moments, norm_relu_conv};
+
+use burn::tensor::Tensor;
+
+/// Mean and biased variance of each channel over a batch, `[channels]`, not differentiable on their own: the gradient of
+/// [`norm_relu_conv`] takes into account that they depend on its input.
+#[derive(Clone, Debug)]
+pub struct Moments {
+    /// Over all images and pixels.
+    pub mean: Tensor<1>,
+    /// Divided by the number of values.
+    pub var: Tensor<1>,
+}
+
+/// A BatchNorm's trainable half.
+#[derive(Clone, Debug)]
+pub struct Affine {
+    /// Scale, `[channels]`.
+    pub weight: Tensor<1>,
+    /// Shift, `[channels]`.
+    pub bias: Tensor<1>,
+}
+
+#[cfg(all(test, feature = "cpu"))]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    /// Values in [-1, 1) from a formula.
+    fn values<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
+        let n: usize = shape.iter().product();
+        let value = |i: usize| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0;
+        let data = TensorData::new((0..n).map(value).collect::<Vec<_>>(), shape);
+        Tensor::from_data(data, &Device::flex().autodiff()).require_grad()
+    }
+
+    fn assert_close<const D: usize>(what: &str, found: Tensor<D>, expected: Tensor<D>) {
+        assert_eq!(found.dims(), expected.dims(), "{what}");
+        let read = |tensor: Tensor<D>| -> Vec<f32> { tensor.into_data().try_to_vec().unwrap() };
+        let (found, expected) = (read(found), read(expected));
+        let largest = expected.iter().fold(0.0f32, |largest, v| largest.max(v.abs()));
+        assert!(largest > 0.0, "{what}: an expectation of zeros proves nothing");
+        for (i, (a, b)) in found.iter().zip(&expected).enumerate() {
+            assert!(
+                (a - b).abs() <= 2e-5 * largest,
+                "{what} at {i}: {a}, not {b} (largest {largest})"
+            );
+        }
+    }
+
+    /// [n, size, c_in, c_out, kernel, stride]: every shape of the networks, smaller; one image and odd batches.
+    const SHAPES: [[usize; 6]; 9] = [
+        [1, 8, 16, 16, 1, 1],
+        [3, 8, 16, 64, 1, 1],
+        [2, 4, 64, 16, 1, 1],
+        [3, 8, 16, 16, 3, 1],
+        [1, 8, 16, 32, 3, 2],
+        [5, 8, 32, 32, 3, 2],
+        [2, 16, 8, 24, 3, 1],
+        [3, 8, 24, 40, 1, 2],
+        [1, 32, 16, 8, 3, 1],
+    ];
+
+    #[test]
+    fn a_convolution_and_its_gradients_are_the_reference_s() {
+        for [n, size, c_in, c_out, kernel, stride] in SHAPES {
+            let x = values([n, size, size, c_in], 1);
+            let weight = values([c_out, c_in, kernel, kernel], 2);
+            let dy = values([n, size / stride, size / stride, c_out], 3).detach();
+            let what = format!("{n} images of {size} pixels, {c_in} to {c_out}, kernel {kernel}, stride {stride}");
+            let (found, expected) = (
+                conv(x.clone(), weight.clone(), stride),
+                reference::conv(x.clone(), weight.clone(), stride),
+            );
+            assert_close(&what, found.clone(), expected.clone());
+            let (found, expected) = (
+                found.mul(dy.clone()).sum().backward(),
+                expected.mul(dy).sum().backward(),
+            );
+            assert_close(
+                &format!("{what}: input"),
+                x.grad(&found).unwrap(),
+                x.grad(&expected).unwrap(),
+            );
+            let weight = |gradients| weight.grad(gradients).unwrap();
+            assert_close(&format!("{what}: weight"), weight(&found), weight(&expected));
+        }
+    }
+
+    #[test]
+    fn a_normalised_convolution_and_its_gradients_are_the_reference_s() {
+        for [n, size, c_in, c_out, kernel, stride] in SHAPES {
+            // Far from zero mean, as a residual stream can be, so that a variance that cancels would show.
+            let x = values([n, size, size, c_in], 1).add_scalar(3.0).detach().require_grad();
+            let weight = values([c_out, c_in, kernel, kernel], 2);
+            let affine = Affine {
+                weight: values([c_in], 4).add_scalar(1.5).detach().require_grad(),
+                bias: values([c_in], 5),
+            };
+            let dy = values([n, size / stride, size / stride, c_out], 3).detach();
+            let what = format!("{n} images of {size} pixels, {c_in} to {c_out}, kernel {kernel}, stride {stride}");
+            let (batch, plain) = (moments(&x), reference::moments(&x));
+            assert_close(&format!("{what}: mean"), batch.mean.clone(), plain.mean.clone());
+            assert_close(&format!("{what}: variance"), batch.var.clone(), plain.var.clone());
+            let found = norm_relu_conv(x.clone(), affine.clone(), &batch, weight.clone(), stride);
+            let expected = reference::norm_relu_conv(x.clone(), affine.clone(), &plain, weight.clone(), stride);
+            assert_close(&what, found.clone(), expected.clone());
+            let (found, expected) = (
+                found.mul(dy.clone()).sum().backward(),
+                expected.mul(dy).sum().backward(),
+            );
+            let check = |name: &str, found: Option<Tensor<1>>, expected: Option<Tensor<1>>| {
+                assert_close(&format!("{what}: {name}"), found.unwrap(), expected.unwrap());
+            };
+            check("scale", affine.weight.grad(&found), affine.weight.grad(&expected));
+            check("shift", affine.bias.grad(&found), affine.bias.grad(&expected));
+            assert_close(
+                &format!("{what}: weight"),
+                weight.grad(&found).unwrap(),
+                weight.grad(&expected).unwrap(),
+            );
+            assert_close(
+                &format!("{what}: input"),
+                x.grad(&found).unwrap(),
+                x.grad(&expected).unwrap(),
+            );
+        }
+    }
+}

@@ -1,0 +1,26 @@
+/** Which WebAssembly vectors this browser has. */
+import type { ModuleName } from "./engine.js";
+import type { DeviceInfo } from "./api.js";
+
+/** A function of `f32x4.relaxed_madd(0, 0, 0)`: a browser without relaxed SIMD refuses the module that holds it. */
+const RELAXED_SIMD = new Uint8Array([
+  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic, version
+  0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b, // type: () -> v128
+  0x03, 0x02, 0x01, 0x00, // one function of that type
+  0x0a, 0x13, 0x01, 0x11, 0x00, // its code, without locals
+  0x41, 0x00, 0xfd, 0x0f, // i32.const 0, i8x16.splat
+  0x41, 0x00, 0xfd, 0x0f,
+  0x41, 0x00, 0xfd, 0x0f,
+  0xfd, 0x85, 0x02, // f32x4.relaxed_madd
+  0x0b, // end
+]);
+
+/** Whether a product can be added with one instruction; a module that does so everywhere else would not load at all. */
+export function hasRelaxedSimd(): boolean {
+  return WebAssembly.validate(RELAXED_SIMD);
+}
+
+export function moduleFor(kind: DeviceInfo["kind"]): ModuleName {
+  if (kind === "webgpu") return "webgpu";
+  return hasRelaxedSimd() ? "cpu_relaxed" : "cpu";
+}
