@@ -172,9 +172,11 @@ impl Conv {
     pub fn from_pytorch(data: &[f32], [c_out, c_in, kernel]: [usize; 3], stride: usize, size_in: usize) -> Self {
         let mut weight = vec![0.0; data.len()];
         let taps = kernel * kernel;
-        for (i, &value) in data.iter().enumerate() {
-            let (out, channel, tap) = (i / (c_in * taps), i / taps % c_in, i % taps);
-            weight[(tap * c_in + channel) * c_out + out] = value;
+        for (i, values) in data.chunks_exact(taps).enumerate() {
+            let (out, channel) = (i / c_in, i % c_in);
+            for (tap, value) in values.iter().enumerate() {
+                weight[(tap * c_in + channel) * c_out + out] = *value;
+            }
         }
         Self {
             kernel,
@@ -191,9 +193,12 @@ impl Conv {
     pub fn transposed(&self) -> Self {
         let taps = self.kernel * self.kernel;
         let mut weight = vec![0.0; self.weight.len()];
-        for (i, &value) in self.weight.iter().enumerate() {
-            let (tap, channel, out) = (i / (self.c_in * self.c_out), i / self.c_out % self.c_in, i % self.c_out);
-            weight[((taps - 1 - tap) * self.c_out + out) * self.c_in + channel] = value;
+        for (i, values) in self.weight.chunks_exact(self.c_out).enumerate() {
+            let (tap, channel) = (i / self.c_in, i % self.c_in);
+            let first = (taps - 1 - tap) * self.c_out * self.c_in + channel;
+            for (to, value) in weight[first..].iter_mut().step_by(self.c_in).zip(values) {
+                *to = *value;
+            }
         }
         Self {
             kernel: self.kernel,

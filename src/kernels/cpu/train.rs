@@ -14,6 +14,10 @@ use crate::model::architecture::BATCH_NORM_EPSILON;
 /// the first cache.
 const STRIP_PIXELS: usize = 256;
 
+/// Unused entries between panels: at a distance of a power of two, the same pixel of all panels would fall on one set of the
+/// first cache.
+const PANEL_GAP: usize = 4;
+
 /// Mean and biased variance of each channel over all images and pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Moments {
@@ -367,10 +371,10 @@ impl<'a> WeightGradient<'a> {
     fn new(conv: &'a Conv) -> Self {
         let (groups, panels) = (conv.c_in.div_ceil(PIXELS), conv.c_out / CHANNELS);
         let side = conv.size_in + conv.kernel / 2 * 2;
-        let pixels = conv.size_out() * conv.size_out();
+        let (positions, pixels) = (side * side + PANEL_GAP, conv.size_out() * conv.size_out() + PANEL_GAP);
         Self {
             conv,
-            inputs: vec![[0.0; PIXELS]; groups * side * side],
+            inputs: vec![[0.0; PIXELS]; groups * positions],
             gradients: vec![[0.0; CHANNELS]; panels * pixels],
             sums: vec![[[0.0; CHANNELS]; PIXELS]; conv.kernel * conv.kernel * groups * panels],
         }
@@ -385,10 +389,14 @@ impl<'a> WeightGradient<'a> {
             ..
         } = *self.conv;
         let (size, side) = (dy.size(), input.size() + 2 * input.border());
-        let (pixels, positions) = (size * size, side * side);
+        let (pixels, positions) = (size * size + PANEL_GAP, side * side + PANEL_GAP);
         for (position, channels) in input.values().chunks_exact(c_in).enumerate() {
-            for (group, channels) in channels.chunks(PIXELS).enumerate() {
-                self.inputs[group * positions + position][..channels.len()].copy_from_slice(channels);
+            let (fours, rest) = channels.as_chunks::<PIXELS>();
+            for (group, four) in fours.iter().enumerate() {
+                self.inputs[group * positions + position] = *four;
+            }
+            if !rest.is_empty() {
+                self.inputs[fours.len() * positions + position][..rest.len()].copy_from_slice(rest);
             }
         }
         for (pixel, channels) in dy.values().chunks_exact(c_out).enumerate() {
@@ -424,12 +432,16 @@ impl<'a> WeightGradient<'a> {
             kernel, c_in, c_out, ..
         } = *self.conv;
         let (taps, groups, panels) = (kernel * kernel, c_in.div_ceil(PIXELS), c_out / CHANNELS);
-        let at = |i: usize| {
-            let (out, channel, tap) = (i / (c_in * taps), i / taps % c_in, i % taps);
-            let tile = &self.sums[(tap * groups + channel / PIXELS) * panels + out / CHANNELS];
-            tile[channel % PIXELS][out % CHANNELS]
-        };
-        (0..c_out * c_in * taps).map(at).collect()
+        let mut weight = vec![0.0; c_out * c_in * taps];
+        for (tile, sums) in self.sums.iter().enumerate() {
+            let (tap, group, panel) = (tile / (groups * panels), tile / panels % groups, tile % panels);
+            for (channel, sums) in (group * PIXELS..c_in).zip(sums) {
+                for (out, sum) in (panel * CHANNELS..).zip(sums) {
+                    weight[(out * c_in + channel) * taps + tap] = *sum;
+                }
+            }
+        }
+        weight
     }
 }
 
