@@ -41,6 +41,8 @@ pub struct Distillation {
     teachers: Vec<Rc<Model>>,
     optimiser: Sgd,
     images: Images,
+    /// The ensemble's log-probabilities by image, where images are distilled on as they are.
+    known: BTreeMap<usize, Vec<f32>>,
     steps_done: u32,
 }
 
@@ -77,6 +79,7 @@ impl Distillation {
             teachers,
             optimiser,
             images,
+            known: BTreeMap::new(),
             steps_done: 0,
         })
     }
@@ -126,8 +129,11 @@ impl Distillation {
     /// # Errors
     /// What the device reports, and `gpu_error` where the loss is no number any more.
     pub async fn step(&mut self) -> LabResult<Step> {
-        let (pixels, labels) = self.batch();
-        let teacher = self.teacher_log_probs(&pixels).await?;
+        let (indices, pixels, labels) = self.batch();
+        let teacher = match self.recipe.policy {
+            Policy::FlipCrop => self.ensemble(&pixels).await?,
+            Policy::None => self.known_ensemble(&indices).await?,
+        };
         let n_classes = self.source.architecture.n_classes;
         let target = TensorData::new(teacher.clone(), [teacher.len() / n_classes, n_classes]);
         let target = Tensor::<2>::from_data(target, &self.device);
@@ -165,8 +171,30 @@ impl Distillation {
         }
     }
 
+    /// The ensemble's answers to images as they are, each computed once.
+    async fn known_ensemble(&mut self, indices: &[usize]) -> LabResult<Vec<f32>> {
+        let n_classes = self.source.architecture.n_classes;
+        let mut unknown: Vec<usize> = indices
+            .iter()
+            .copied()
+            .filter(|i| !self.known.contains_key(i))
+            .collect();
+        unknown.dedup();
+        if !unknown.is_empty() {
+            let pixels: Vec<u8> = unknown
+                .iter()
+                .flat_map(|&i| self.images.pixels(i, 1))
+                .copied()
+                .collect();
+            let answers = self.ensemble(&pixels).await?;
+            let answers = answers.chunks_exact(n_classes).map(<[f32]>::to_vec);
+            self.known.extend(unknown.into_iter().zip(answers));
+        }
+        Ok(indices.iter().flat_map(|i| &self.known[i]).copied().collect())
+    }
+
     /// Log-probabilities of the ensemble, `[n, classes]`.
-    async fn teacher_log_probs(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
+    async fn ensemble(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
         let mut members = Vec::with_capacity(self.teachers.len());
         for teacher in &self.teachers {
             members.push(teacher.logits(pixels).await?);
@@ -176,8 +204,8 @@ impl Distillation {
         Ok(log_probs.into_iter().map(|v| v as f32).collect())
     }
 
-    /// The pixels and labels of the coming step, a function of the seed and the step alone so that a resumed run sees the same.
-    fn batch(&self) -> (Vec<u8>, Option<Vec<u8>>) {
+    /// The indices, pixels and labels of the coming step, a function of the seed and the step alone so that a resumed run sees the same.
+    fn batch(&self) -> (Vec<usize>, Vec<u8>, Option<Vec<u8>>) {
         let indices = augment::batch_indices(
             self.recipe.seed,
             self.steps_done,
@@ -196,7 +224,7 @@ impl Distillation {
             .images
             .all_labels()
             .map(|labels| indices.iter().map(|&i| labels[i]).collect());
-        (pixels, labels)
+        (indices, pixels, labels)
     }
 
     /// The step's figures in f64, from the logits that were read back.
