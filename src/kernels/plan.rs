@@ -120,7 +120,10 @@ impl Plan {
 
     /// Every convolution.
     pub fn convs(&self) -> impl Iterator<Item = &Conv> {
-        let blocks = self.blocks.iter().flat_map(|block| block.convs.iter().chain(&block.shortcut));
+        let blocks = self
+            .blocks
+            .iter()
+            .flat_map(|block| block.convs.iter().chain(&block.shortcut));
         std::iter::once(&self.stem).chain(blocks)
     }
 
@@ -198,7 +201,11 @@ impl Conv {
 
 impl Affine {
     fn new(state: &StateDict, name: &str) -> Result<Self, MissingTensor> {
-        let values = |what: &str| state.require(&format!("{name}.{what}")).map(|tensor| tensor.data.as_slice());
+        let values = |what: &str| {
+            state
+                .require(&format!("{name}.{what}"))
+                .map(|tensor| tensor.data.as_slice())
+        };
         let (weight, variance) = (values("weight")?, values("running_var")?);
         let scale: Vec<f32> = weight
             .iter()
