@@ -16,6 +16,9 @@ const IMAGES_A_PASS: usize = 128;
 /// On a software adapter more of them only miss the caches.
 const IMAGES_A_PASS_SOFTWARE: usize = 32;
 
+/// WebGPU's default alignment of a binding's offset.
+pub(super) const ALIGNMENT: usize = 256;
+
 /// Counts of what was asked of the device since [`Kernels`] were made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
@@ -43,6 +46,7 @@ pub struct Kernels {
     activations: RefCell<Activations>,
     read_backs: RefCell<Vec<Counted>>,
     memory: Rc<Memory>,
+    counts: Counted,
     pace: Pace,
     clock: Option<fn() -> f64>,
     software: bool,
@@ -64,10 +68,20 @@ impl Kernels {
             },
             count: None,
         };
+        let count = wgpu::BindGroupLayoutEntry {
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Uniform,
+                has_dynamic_offset: true,
+                min_binding_size: None,
+            },
+            ..entry(3, true)
+        };
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("read, parameters, written"),
-            entries: &[entry(0, true), entry(1, true), entry(2, false)],
+            label: Some("read, parameters, written, number of images"),
+            entries: &[entry(0, true), entry(1, true), entry(2, false), count],
         });
+        let memory = Rc::default();
+        let counts = counts(&device, &queue, &memory);
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some("kernels"),
             bind_group_layouts: &[Some(&layout)],
@@ -82,7 +96,8 @@ impl Kernels {
             pipelines: RefCell::default(),
             activations: RefCell::default(),
             read_backs: RefCell::default(),
-            memory: Rc::default(),
+            memory,
+            counts,
             pace: Pace::default(),
             clock: native_clock(),
             software,
@@ -257,6 +272,20 @@ impl Kernels {
         &self.layout
     }
 
+    /// The number of images, for the bind group; the dynamic offset is [`count_offset`].
+    pub(super) fn counts(&self) -> wgpu::BufferBinding<'_> {
+        wgpu::BufferBinding {
+            buffer: &self.counts,
+            offset: 0,
+            size: wgpu::BufferSize::new(16),
+        }
+    }
+
+    /// Whether the adapter is a software one.
+    pub(super) fn software(&self) -> bool {
+        self.software
+    }
+
     pub(super) fn activations(&self) -> &RefCell<Activations> {
         &self.activations
     }
@@ -298,6 +327,28 @@ impl Kernels {
             .insert(kernel.source.clone(), pipeline.clone());
         pipeline
     }
+}
+
+/// Where the number `n` stands in the table of numbers.
+pub(super) fn count_offset(n: usize) -> u32 {
+    (n * ALIGNMENT) as u32
+}
+
+/// A table of the numbers that a pass can have of images: a bind group then serves all of them.
+fn counts(device: &wgpu::Device, queue: &wgpu::Queue, memory: &Rc<Memory>) -> Counted {
+    let mut table = vec![0; (IMAGES_A_PASS + 1) * ALIGNMENT];
+    for (n, row) in table.chunks_exact_mut(ALIGNMENT).enumerate() {
+        row[..4].copy_from_slice(&(n as u32).to_le_bytes());
+    }
+    let descriptor = wgpu::BufferDescriptor {
+        label: Some("numbers of images"),
+        size: table.len() as u64,
+        usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    };
+    let buffer = Counted::new(device, memory, &descriptor);
+    queue.write_buffer(&buffer, 0, &table);
+    buffer
 }
 
 /// Milliseconds since some moment, where the platform's clock can be asked directly.

@@ -5,14 +5,11 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use super::buffers::{BYTES_AN_IMAGE, Counted, GpuImages, Slot, spare};
-use super::kernels::Kernels;
+use super::kernels::{ALIGNMENT, Kernels, count_offset};
 use super::shader::{Convolution, Input, Kernel, Output, linear, pool, stem};
 use crate::error::{LabError, LabResult};
 use crate::kernels::Plan;
 use crate::kernels::plan::{Affine, Block, Conv};
-
-/// Parameters of a kernel begin at multiples of this, WebGPU's default `minStorageBufferOffsetAlignment`.
-const ALIGNMENT: usize = 256;
 
 /// What a step reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -237,6 +234,7 @@ impl GpuNetwork {
             wgpu::BindingResource::Buffer(read),
             wgpu::BindingResource::Buffer(parameters),
             written.as_entire_binding(),
+            wgpu::BindingResource::Buffer(self.kernels.counts()),
         ];
         let entries: Vec<_> = (0..)
             .zip(resources)
@@ -264,8 +262,9 @@ impl GpuNetwork {
         let groups = std::iter::once(&bindings.stem).chain(&bindings.rest.groups);
         for (step, group) in self.steps.iter().zip(groups).take(steps.end).skip(steps.start) {
             pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, group, &[]);
-            pass.dispatch_workgroups(step.kernel.workgroups(n) as u32, 1, 1);
+            pass.set_bind_group(0, group, &[count_offset(n)]);
+            let [x, y, z] = step.kernel.dispatch.workgroups(n);
+            pass.dispatch_workgroups(x, y, z);
             self.kernels.count_dispatch();
         }
     }
@@ -371,7 +370,8 @@ impl<'a> Builder<'a> {
             parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
         }
         let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
-        let kernel = shape.tiled(self.kernels.tile());
+        let stationary = self.kernels.software().then(|| shape.stationary()).flatten();
+        let kernel = stationary.unwrap_or_else(|| shape.tiled(self.kernels.tile()));
         self.step(
             kernel,
             (Place::Activations(reads), writes),
@@ -411,4 +411,29 @@ fn normalisation(plan: &Plan) -> ([f32; 4], [f32; 4]) {
         shift[i] = -plan.normalisation.mean[i] / plan.normalisation.std[i];
     }
     (scale, shift)
+}
+
+/// The steps of a network as JSON, and its parameters.
+#[cfg(all(test, feature = "vulkan"))]
+pub(super) fn describe(kernels: &Kernels, plan: &Plan) -> (String, Vec<f32>) {
+    let mut builder = Builder::new(kernels);
+    builder.network(plan);
+    let steps = builder
+        .steps
+        .iter()
+        .zip(&builder.multiply_adds)
+        .map(|(step, multiply_adds)| {
+            serde_json::json!({
+                "label": step.kernel.label,
+                "source": step.kernel.source,
+                "workgroups": (0..=32).map(|n| step.kernel.dispatch.workgroups(n)).collect::<Vec<_>>(),
+                "reads": format!("{:?}", step.reads),
+                "writes": format!("{:?}", step.writes),
+                "parameters": [step.parameters.start, step.parameters.end],
+                "multiply_adds": multiply_adds,
+            })
+        });
+    let steps: Vec<_> = steps.collect();
+    let description = serde_json::json!({ "values": builder.values, "classes": plan.n_classes(), "steps": steps });
+    (description.to_string(), builder.data)
 }

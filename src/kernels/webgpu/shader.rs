@@ -2,10 +2,11 @@
 //!
 //! Sizes are constants and tiles are written out, because then a driver keeps them in registers: an array with a computed index
 //! lands in memory on some, and a software adapter pays for each such access many times over. All kernels share one bind group
-//! layout: what is read, parameters, what is written.
+//! layout: what is read, parameters, what is written, the number of images.
 
 mod convolution;
 mod head;
+mod stationary;
 mod stem;
 
 pub use convolution::{Convolution, Input, Output, Tile};
@@ -22,16 +23,44 @@ pub struct Kernel {
     pub label: String,
     /// WGSL; also what the pipeline is cached by, as it holds everything that tells two kernels apart.
     pub source: String,
-    /// Invocations an image.
-    pub invocations: usize,
-    /// Invocations a workgroup.
-    pub workgroup: usize,
+    /// How its workgroups are counted.
+    pub dispatch: Dispatch,
 }
 
-impl Kernel {
-    /// Workgroups for `n` images. The last one may reach beyond them, which is why buffers end with a spare image.
-    pub fn workgroups(&self, n: usize) -> usize {
-        (n * self.invocations).div_ceil(self.workgroup)
+/// How the workgroups of a kernel are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dispatch {
+    /// So many invocations an image. The last workgroup may reach beyond the images, which is why buffers end with a spare one.
+    Invocations(usize),
+    /// Workers that share an image's tiles; the kernel asks for the number of images.
+    Workers {
+        /// Tiles an image.
+        tiles: usize,
+        /// Tiles for which another worker is worth while.
+        tiles_a_worker: usize,
+        /// Most workers.
+        most: usize,
+        /// Groups of channels, each with its own workers.
+        groups: usize,
+    },
+}
+
+impl Dispatch {
+    /// Workgroups for `n` images.
+    pub fn workgroups(&self, n: usize) -> [u32; 3] {
+        match *self {
+            Self::Invocations(invocations) => [(n * invocations).div_ceil(WORKGROUP) as u32, 1, 1],
+            Self::Workers {
+                tiles,
+                tiles_a_worker,
+                most,
+                groups,
+            } => [
+                (n * tiles).div_ceil(tiles_a_worker).clamp(1, most) as u32,
+                groups as u32,
+                1,
+            ],
+        }
     }
 }
 

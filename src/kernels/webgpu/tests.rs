@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use pollster::block_on;
 
-use super::kernels::Kernels;
+use super::kernels::{Kernels, count_offset};
 use super::read::read;
 use super::shader::{Convolution, Input, Kernel, Output, Tile, linear, pool, stem};
 
@@ -53,7 +53,11 @@ fn run(kernels: &Kernels, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f3
     let out = buffer(&bytes(y), 4 * y.len() / n * (n + 1), usage);
     let read_back = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
     let read_back = buffer(&[], 4 * y.len(), read_back);
-    let entries = [&x, &parameters, &out].map(|buffer| buffer.as_entire_binding());
+    let mut entries: Vec<_> = [&x, &parameters, &out]
+        .iter()
+        .map(|buffer| buffer.as_entire_binding())
+        .collect();
+    entries.push(wgpu::BindingResource::Buffer(kernels.counts()));
     let entries: Vec<_> = (0..)
         .zip(entries)
         .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
@@ -66,8 +70,9 @@ fn run(kernels: &Kernels, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f3
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
     pass.set_pipeline(&kernels.pipeline(kernel));
-    pass.set_bind_group(0, &group, &[]);
-    pass.dispatch_workgroups(kernel.workgroups(n) as u32, 1, 1);
+    pass.set_bind_group(0, &group, &[count_offset(n)]);
+    let [workgroups_x, workgroups_y, workgroups_z] = kernel.dispatch.workgroups(n);
+    pass.dispatch_workgroups(workgroups_x, workgroups_y, workgroups_z);
     drop(pass);
     encoder.copy_buffer_to_buffer(&out, 0, &read_back, 0, 4 * y.len() as u64);
     kernels.queue().submit([encoder.finish()]);
@@ -220,6 +225,17 @@ fn tiled_convolutions() {
 }
 
 #[test]
+fn stationary_convolutions() {
+    let kernels = kernels();
+    let stationary = shapes()
+        .into_iter()
+        .filter_map(|shape| Some((shape, shape.stationary()?)));
+    for (i, (shape, kernel)) in stationary.enumerate() {
+        check(&kernels, shape, &kernel, [7, 1, 3][i % 3]);
+    }
+}
+
+#[test]
 fn tiles_of_other_sizes() {
     let kernels = kernels();
     let normed = Convolution {
@@ -296,5 +312,21 @@ fn pooling_and_the_classifier() {
             n,
         );
         assert_close("linear", &found, &expected);
+    }
+}
+
+/// Writes the kernels of a network and its parameters to `$KERNELS_DIR`, for reading and for timing them elsewhere.
+#[test]
+#[ignore = "a tool: KERNELS_DIR=... cargo test --features vulkan -- --ignored write_kernels"]
+fn write_kernels() {
+    let directory = std::path::PathBuf::from(std::env::var("KERNELS_DIR").unwrap());
+    let kernels = kernels();
+    for name in ["teacher0", "arbitrary20"] {
+        let file = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let network = crate::weights::Network::from_safetensors(&std::fs::read(file).unwrap()).unwrap();
+        let plan = crate::kernels::Plan::new(&network).unwrap();
+        let (description, parameters) = super::network::describe(&kernels, &plan);
+        std::fs::write(directory.join(format!("{name}.json")), description).unwrap();
+        std::fs::write(directory.join(format!("{name}.bin")), bytes(&parameters)).unwrap();
     }
 }

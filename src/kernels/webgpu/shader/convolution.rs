@@ -1,6 +1,7 @@
 //! Convolutions with what stands before and behind them.
 
-use super::{Kernel, WORKGROUP, component, fill, lines};
+use super::stationary::stationary;
+use super::{Dispatch, Kernel, WORKGROUP, component, fill, lines};
 
 /// What a convolution reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,7 +58,7 @@ impl Convolution {
         self.size_in / self.stride
     }
 
-    fn label(&self) -> String {
+    pub(super) fn label(&self) -> String {
         let Self {
             kernel, c_in, c_out, ..
         } = *self;
@@ -75,6 +76,11 @@ impl Convolution {
         format!(
             "{before}{kernel}x{kernel} convolution {c_in} -> {c_out}, {size_in}x{size_in} -> {size_out}x{size_out}{behind}"
         )
+    }
+
+    /// The kernel for software adapters; at stride 2 there is none.
+    pub fn stationary(&self) -> Option<Kernel> {
+        stationary(self)
     }
 
     /// The kernel that computes it with a tile a thread.
@@ -120,8 +126,7 @@ impl Convolution {
         Kernel {
             label: self.label(),
             source,
-            invocations: self.size_out() * self.size_out() / pixels * (c_out / vectors),
-            workgroup: WORKGROUP,
+            dispatch: Dispatch::Invocations(self.size_out() * self.size_out() / pixels * (c_out / vectors)),
         }
     }
 

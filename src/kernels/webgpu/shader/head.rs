@@ -1,6 +1,6 @@
 //! From the residual stream to logits.
 
-use super::{Kernel, WORKGROUP, fill};
+use super::{Dispatch, Kernel, WORKGROUP, fill};
 
 /// norm, ReLU and mean: `[n, n_pixels, channels]` -> `[n, channels]`
 pub fn pool(n_pixels: usize, channels: usize) -> Kernel {
@@ -15,8 +15,7 @@ pub fn pool(n_pixels: usize, channels: usize) -> Kernel {
     Kernel {
         label: format!("pool {channels}"),
         source,
-        invocations: channels / 4,
-        workgroup: WORKGROUP,
+        dispatch: Dispatch::Invocations(channels / 4),
     }
 }
 
@@ -33,7 +32,6 @@ pub fn linear(features: usize, classes: usize) -> Kernel {
     Kernel {
         label: format!("linear {features} -> {classes}"),
         source,
-        invocations: classes,
-        workgroup: WORKGROUP,
+        dispatch: Dispatch::Invocations(classes),
     }
 }

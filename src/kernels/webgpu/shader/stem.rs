@@ -1,6 +1,6 @@
 //! From pixels to the residual stream.
 
-use super::{Kernel, WORKGROUP, component, fill, lines};
+use super::{Dispatch, Kernel, WORKGROUP, component, fill, lines};
 
 /// Neighbouring pixels that a thread makes.
 pub const STEM_PIXELS: usize = 4;
@@ -61,7 +61,6 @@ pub fn stem() -> Kernel {
     Kernel {
         label: "stem".into(),
         source,
-        invocations: 32 * 32 / STEM_PIXELS,
-        workgroup: WORKGROUP,
+        dispatch: Dispatch::Invocations(32 * 32 / STEM_PIXELS),
     }
 }
