@@ -78,7 +78,7 @@ impl Convolution {
         )
     }
 
-    /// The kernel for software adapters; at stride 2 there is none.
+    /// The kernel for software adapters; `None` for odd sizes that no network has.
     pub fn stationary(&self) -> Option<Kernel> {
         stationary(self)
     }

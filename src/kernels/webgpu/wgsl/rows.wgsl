@@ -1,12 +1,12 @@
 // $TITLE
 //
-// For software adapters: as in the 1x1 convolution, a thread keeps the weights of its channels in private memory. It works
-// down a column of pixels and reads each row of its window once: what the row gives to the pixels below and above is carried
-// in sums.
+// For software adapters: as in the 1x1 convolution, a thread keeps weights of its channels in private memory and works through
+// its pixels once for each chunk of input channels. It goes down a column of pixels and reads each row of its window once: what
+// the row gives to the pixels above and below is carried in sums.
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, SIZE, SIZE, C_IN]
+@group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, SIZE_IN, SIZE_IN, C_IN]
 @group(0) @binding(1) var<storage, read> parameters: array<vec4f>; // weight [3, 3, 4 * C_IN, C_OUT], then $PARAMETERS
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>; // [n, SIZE, SIZE, C_OUT]
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>; // [n, SIZE_OUT, SIZE_OUT, C_OUT]
 @group(0) @binding(3) var<uniform> images: vec4u; // n
 
 $CONSTANTS
@@ -20,28 +20,24 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3u,
 ) {
     let channel = id.y * CHANNELS;
+    let end = images.x * (SIZE_OUT / WORKGROUP);
+    for (var chunk = 0u; chunk < C_IN; chunk += CHUNK) {
 $FILL
-    for (var strip = id.x; strip < images.x * (SIZE / WORKGROUP); strip += workgroups.x) {
-        let column = strip % (SIZE / WORKGROUP) * WORKGROUP + lane.x;
-        let corner = strip / (SIZE / WORKGROUP) * (SIZE * SIZE) + column;
-        let has_left = column > 0u;
-        let has_right = column < SIZE - 1u;
-        // Left of the first pixel this wraps around; what is read there is not used.
-        var start = (corner - 1u) * C_IN;
-        var out = corner * C_OUT + channel;
+        for (var strip = id.x; strip < end; strip += workgroups.x) {
+            let column = strip % (SIZE_OUT / WORKGROUP) * WORKGROUP + lane.x;
+            let image = strip / (SIZE_OUT / WORKGROUP);
+            let has_left = column > 0u;
+            let has_right = column < SIZE_OUT - 1u;
+            // Left of the first pixel this wraps around; what is read there is not used.
+            var start = (image * SIZE_IN * SIZE_IN + column * STRIDE - 1u) * C_IN + chunk;
+            var out = (image * SIZE_OUT * SIZE_OUT + column) * C_OUT + channel;
 $CLEAR
-        for (var row = 0u; row < SIZE; row++) {
-$READ
-$BELOW
-            if (row > 0u) {
-$STORE_ABOVE
+            for (var row = 0u; row < SIZE_OUT; row++) {
+$ROW
+                start += STRIDE * SIZE_IN * C_IN;
+                out += SIZE_OUT * C_OUT;
             }
-$HERE
-$ABOVE
-$CARRY
-            start += SIZE * C_IN;
-            out += SIZE * C_OUT;
+$LAST
         }
-$STORE_LAST
     }
 }

@@ -1,12 +1,13 @@
 // $TITLE
 //
 // For software adapters, which pay for an access to a buffer as for dozens of multiply-adds but next to nothing for private
-// memory at a constant index: a thread copies the weights of its channels into private memory and then works through many
-// pixels. Its neighbours of a workgroup, the lanes of a vector register, take neighbouring pixels.
+// memory at a constant index: a thread copies weights of its channels into private memory and then works through many pixels.
+// Its neighbours of a workgroup, the lanes of a vector register, take neighbouring pixels. Where not all input channels'
+// weights are meant to fit, it works through its pixels once for each chunk of them and adds up the sums in place.
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, PIXELS, C_IN]
+@group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, SIZE_IN, SIZE_IN, C_IN]
 @group(0) @binding(1) var<storage, read> parameters: array<vec4f>; // weight [4 * C_IN, C_OUT], then $PARAMETERS
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>; // [n, PIXELS, C_OUT]
+@group(0) @binding(2) var<storage, read_write> y: array<vec4f>; // [n, SIZE_OUT, SIZE_OUT, C_OUT]
 @group(0) @binding(3) var<uniform> images: vec4u; // n
 
 $CONSTANTS
@@ -20,13 +21,16 @@ fn main(
     @builtin(num_workgroups) workgroups: vec3u,
 ) {
     let channel = id.y * CHANNELS;
+    let end = images.x * (SIZE_OUT * SIZE_OUT / WORKGROUP);
+    for (var chunk = 0u; chunk < C_IN; chunk += CHUNK) {
 $FILL
-    for (var tile = id.x; tile < images.x * (PIXELS / WORKGROUP); tile += workgroups.x) {
-        let pixel = tile * WORKGROUP + lane.x;
-        let start = pixel * C_IN;
-        let out = pixel * C_OUT + channel;
+        for (var tile = id.x; tile < end; tile += workgroups.x) {
+            let pixel = tile * WORKGROUP + lane.x;
+            let start = $START * C_IN + chunk;
+            let out = pixel * C_OUT + channel;
 $READ
 $MULTIPLY
 $STORE
+        }
     }
 }
