@@ -4,5 +4,7 @@ pub mod cpu;
 #[cfg(feature = "engine")]
 pub mod ops;
 pub mod plan;
+#[cfg(feature = "wgsl")]
+pub mod webgpu;
 
 pub use plan::Plan;

@@ -1,0 +1,439 @@
+//! A network on the device.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::rc::Rc;
+
+use super::buffers::{BYTES_AN_IMAGE, Counted, GpuImages, Slot, spare};
+use super::kernels::{ALIGNMENT, Kernels, count_offset};
+use super::shader::{Convolution, Input, Kernel, Output, linear, pool, stem};
+use crate::error::{LabError, LabResult};
+use crate::kernels::Plan;
+use crate::kernels::plan::{Affine, Block, Conv};
+
+/// What a step reads or writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Pixels,
+    Activations(Slot),
+    Logits,
+}
+
+/// One dispatch.
+struct Step {
+    kernel: Kernel,
+    pipeline: wgpu::ComputePipeline,
+    reads: Place,
+    writes: Place,
+    /// Bytes of the parameter buffer.
+    parameters: Range<u64>,
+}
+
+/// A [`Plan`] with its weights on the device.
+pub struct GpuNetwork {
+    kernels: Rc<Kernels>,
+    steps: Vec<Step>,
+    /// Of each step, for an image.
+    multiply_adds: Vec<f64>,
+    /// Values an image in each slot.
+    values: [usize; Slot::COUNT],
+    parameters: Counted,
+    n_classes: usize,
+    bound: RefCell<Option<Rc<Bound>>>,
+}
+
+/// Bind groups of all steps but the first, which reads pixels from wherever they are.
+struct Bound {
+    generation: u64,
+    groups: Vec<wgpu::BindGroup>,
+    logits: Counted,
+    n_classes: usize,
+}
+
+/// A pass's bind groups.
+pub(super) struct Bindings {
+    stem: wgpu::BindGroup,
+    rest: Rc<Bound>,
+}
+
+/// Logits on the device.
+pub struct GpuLogits {
+    /// f32 `[n, n_classes]`, and room behind them; usages STORAGE and COPY_SRC. The network's next pass overwrites it.
+    pub buffer: wgpu::Buffer,
+    /// Images.
+    pub n: usize,
+    /// Classes.
+    pub n_classes: usize,
+}
+
+impl GpuNetwork {
+    /// Uploads the weights and asks for the pipelines, which a browser compiles in the background. What the device refuses is
+    /// an uncaptured error of the device.
+    pub fn new(kernels: &Rc<Kernels>, plan: &Plan) -> Self {
+        let mut builder = Builder::new(kernels);
+        builder.network(plan);
+        let Builder {
+            steps,
+            multiply_adds,
+            values,
+            data,
+            ..
+        } = builder;
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some("parameters"),
+            size: 4 * data.len() as u64,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        };
+        let parameters = Counted::new(kernels.device(), kernels.memory(), &descriptor);
+        let bytes: Vec<u8> = data.iter().flat_map(|value| value.to_le_bytes()).collect();
+        kernels.queue().write_buffer(&parameters, 0, &bytes);
+        Self {
+            kernels: kernels.clone(),
+            steps,
+            multiply_adds,
+            values,
+            parameters,
+            n_classes: plan.n_classes(),
+            bound: RefCell::default(),
+        }
+    }
+
+    /// Number of classes.
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
+    /// Dispatches of a pass.
+    pub fn n_dispatches(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The kernels of a pass, in their order.
+    pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
+        self.steps.iter().map(|step| &step.kernel)
+    }
+
+    /// Logits `[n, classes]` of bytes `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// As [`Kernels::logits`].
+    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
+        Ok(self.kernels.logits(&[self], pixels).await?.swap_remove(0))
+    }
+
+    /// Records a pass over some of the images, for work on the device that goes on with the logits. The encoder is to be
+    /// submitted before another pass of this network is recorded.
+    ///
+    /// # Errors
+    /// `bad_argument` where the range is empty, beyond the images or longer than [`Kernels::images_a_pass`].
+    pub fn encode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        images: &GpuImages,
+        range: Range<usize>,
+    ) -> LabResult<GpuLogits> {
+        let n = range.len();
+        if n > self.kernels.images_a_pass(&[self]) {
+            return Err(LabError::bad_argument(format!("a pass does not take {n} images")));
+        }
+        let bindings = self.bind(images, range)?;
+        self.encode_steps(encoder, &bindings, 0..self.steps.len(), n);
+        Ok(bindings.logits(n))
+    }
+
+    /// Multiply-adds of each step, for an image.
+    pub(super) fn multiply_adds(&self) -> &[f64] {
+        &self.multiply_adds
+    }
+
+    /// Bytes an image of the largest activations.
+    pub(super) fn largest_bytes_an_image(&self) -> u64 {
+        let values = self.values.iter().copied().chain([self.n_classes]);
+        values.fold(BYTES_AN_IMAGE, |most, values| most.max(4 * values)) as u64
+    }
+
+    pub(super) fn bind(&self, images: &GpuImages, range: Range<usize>) -> LabResult<Bindings> {
+        if range.is_empty() || range.end > images.len() {
+            return Err(LabError::bad_argument(format!(
+                "there are no images {range:?} among {}",
+                images.len()
+            )));
+        }
+        let rest = self.bound(range.len());
+        let Some(step) = self.steps.first() else {
+            return Err(LabError::bad_argument("the network has no layers"));
+        };
+        let pixels = wgpu::BufferBinding {
+            buffer: &images.buffer,
+            offset: (range.start * BYTES_AN_IMAGE) as u64,
+            size: None,
+        };
+        let activations = self.kernels.activations().borrow();
+        let written = self.buffer(step.writes, &activations, &rest.logits);
+        let stem = self.group(step, pixels, written);
+        drop(activations);
+        Ok(Bindings { stem, rest })
+    }
+
+    /// Bind groups for the activations as they are, after making room for `n` images.
+    fn bound(&self, n: usize) -> Rc<Bound> {
+        let kernels = &self.kernels;
+        let mut activations = kernels.activations().borrow_mut();
+        activations.ensure(kernels.device(), kernels.memory(), &self.values, n);
+        let mut bound = self.bound.borrow_mut();
+        if let Some(bound) = bound
+            .as_ref()
+            .filter(|bound| bound.generation == activations.generation)
+        {
+            return bound.clone();
+        }
+        let descriptor = wgpu::BufferDescriptor {
+            label: Some("logits"),
+            size: spare(activations.images(), 4 * self.n_classes),
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: false,
+        };
+        let logits = Counted::new(kernels.device(), kernels.memory(), &descriptor);
+        let group = |step: &Step| {
+            let read = self.buffer(step.reads, &activations, &logits);
+            let written = self.buffer(step.writes, &activations, &logits);
+            self.group(step, read.as_entire_buffer_binding(), written)
+        };
+        let groups = self.steps.iter().skip(1).map(group).collect();
+        let new = Rc::new(Bound {
+            generation: activations.generation,
+            groups,
+            logits,
+            n_classes: self.n_classes,
+        });
+        *bound = Some(new.clone());
+        new
+    }
+
+    fn buffer<'a>(
+        &self,
+        place: Place,
+        activations: &'a super::buffers::Activations,
+        logits: &'a Counted,
+    ) -> &'a wgpu::Buffer {
+        match place {
+            Place::Activations(slot) => activations.get(slot),
+            // Pixels are only read by the stem, whose bind group is made apart.
+            Place::Logits | Place::Pixels => logits,
+        }
+    }
+
+    fn group(&self, step: &Step, read: wgpu::BufferBinding<'_>, written: &wgpu::Buffer) -> wgpu::BindGroup {
+        let parameters = wgpu::BufferBinding {
+            buffer: &self.parameters,
+            offset: step.parameters.start,
+            size: std::num::NonZeroU64::new(step.parameters.end - step.parameters.start),
+        };
+        let resources = [
+            wgpu::BindingResource::Buffer(read),
+            wgpu::BindingResource::Buffer(parameters),
+            written.as_entire_binding(),
+            wgpu::BindingResource::Buffer(self.kernels.counts()),
+        ];
+        let entries: Vec<_> = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        self.kernels.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(&step.kernel.label),
+            layout: self.kernels.layout(),
+            entries: &entries,
+        })
+    }
+
+    pub(super) fn encode_steps(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        bindings: &Bindings,
+        steps: Range<usize>,
+        n: usize,
+    ) {
+        let descriptor = wgpu::ComputePassDescriptor {
+            label: Some("layers"),
+            timestamp_writes: None,
+        };
+        let mut pass = encoder.begin_compute_pass(&descriptor);
+        let groups = std::iter::once(&bindings.stem).chain(&bindings.rest.groups);
+        for (step, group) in self.steps.iter().zip(groups).take(steps.end).skip(steps.start) {
+            pass.set_pipeline(&step.pipeline);
+            pass.set_bind_group(0, group, &[count_offset(n)]);
+            let [x, y, z] = step.kernel.dispatch.workgroups(n);
+            pass.dispatch_workgroups(x, y, z);
+            self.kernels.count_dispatch();
+        }
+    }
+}
+
+impl Bindings {
+    pub(super) fn logits(&self, n: usize) -> GpuLogits {
+        GpuLogits {
+            buffer: (*self.rest.logits).clone(),
+            n,
+            n_classes: self.rest.n_classes,
+        }
+    }
+}
+
+/// Lays out parameters and lines up the steps of a network.
+struct Builder<'a> {
+    kernels: &'a Kernels,
+    steps: Vec<Step>,
+    multiply_adds: Vec<f64>,
+    values: [usize; Slot::COUNT],
+    data: Vec<f32>,
+}
+
+impl<'a> Builder<'a> {
+    fn new(kernels: &'a Kernels) -> Self {
+        Self {
+            kernels,
+            steps: Vec::new(),
+            multiply_adds: Vec::new(),
+            values: [0; Slot::COUNT],
+            data: Vec::new(),
+        }
+    }
+
+    fn network(&mut self, plan: &Plan) {
+        let (scale, shift) = normalisation(plan);
+        let stem_values = plan.stem.size_out() * plan.stem.size_out() * plan.stem.c_out;
+        let stream = self.place(Slot::Stream(0), stem_values);
+        self.step(
+            stem(),
+            (Place::Pixels, stream),
+            &[&plan.stem.weight, &scale, &shift],
+            plan.stem.multiply_adds(),
+        );
+        let mut stream = 0;
+        let mut size = plan.stem.size_out();
+        for block in &plan.blocks {
+            stream = self.block(block, stream);
+            size = block.convs.iter().fold(size, |size, conv| size / conv.stride);
+        }
+        let features = plan.n_features();
+        let pooled = self.place(Slot::Features, features);
+        self.step(
+            pool(size * size, features),
+            (Place::Activations(Slot::Stream(stream)), pooled),
+            &[&plan.norm.scale, &plan.norm.shift],
+            size * size * features,
+        );
+        self.step(
+            linear(features, plan.n_classes()),
+            (pooled, Place::Logits),
+            &[&plan.head.weight, &plan.head.bias],
+            plan.head.weight.len(),
+        );
+    }
+
+    /// Returns where the residual stream goes on.
+    fn block(&mut self, block: &Block, stream: usize) -> usize {
+        let mut out = stream;
+        if let Some(shortcut) = &block.shortcut {
+            out = 1 - stream;
+            self.convolution(shortcut, None, Output::Plain, Slot::Stream(stream), Slot::Stream(out));
+        }
+        let mut reads = Slot::Stream(stream);
+        for (i, conv) in block.convs.iter().enumerate() {
+            let norm = (i == 0).then_some(&block.norm);
+            let (output, writes) = match i + 1 == block.convs.len() {
+                true => (Output::Added, Slot::Stream(out)),
+                false => (Output::Activated, Slot::Branch(i % 2)),
+            };
+            self.convolution(conv, norm, output, reads, writes);
+            reads = writes;
+        }
+        out
+    }
+
+    fn convolution(&mut self, conv: &Conv, norm: Option<&Affine>, output: Output, reads: Slot, writes: Slot) {
+        let shape = Convolution {
+            kernel: conv.kernel,
+            stride: conv.stride,
+            c_in: conv.c_in,
+            c_out: conv.c_out,
+            size_in: conv.size_in,
+            input: if norm.is_some() { Input::Normed } else { Input::Plain },
+            output,
+        };
+        let mut parameters: Vec<&[f32]> = vec![&conv.weight];
+        if output == Output::Activated {
+            parameters.extend(conv.bias.as_deref());
+        }
+        if let Some(norm) = norm {
+            parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
+        }
+        let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
+        let stationary = self.kernels.software().then(|| shape.stationary()).flatten();
+        let kernel = stationary.unwrap_or_else(|| shape.tiled(self.kernels.tile()));
+        self.step(
+            kernel,
+            (Place::Activations(reads), writes),
+            &parameters,
+            conv.multiply_adds(),
+        );
+    }
+
+    fn place(&mut self, slot: Slot, values: usize) -> Place {
+        let room = &mut self.values[slot.index()];
+        *room = values.max(*room);
+        Place::Activations(slot)
+    }
+
+    fn step(&mut self, kernel: Kernel, (reads, writes): (Place, Place), parameters: &[&[f32]], multiply_adds: usize) {
+        let start = 4 * self.data.len() as u64;
+        parameters.iter().for_each(|values| self.data.extend_from_slice(values));
+        let end = 4 * self.data.len() as u64;
+        self.data.resize(self.data.len().next_multiple_of(ALIGNMENT / 4), 0.0);
+        self.steps.push(Step {
+            pipeline: self.kernels.pipeline(&kernel),
+            kernel,
+            reads,
+            writes,
+            // A binding is read as vectors.
+            parameters: start..end.next_multiple_of(16),
+        });
+        self.multiply_adds.push(multiply_adds as f64);
+    }
+}
+
+/// The stem's scale and shift of a pixel's `v / 255`, padded to a vector.
+fn normalisation(plan: &Plan) -> ([f32; 4], [f32; 4]) {
+    let (mut scale, mut shift) = ([0.0; 4], [0.0; 4]);
+    for i in 0..3 {
+        scale[i] = 1.0 / plan.normalisation.std[i];
+        shift[i] = -plan.normalisation.mean[i] / plan.normalisation.std[i];
+    }
+    (scale, shift)
+}
+
+/// The steps of a network as JSON, and its parameters.
+#[cfg(all(test, feature = "vulkan"))]
+pub(super) fn describe(kernels: &Kernels, plan: &Plan) -> (String, Vec<f32>) {
+    let mut builder = Builder::new(kernels);
+    builder.network(plan);
+    let steps = builder
+        .steps
+        .iter()
+        .zip(&builder.multiply_adds)
+        .map(|(step, multiply_adds)| {
+            serde_json::json!({
+                "label": step.kernel.label,
+                "source": step.kernel.source,
+                "workgroups": (0..=32).map(|n| step.kernel.dispatch.workgroups(n)).collect::<Vec<_>>(),
+                "reads": format!("{:?}", step.reads),
+                "writes": format!("{:?}", step.writes),
+                "parameters": [step.parameters.start, step.parameters.end],
+                "multiply_adds": multiply_adds,
+            })
+        });
+    let steps: Vec<_> = steps.collect();
+    let description = serde_json::json!({ "values": builder.values, "classes": plan.n_classes(), "steps": steps });
+    (description.to_string(), builder.data)
+}

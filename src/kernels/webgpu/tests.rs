@@ -1,0 +1,332 @@
+//! Each kernel against a plain reference, natively on a Vulkan device.
+
+use std::rc::Rc;
+
+use pollster::block_on;
+
+use super::kernels::{Kernels, count_offset};
+use super::read::read;
+use super::shader::{Convolution, Input, Kernel, Output, Tile, linear, pool, stem};
+
+fn kernels() -> Rc<Kernels> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapter =
+        block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).expect("a Vulkan adapter");
+    let (device, queue) = block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).expect("a device");
+    Rc::new(Kernels::new(device, queue))
+}
+
+/// Values in [-0.5, 0.5).
+fn values(n: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        f64::from(state) / 4_294_967_296.0 - 0.5
+    };
+    (0..n).map(|_| next() as f32).collect()
+}
+
+fn bytes(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// Runs a kernel on `n` images; `y` is what is there before. Every buffer gets its spare image.
+fn run(kernels: &Kernels, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f32], n: usize) -> Vec<f32> {
+    let device = kernels.device();
+    let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+    let buffer = |data: &[u8], size: usize, usage| {
+        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: size.next_multiple_of(16) as u64,
+            usage,
+            mapped_at_creation: false,
+        });
+        if !data.is_empty() {
+            kernels.queue().write_buffer(&buffer, 0, data);
+        }
+        buffer
+    };
+    let x = buffer(x, x.len() / n * (n + 1), usage);
+    let parameters = buffer(&bytes(parameters), 4 * parameters.len(), usage);
+    let out = buffer(&bytes(y), 4 * y.len() / n * (n + 1), usage);
+    let read_back = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+    let read_back = buffer(&[], 4 * y.len(), read_back);
+    let mut entries: Vec<_> = [&x, &parameters, &out]
+        .iter()
+        .map(|buffer| buffer.as_entire_binding())
+        .collect();
+    entries.push(wgpu::BindingResource::Buffer(kernels.counts()));
+    let entries: Vec<_> = (0..)
+        .zip(entries)
+        .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+        .collect();
+    let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: None,
+        layout: kernels.layout(),
+        entries: &entries,
+    });
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+    pass.set_pipeline(&kernels.pipeline(kernel));
+    pass.set_bind_group(0, &group, &[count_offset(n)]);
+    let [workgroups_x, workgroups_y, workgroups_z] = kernel.dispatch.workgroups(n);
+    pass.dispatch_workgroups(workgroups_x, workgroups_y, workgroups_z);
+    drop(pass);
+    encoder.copy_buffer_to_buffer(&out, 0, &read_back, 0, 4 * y.len() as u64);
+    kernels.queue().submit([encoder.finish()]);
+    block_on(read(device, &read_back, y.len())).unwrap()
+}
+
+fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        assert!(
+            (found - expected).abs() <= 2e-5,
+            "{what}: {found} at {i}, not {expected}"
+        );
+    }
+}
+
+/// `x` is `[n, size, size, c_in]`, `weight` `[kernel, kernel, c_in, c_out]`.
+fn convolve(shape: &Convolution, x: &[f32], weight: &[f32], n: usize) -> Vec<f32> {
+    let (size_in, size_out, c_in, c_out) = (shape.size_in, shape.size_out(), shape.c_in, shape.c_out);
+    let padding = shape.kernel / 2;
+    let mut y = vec![0.0f64; n * size_out * size_out * c_out];
+    for (i, sums) in y.chunks_exact_mut(c_out).enumerate() {
+        let (image, row, column) = (i / (size_out * size_out), i / size_out % size_out, i % size_out);
+        for tap in 0..shape.kernel * shape.kernel {
+            let row_in = (row * shape.stride + tap / shape.kernel).wrapping_sub(padding);
+            let column_in = (column * shape.stride + tap % shape.kernel).wrapping_sub(padding);
+            if row_in >= size_in || column_in >= size_in {
+                continue;
+            }
+            let pixel = (image * size_in + row_in) * size_in + column_in;
+            for (k, &value) in x[pixel * c_in..][..c_in].iter().enumerate() {
+                let weights = &weight[(tap * c_in + k) * c_out..][..c_out];
+                sums.iter_mut()
+                    .zip(weights)
+                    .for_each(|(sum, w)| *sum += f64::from(value) * f64::from(*w));
+            }
+        }
+    }
+    y.into_iter().map(|sum| sum as f32).collect()
+}
+
+fn normed(x: &[f32], scale: &[f32], shift: &[f32]) -> Vec<f32> {
+    let channel = |i: usize| (scale[i % scale.len()], shift[i % scale.len()]);
+    let norm = |(i, x): (usize, &f32)| (x * channel(i).0 + channel(i).1).max(0.0);
+    x.iter().enumerate().map(norm).collect()
+}
+
+/// Runs a convolution as `kernel` makes it, for odd numbers of images.
+fn check(kernels: &Kernels, shape: Convolution, kernel: &Kernel, n: usize) {
+    let (size_in, size_out, c_in, c_out) = (shape.size_in, shape.size_out(), shape.c_in, shape.c_out);
+    let x = values(n * size_in * size_in * c_in, 1);
+    let scaling = 1.0 / (shape.kernel * shape.kernel * c_in) as f32;
+    let weight: Vec<f32> = values(shape.kernel * shape.kernel * c_in * c_out, 2)
+        .iter()
+        .map(|w| w * scaling.sqrt())
+        .collect();
+    let (bias, scale, shift) = (values(c_out, 3), values(c_in, 4), values(c_in, 5));
+    let before = values(n * size_out * size_out * c_out, 6);
+    let mut parameters = weight.clone();
+    if shape.output == Output::Activated {
+        parameters.extend(&bias);
+    }
+    let input = match shape.input {
+        Input::Plain => x.clone(),
+        Input::Normed => {
+            parameters.extend(scale.iter().chain(&shift));
+            normed(&x, &scale, &shift)
+        }
+    };
+    let mut expected = convolve(&shape, &input, &weight, n);
+    for (i, value) in expected.iter_mut().enumerate() {
+        match shape.output {
+            Output::Plain => {}
+            Output::Activated => *value = (*value + bias[i % c_out]).max(0.0),
+            Output::Added => *value += before[i],
+        }
+    }
+    let found = run(kernels, kernel, &bytes(&x), &parameters, &before, n);
+    assert_close(&format!("{}, {n} images", kernel.label), &found, &expected);
+}
+
+fn shape(kernel: usize, stride: usize, c_in: usize, c_out: usize, size_in: usize) -> Convolution {
+    Convolution {
+        kernel,
+        stride,
+        c_in,
+        c_out,
+        size_in,
+        input: Input::Plain,
+        output: Output::Plain,
+    }
+}
+
+/// Every shape of bottleneck and basic networks.
+fn shapes() -> Vec<Convolution> {
+    let mut shapes = Vec::new();
+    for (stage, width) in [(0, 16), (1, 32), (2, 64)] {
+        let size = 32 >> stage;
+        // (c_in, size_in) of the stage's first block, then of the others
+        let firsts = |expansion| {
+            if stage == 0 {
+                (16, 32)
+            } else {
+                (width / 2 * expansion, 2 * size)
+            }
+        };
+        for (expansion, (c_in, size_in)) in [
+            (4, firsts(4)),
+            (4, (4 * width, size)),
+            (1, firsts(1)),
+            (1, (width, size)),
+        ] {
+            let stride = size_in / size;
+            if c_in != expansion * width || stride != 1 {
+                shapes.push(shape(1, stride, c_in, expansion * width, size_in));
+            }
+            let normed = |shape| Convolution {
+                input: Input::Normed,
+                output: Output::Activated,
+                ..shape
+            };
+            let added = |shape| Convolution {
+                output: Output::Added,
+                ..shape
+            };
+            if expansion == 4 {
+                shapes.push(normed(shape(1, 1, c_in, width, size_in)));
+                let middle = shape(3, stride, width, width, size_in);
+                shapes.push(Convolution {
+                    input: Input::Plain,
+                    ..normed(middle)
+                });
+                shapes.push(added(shape(1, 1, width, 4 * width, size)));
+            } else {
+                shapes.push(normed(shape(3, stride, c_in, width, size_in)));
+                shapes.push(added(shape(3, 1, width, width, size)));
+            }
+        }
+    }
+    shapes
+}
+
+#[test]
+fn tiled_convolutions() {
+    let kernels = kernels();
+    for (i, shape) in shapes().into_iter().enumerate() {
+        let kernel = shape.tiled(kernels.tile());
+        check(&kernels, shape, &kernel, [1, 3, 7][i % 3]);
+    }
+}
+
+#[test]
+fn stationary_convolutions() {
+    let kernels = kernels();
+    let stationary = shapes()
+        .into_iter()
+        .filter_map(|shape| Some((shape, shape.stationary()?)));
+    for (i, (shape, kernel)) in stationary.enumerate() {
+        check(&kernels, shape, &kernel, [7, 1, 3][i % 3]);
+    }
+}
+
+#[test]
+fn tiles_of_other_sizes() {
+    let kernels = kernels();
+    let normed = Convolution {
+        input: Input::Normed,
+        output: Output::Added,
+        ..shape(3, 2, 16, 32, 16)
+    };
+    for (pixels, channels) in [(1, 4), (2, 8), (4, 8), (8, 16)] {
+        for shape in [normed, shape(1, 1, 16, 48, 8)] {
+            check(&kernels, shape, &shape.tiled(Tile { pixels, channels }), 3);
+        }
+    }
+}
+
+#[test]
+fn the_stem_pads_after_normalising() {
+    let kernels = kernels();
+    for n in [1, 3, 7] {
+        let pixels: Vec<u8> = values(n * 3072, 1).iter().map(|v| ((v + 0.5) * 255.99) as u8).collect();
+        let (mean, std) = ([0.4, 0.5, 0.6], [0.2, 0.3, 0.25]);
+        let normalised = |(i, v): (usize, &u8)| (f32::from(*v) / 255.0 - mean[i % 3]) / std[i % 3];
+        let x: Vec<f32> = pixels.iter().enumerate().map(normalised).collect();
+        let weight: Vec<f32> = values(9 * 3 * 16, 2).iter().map(|w| w * 0.2).collect();
+        let mut parameters = weight.clone();
+        parameters.extend((0..4).map(|i| if i < 3 { 1.0 / std[i] } else { 0.0 }));
+        parameters.extend((0..4).map(|i| if i < 3 { -mean[i] / std[i] } else { 0.0 }));
+        let found = run(&kernels, &stem(), &pixels, &parameters, &vec![0.0; n * 1024 * 16], n);
+        assert_close(
+            &format!("{n} images"),
+            &found,
+            &convolve(&shape(3, 1, 3, 16, 32), &x, &weight, n),
+        );
+    }
+}
+
+#[test]
+fn pooling_and_the_classifier() {
+    let kernels = kernels();
+    for (n, channels, classes) in [(1, 64, 10), (3, 256, 100), (7, 64, 3)] {
+        let x = values(n * 64 * channels, 1);
+        let (scale, shift) = (values(channels, 2), values(channels, 3));
+        let active = normed(&x, &scale, &shift);
+        let mean = |i: usize| {
+            let pixels = (0..64).map(|p| f64::from(active[(i / channels * 64 + p) * channels + i % channels]));
+            (pixels.sum::<f64>() / 64.0) as f32
+        };
+        let pooled: Vec<f32> = (0..n * channels).map(mean).collect();
+        let parameters: Vec<f32> = scale.iter().chain(&shift).copied().collect();
+        let found = run(
+            &kernels,
+            &pool(64, channels),
+            &bytes(&x),
+            &parameters,
+            &vec![0.0; n * channels],
+            n,
+        );
+        assert_close("pool", &found, &pooled);
+
+        let (weight, bias) = (values(channels * classes, 4), values(classes, 5));
+        let logit = |i: usize| {
+            let products = (0..channels)
+                .map(|k| f64::from(pooled[i / classes * channels + k]) * f64::from(weight[k * classes + i % classes]));
+            (products.sum::<f64>() + f64::from(bias[i % classes])) as f32
+        };
+        let expected: Vec<f32> = (0..n * classes).map(logit).collect();
+        let parameters: Vec<f32> = weight.iter().chain(&bias).copied().collect();
+        let kernel = linear(channels, classes);
+        let found = run(
+            &kernels,
+            &kernel,
+            &bytes(&pooled),
+            &parameters,
+            &vec![0.0; n * classes],
+            n,
+        );
+        assert_close("linear", &found, &expected);
+    }
+}
+
+/// Writes the kernels of a network and its parameters to `$KERNELS_DIR`, for reading and for timing them elsewhere.
+#[test]
+#[ignore = "a tool: KERNELS_DIR=... cargo test --features vulkan -- --ignored write_kernels"]
+fn write_kernels() {
+    let directory = std::path::PathBuf::from(std::env::var("KERNELS_DIR").unwrap());
+    let kernels = kernels();
+    for name in ["teacher0", "arbitrary20"] {
+        let file = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
+        let network = crate::weights::Network::from_safetensors(&std::fs::read(file).unwrap()).unwrap();
+        let plan = crate::kernels::Plan::new(&network).unwrap();
+        let (description, parameters) = super::network::describe(&kernels, &plan);
+        std::fs::write(directory.join(format!("{name}.json")), description).unwrap();
+        std::fs::write(directory.join(format!("{name}.bin")), bytes(&parameters)).unwrap();
+    }
+}

@@ -1,0 +1,182 @@
+//! The WebGPU kernels against PyTorch's numbers (tests/golden), natively on a Vulkan device:
+//! `cargo test --features vulkan`, with libvulkan installed. Without a GPU, Chromium's software adapter will do:
+//! `VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json`. No adapter is a failure.
+#![cfg(feature = "vulkan")]
+
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use fidelity_lab::error::ErrorCode;
+use fidelity_lab::fidelity::argmax;
+use fidelity_lab::kernels::Plan;
+use fidelity_lab::kernels::webgpu::{GpuImages, GpuNetwork, Kernels};
+use fidelity_lab::weights::Network;
+use pollster::block_on;
+use safetensors::SafeTensors;
+
+/// Tells rounding from mistakes; tests/golden/README.md says how far f32 alone drifts.
+const LOGITS: f32 = 2e-3;
+
+fn golden_bytes(file: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(file);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn golden_f32(name: &str) -> Vec<f32> {
+    let bytes = golden_bytes("golden.safetensors");
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let data = tensors.tensor(name).unwrap().data().to_vec();
+    data.chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect()
+}
+
+/// 20 images.
+fn golden_pixels() -> Vec<u8> {
+    let bytes = golden_bytes("golden.safetensors");
+    SafeTensors::deserialize(&bytes)
+        .unwrap()
+        .tensor("images")
+        .unwrap()
+        .data()
+        .to_vec()
+}
+
+fn device() -> (wgpu::Device, wgpu::Queue) {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapter =
+        block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).expect("a Vulkan adapter");
+    let descriptor = wgpu::DeviceDescriptor {
+        required_limits: adapter.limits(),
+        ..Default::default()
+    };
+    block_on(adapter.request_device(&descriptor)).expect("a device")
+}
+
+fn kernels() -> Rc<Kernels> {
+    let (device, queue) = device();
+    Rc::new(Kernels::new(device, queue))
+}
+
+fn network(kernels: &Rc<Kernels>, name: &str) -> GpuNetwork {
+    let network = Network::from_safetensors(&golden_bytes(&format!("{name}.safetensors"))).unwrap();
+    GpuNetwork::new(kernels, &Plan::new(&network).unwrap())
+}
+
+fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len(), "{what}");
+    let difference = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
+    let largest = difference.fold(0.0, |m: f32, d| if d.is_nan() { f32::INFINITY } else { m.max(d) });
+    assert!(largest <= LOGITS, "{what}: off by {largest}");
+}
+
+#[test]
+fn logits_of_bottleneck_and_basic_networks() {
+    let (kernels, pixels) = (kernels(), golden_pixels());
+    for name in ["arbitrary20", "teacher0", "student0"] {
+        let network = network(&kernels, name);
+        let found = block_on(network.logits(&pixels)).unwrap();
+        let expected = golden_f32(&format!("{name}.logits"));
+        assert_close(name, &found, &expected);
+        let argmaxes = |logits: &[f32]| logits.chunks(100).map(argmax).collect::<Vec<_>>();
+        assert_eq!(argmaxes(&found), argmaxes(&expected), "{name}");
+    }
+}
+
+#[test]
+fn batch_size_does_not_matter() {
+    let (kernels, pixels) = (kernels(), golden_pixels());
+    let network = network(&kernels, "arbitrary20");
+    let expected = golden_f32("arbitrary20.logits");
+    for n in [1, 3, 7] {
+        let found = block_on(network.logits(&pixels[..n * 3072])).unwrap();
+        assert_close(&format!("{n} images"), &found, &expected[..n * 100]);
+    }
+    // More than a pass takes.
+    let n_a_pass = kernels.images_a_pass(&[&network]);
+    let many: Vec<u8> = pixels[..3072]
+        .repeat(n_a_pass)
+        .into_iter()
+        .chain(pixels.iter().copied())
+        .collect();
+    let found = block_on(network.logits(&many)).unwrap();
+    assert_close("the second pass", &found[n_a_pass * 100..], &expected);
+}
+
+#[test]
+fn an_ensemble_is_read_back_at_once() {
+    let (kernels, pixels) = (kernels(), golden_pixels());
+    let networks: Vec<_> = ["teacher0", "arbitrary20"].map(|name| network(&kernels, name)).into();
+    let before = kernels.statistics();
+    let found = block_on(kernels.logits(&[&networks[0], &networks[1]], &pixels[..2 * 3072])).unwrap();
+    let after = kernels.statistics();
+    assert_eq!(after.read_backs - before.read_backs, 1);
+    assert_close("teacher0", &found[0], &golden_f32("teacher0.logits")[..200]);
+    assert_close("arbitrary20", &found[1], &golden_f32("arbitrary20.logits")[..200]);
+    let dispatches = (networks[0].n_dispatches() + networks[1].n_dispatches()) as u64;
+    assert_eq!(after.dispatches - before.dispatches, dispatches);
+    assert!(networks[0].n_dispatches() <= 60, "{}", networks[0].n_dispatches());
+}
+
+#[test]
+fn memory_is_flat_and_counted() {
+    let (kernels, pixels) = (kernels(), golden_pixels());
+    let network = network(&kernels, "arbitrary20");
+    let bytes_after = || {
+        block_on(network.logits(&pixels[..4 * 3072])).unwrap();
+        kernels.statistics().bytes
+    };
+    let first = bytes_after();
+    assert!((0..5).all(|_| bytes_after() == first));
+    assert!(kernels.statistics().peak_bytes >= first);
+    drop(network);
+    assert!(kernels.statistics().bytes < first);
+}
+
+#[test]
+fn logits_can_stay_on_the_device() {
+    let (device, queue) = device();
+    let kernels = Rc::new(Kernels::new(device.clone(), queue.clone()));
+    let (network, pixels) = (network(&kernels, "arbitrary20"), golden_pixels());
+    let images = GpuImages::new(&kernels, &pixels).unwrap();
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    let logits = network.encode(&mut encoder, &images, 5..8).unwrap();
+    let read = device.create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: 1200,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    encoder.copy_buffer_to_buffer(&logits.buffer, 0, &read, 0, 1200);
+    queue.submit([encoder.finish()]);
+    read.map_async(wgpu::MapMode::Read, .., |result| result.unwrap());
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    let view = read.get_mapped_range(..).unwrap();
+    let found: Vec<f32> = view
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+        .collect();
+    assert_close("images 5 to 7", &found, &golden_f32("arbitrary20.logits")[500..800]);
+
+    let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    for range in [3..3, 18..21] {
+        let error = network.encode(&mut encoder, &images, range).err().unwrap();
+        assert_eq!(error.code, ErrorCode::BadArgument);
+    }
+    for bytes in [0, 3071] {
+        let error = block_on(network.logits(&pixels[..bytes])).unwrap_err();
+        assert_eq!(error.code, ErrorCode::BadArgument);
+    }
+}
+
+#[test]
+fn a_lost_device_is_an_error() {
+    let (device, queue) = device();
+    let kernels = Rc::new(Kernels::new(device.clone(), queue));
+    let (network, pixels) = (network(&kernels, "arbitrary20"), golden_pixels());
+    device.destroy();
+    let error = block_on(network.logits(&pixels[..3072])).unwrap_err();
+    assert_eq!(error.code, ErrorCode::DeviceLost, "{error}");
+}
