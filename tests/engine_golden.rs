@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fidelity_lab::distil::{Distillation, Policy, Recipe, Schedule, Sgd, distillation_loss};
-use fidelity_lab::engine::{Evaluation, Evaluator, Images, Model, Models, upload_images};
+use fidelity_lab::engine::{ComputeDevice, Evaluation, Evaluator, Images, Model, Models, upload_images};
 use fidelity_lab::error::ErrorCode;
 use fidelity_lab::fidelity::ensemble_log_probs;
 use fidelity_lab::model::PreResNet;
@@ -113,7 +113,13 @@ fn logits_of_every_network_and_the_ensemble() {
         let network = network(&format!("{name}.safetensors"));
         let net = PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
         let plain = values(net.forward(upload_images(&golden.pixels(20), &network.normalisation, &device)));
-        let evaluator = Evaluator::new(&network.architecture, &network.state, &network.normalisation, &device).unwrap();
+        let evaluator = Evaluator::new(
+            &network.architecture,
+            &network.state,
+            &network.normalisation,
+            &ComputeDevice::cpu(),
+        )
+        .unwrap();
         let fast = pollster::block_on(evaluator.logits(&golden.pixels(20))).unwrap();
         let expected = golden.f32(&format!("{name}.logits"));
         for (what, found) in [("burn", plain), ("kernels", fast.clone())] {
@@ -213,7 +219,7 @@ fn one_step_of_basic_blocks() {
 
 /// Loaded as the page loads them: three teachers and a student.
 fn models(student: &str) -> Models {
-    let mut models = Models::new(Device::flex());
+    let mut models = Models::new(ComputeDevice::cpu());
     for i in 0..3 {
         models
             .load(&golden_bytes(&format!("teacher{i}.safetensors")), Role::Teacher, None)
@@ -251,7 +257,7 @@ fn distillation(models: &Models, recipe: Recipe, n: usize) -> Distillation {
         &info,
         teachers(models),
         images,
-        &Device::flex(),
+        &ComputeDevice::cpu(),
     )
     .unwrap()
 }
@@ -435,7 +441,7 @@ fn bad_arguments_are_named() {
             &info,
             teachers,
             images,
-            &Device::flex(),
+            &ComputeDevice::cpu(),
         )
         .err()
         .unwrap()

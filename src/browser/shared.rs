@@ -2,9 +2,7 @@
 
 use std::cell::RefCell;
 
-use burn::tensor::Device;
-
-use crate::engine::Models;
+use crate::engine::{ComputeDevice, Models};
 use crate::error::LabResult;
 #[cfg(feature = "webgpu")]
 use crate::error::{ErrorCode, LabError};
@@ -28,7 +26,10 @@ impl Shared {
         };
         let gpu = crate::device::acquire(lost).await?;
         super::log::install(gpu.error_sink());
-        let models = RefCell::new(Models::new(gpu.device.clone()));
+        let models = RefCell::new(Models::new(ComputeDevice {
+            tensors: gpu.device.clone(),
+            kernels: gpu.kernels(js_sys::Date::now),
+        }));
         Ok(Self { models, gpu })
     }
 
@@ -38,7 +39,7 @@ impl Shared {
     /// None; the GPU's may fail.
     #[cfg(not(feature = "webgpu"))]
     pub async fn acquire() -> LabResult<Self> {
-        let models = RefCell::new(Models::new(Device::flex()));
+        let models = RefCell::new(Models::new(ComputeDevice::cpu()));
         Ok(Self { models })
     }
 
@@ -53,8 +54,8 @@ impl Shared {
         result
     }
 
-    /// For tensors, without autodiff.
-    pub fn device(&self) -> Device {
+    /// Where networks are computed.
+    pub fn device(&self) -> ComputeDevice {
         self.models.borrow().device().clone()
     }
 

@@ -1,9 +1,7 @@
 //! A known answer, asked of each device before it is trusted.
 
-use burn::tensor::Device;
-
 use crate::data::IMAGE_BYTES;
-use crate::engine::Evaluator;
+use crate::engine::{ComputeDevice, Evaluator};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::model::architecture::Architecture;
 use crate::weights::{Normalisation, StateDict, Tensor};
@@ -19,7 +17,7 @@ const TOLERANCE: f32 = 1e-4;
 ///
 /// # Errors
 /// `gpu_error` where the difference is more than rounding.
-pub async fn self_test(device: &Device) -> LabResult<f32> {
+pub async fn self_test(device: &ComputeDevice) -> LabResult<f32> {
     let logits = answer(device).await?;
     let error = logits
         .iter()
@@ -39,7 +37,7 @@ pub async fn self_test(device: &Device) -> LabResult<f32> {
 }
 
 /// The logits of the small network, four classes.
-async fn answer(device: &Device) -> LabResult<Vec<f32>> {
+async fn answer(device: &ComputeDevice) -> LabResult<Vec<f32>> {
     let internal = |message: String| LabError::new(ErrorCode::Internal, message);
     let architecture = Architecture::new(8, 4).map_err(|e| internal(e.to_string()))?;
     let state = formula_state(&architecture);
@@ -91,10 +89,10 @@ mod tests {
 
     #[test]
     fn the_known_answer_is_what_the_plain_network_computes() {
-        let device = Device::flex();
+        let device = ComputeDevice::cpu();
         let architecture = Architecture::new(8, 4).unwrap();
-        let net = PreResNet::from_state(&architecture, &formula_state(&architecture), &device).unwrap();
-        let image = upload_images(&pixels(), &Normalisation::default(), &device);
+        let net = PreResNet::from_state(&architecture, &formula_state(&architecture), &device.tensors).unwrap();
+        let image = upload_images(&pixels(), &Normalisation::default(), &device.tensors);
         let logits = pollster::block_on(read([net.forward(image)])).unwrap().remove(0);
         let spread = logits.iter().fold(0.0f32, |worst, v| worst.max(v.abs()));
         assert!(

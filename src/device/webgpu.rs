@@ -3,12 +3,14 @@
 //! cubecl ends in a panic where no adapter is there or `timestamp-query` is missing, and it panics on an uncaptured error; so
 //! the adapter is checked and the device requested here, and errors are collected instead.
 
+use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
 use crate::error::{ErrorCode, LabError, LabResult};
+use crate::kernels::webgpu::Kernels;
 
 /// Tasks that cubecl gathers into one submit; small ones, so that no submit holds the GPU for long.
 const TASKS_MAX: usize = 32;
@@ -18,6 +20,7 @@ pub struct GpuDevice {
     /// For tensors, without autodiff.
     pub device: Device,
     gpu: wgpu::Device,
+    queue: wgpu::Queue,
     errors: Arc<Mutex<Vec<String>>>,
 }
 
@@ -58,7 +61,7 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
         backend: adapter.get_info().backend,
         adapter,
         device: gpu.clone(),
-        queue,
+        queue: queue.clone(),
     };
     let device = Device::wgpu_options()
         .tasks_max(TASKS_MAX)
@@ -73,7 +76,12 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
         record(&collected, error.to_string())
     }));
     gpu.set_device_lost_callback(move |reason, message| on_lost(format!("{reason:?}: {message}")));
-    Ok(GpuDevice { device, gpu, errors })
+    Ok(GpuDevice {
+        device,
+        gpu,
+        queue,
+        errors,
+    })
 }
 
 impl GpuDevice {
@@ -97,6 +105,11 @@ impl GpuDevice {
             )),
             None => Ok(()),
         }
+    }
+
+    /// Our own kernels on the device; `clock` tells milliseconds.
+    pub fn kernels(&self, clock: fn() -> f64) -> Rc<Kernels> {
+        Rc::new(Kernels::new(self.gpu.clone(), self.queue.clone()).with_clock(clock))
     }
 
     /// Where errors that only reach a log can be recorded, so that [`Self::check`] reports them.

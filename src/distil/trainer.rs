@@ -10,7 +10,7 @@ use super::loss::distillation_loss;
 use super::optimiser::Sgd;
 use super::{Policy, Recipe};
 use crate::data::augment;
-use crate::engine::{Images, Model, ModelInfo, read, upload_images};
+use crate::engine::{ComputeDevice, Images, Model, ModelInfo, read, upload_images};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::{argmax, ensemble_log_probs, entropy, log_softmax};
 use crate::model::PreResNet;
@@ -36,6 +36,8 @@ pub struct Distillation {
     recipe: Recipe,
     source: Network,
     info: ModelInfo,
+    compute: ComputeDevice,
+    /// The same, with autodiff.
     device: Device,
     student: PreResNet,
     teachers: Vec<Rc<Model>>,
@@ -47,7 +49,7 @@ pub struct Distillation {
 }
 
 impl Distillation {
-    /// Starts from the source student, which stays as it is. `device` is without autodiff.
+    /// Starts from the source student, which stays as it is.
     ///
     /// # Errors
     /// `bad_argument` where the recipe is out of range or a label is no class, `no_teacher` where `teachers` is empty.
@@ -57,7 +59,7 @@ impl Distillation {
         info: &ModelInfo,
         teachers: Vec<Rc<Model>>,
         images: Images,
-        device: &Device,
+        compute: &ComputeDevice,
     ) -> LabResult<Self> {
         recipe.check(images.n_images(), images.all_labels().is_some())?;
         images.check_labels(source.architecture.n_classes)?;
@@ -67,13 +69,14 @@ impl Distillation {
                 "there is no teacher to distil from; load one of the student's family first",
             ));
         }
-        let device = device.clone().autodiff();
+        let device = compute.tensors.clone().autodiff();
         let student = build(source, &source.state, &device)?;
         let optimiser = Sgd::new(recipe.weight_decay);
         Ok(Self {
             recipe,
             source: source.clone(),
             info: info.clone(),
+            compute: compute.clone(),
             device,
             student,
             teachers,
@@ -92,10 +95,10 @@ impl Distillation {
         let checkpoint = Checkpoint::from_bytes(bytes)?;
         checkpoint.check(&self.recipe, &self.info.name, self.images.n_images())?;
         self.student = build(&self.source, &checkpoint.state, &self.device)?;
-        let plain = self.device.clone().without_autodiff();
+        let plain = &self.compute.tensors;
         let velocities = checkpoint.velocities.into_iter().map(|(name, data)| {
             let n = data.len();
-            (name, Tensor::<1>::from_data(TensorData::new(data, [n]), &plain))
+            (name, Tensor::<1>::from_data(TensorData::new(data, [n]), plain))
         });
         self.optimiser = Sgd::new(self.recipe.weight_decay).with_velocities(velocities.collect());
         self.steps_done = checkpoint.steps_done;
@@ -261,8 +264,7 @@ impl Distillation {
     /// # Errors
     /// What the device reports.
     pub async fn model(&self) -> LabResult<Model> {
-        let plain = self.device.clone().without_autodiff();
-        Model::new(self.info.clone(), &self.source, &self.state().await?, &plain)
+        Model::new(self.info.clone(), &self.source, &self.state().await?, &self.compute)
     }
 
     /// The student's tensors, read back.

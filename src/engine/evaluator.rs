@@ -1,95 +1,71 @@
-//! What computes logits: the executor of this build's device.
+//! What computes logits: the kernels of this build's device.
 
-#[cfg(feature = "cpu")]
-pub use cpu::Evaluator;
-#[cfg(feature = "webgpu")]
-pub use webgpu::Evaluator;
+use super::compute::ComputeDevice;
+use crate::error::{ErrorCode, LabError, LabResult};
+use crate::kernels::Plan;
+use crate::model::architecture::Architecture;
+use crate::weights::{Normalisation, StateDict};
 
-#[cfg(feature = "cpu")]
-mod cpu {
-    use std::cell::RefCell;
+/// A network that is only evaluated.
+pub struct Evaluator {
+    #[cfg(feature = "cpu")]
+    network: std::cell::RefCell<crate::kernels::cpu::CpuNetwork>,
+    #[cfg(feature = "webgpu")]
+    network: crate::kernels::webgpu::GpuNetwork,
+}
 
-    use burn::tensor::Device;
+impl Evaluator {
+    /// Lays out a state dict of the architecture for the device.
+    ///
+    /// # Errors
+    /// `weights_invalid` where a tensor is missing.
+    pub fn new(
+        architecture: &Architecture,
+        state: &StateDict,
+        normalisation: &Normalisation,
+        device: &ComputeDevice,
+    ) -> LabResult<Self> {
+        let plan = Plan::from_state(architecture, state, normalisation)
+            .map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
+        Ok(Self::of(&plan, device))
+    }
 
-    use crate::error::{ErrorCode, LabError, LabResult};
-    use crate::kernels::{Plan, cpu::CpuNetwork};
-    use crate::model::architecture::Architecture;
-    use crate::weights::{Normalisation, StateDict};
-
-    /// A network that is only evaluated.
-    #[derive(Debug)]
-    pub struct Evaluator(RefCell<CpuNetwork>);
-
-    impl Evaluator {
-        /// Makes it from a state dict of the architecture.
-        ///
-        /// # Errors
-        /// `weights_invalid` where a tensor is missing.
-        pub fn new(
-            architecture: &Architecture,
-            state: &StateDict,
-            normalisation: &Normalisation,
-            _device: &Device,
-        ) -> LabResult<Self> {
-            let plan = Plan::from_state(architecture, state, normalisation)
-                .map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
-            Ok(Self(RefCell::new(CpuNetwork::new(&plan))))
+    #[cfg(feature = "cpu")]
+    fn of(plan: &Plan, _device: &ComputeDevice) -> Self {
+        let network = crate::kernels::cpu::CpuNetwork::new(plan);
+        Self {
+            network: network.into(),
         }
+    }
 
-        /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
-        ///
-        /// # Errors
-        /// None on the CPU; a GPU can fail.
-        pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-            Ok(self.0.borrow_mut().logits(pixels))
+    #[cfg(feature = "webgpu")]
+    fn of(plan: &Plan, device: &ComputeDevice) -> Self {
+        Self {
+            network: crate::kernels::webgpu::GpuNetwork::new(&device.kernels, plan),
         }
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// What the device reports; the CPU has nothing to report.
+    #[cfg(feature = "cpu")]
+    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
+        Ok(self.network.borrow_mut().logits(pixels))
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    #[cfg(feature = "webgpu")]
+    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
+        self.network.logits(pixels).await
     }
 }
 
-#[cfg(feature = "webgpu")]
-mod webgpu {
-    use burn::tensor::Device;
-
-    use crate::engine::{read, upload_images};
-    use crate::error::{ErrorCode, LabError, LabResult};
-    use crate::model::{PreResNet, architecture::Architecture};
-    use crate::weights::{Normalisation, StateDict};
-
-    /// A network that is only evaluated.
-    #[derive(Debug)]
-    pub struct Evaluator {
-        net: PreResNet,
-        normalisation: Normalisation,
-        device: Device,
-    }
-
-    impl Evaluator {
-        /// Copies a state dict of the architecture to the device.
-        ///
-        /// # Errors
-        /// `weights_invalid` where a tensor is missing.
-        pub fn new(
-            architecture: &Architecture,
-            state: &StateDict,
-            normalisation: &Normalisation,
-            device: &Device,
-        ) -> LabResult<Self> {
-            let net = PreResNet::from_state(architecture, state, device)
-                .map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
-            Ok(Self {
-                net,
-                normalisation: normalisation.clone(),
-                device: device.clone(),
-            })
-        }
-
-        /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
-        ///
-        /// # Errors
-        /// What the device reports.
-        pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-            let images = upload_images(pixels, &self.normalisation, &self.device);
-            Ok(read([self.net.forward(images)]).await?.remove(0))
-        }
+impl std::fmt::Debug for Evaluator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Evaluator").finish_non_exhaustive()
     }
 }

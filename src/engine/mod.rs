@@ -1,5 +1,6 @@
 //! The work of a session: loaded networks, predictions, evaluations. Knows burn, not the browser.
 
+mod compute;
 mod evaluation;
 mod evaluator;
 mod images;
@@ -7,6 +8,7 @@ mod model;
 mod prediction;
 mod read;
 
+pub use compute::ComputeDevice;
 pub use evaluation::{Evaluation, EvaluationReport, Snapshot};
 pub use evaluator::Evaluator;
 pub use images::{Images, upload_images};

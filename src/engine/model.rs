@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use super::compute::ComputeDevice;
 use super::evaluator::Evaluator;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Network, Role, StateDict};
@@ -50,7 +50,7 @@ impl Model {
     ///
     /// # Errors
     /// `weights_invalid` where a tensor is missing.
-    pub fn new(info: ModelInfo, network: &Network, state: &StateDict, device: &Device) -> LabResult<Self> {
+    pub fn new(info: ModelInfo, network: &Network, state: &StateDict, device: &ComputeDevice) -> LabResult<Self> {
         let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, device)?;
         Ok(Self { info, evaluator })
     }
@@ -74,21 +74,21 @@ struct Loaded {
 /// All loaded networks, in the order in which they came.
 #[derive(Debug)]
 pub struct Models {
-    device: Device,
+    device: ComputeDevice,
     loaded: Vec<Loaded>,
 }
 
 impl Models {
-    /// None yet, for this device (without autodiff).
-    pub fn new(device: Device) -> Self {
+    /// None yet, for this device.
+    pub fn new(device: ComputeDevice) -> Self {
         Self {
             device,
             loaded: Vec::new(),
         }
     }
 
-    /// The device without autodiff.
-    pub fn device(&self) -> &Device {
+    /// Where they are computed.
+    pub fn device(&self) -> &ComputeDevice {
         &self.device
     }
 
