@@ -57,35 +57,50 @@ export async function counted(work) {
   return counts;
 }
 
-/** Follows the bytes of all GPU buffers from now on: made, and neither destroyed nor collected as garbage. */
-export function followBuffers() {
-  const bytes = { live: 0, peak: 0, buffers: 0 };
-  const sizes = new WeakMap();
-  const gone = (entry) => {
-    if (entry.gone) return;
-    entry.gone = true;
-    bytes.live -= entry.size;
-    bytes.buffers--;
-  };
-  const collected = new FinalizationRegistry(gone);
-  wrap(GPUDevice.prototype, "createBuffer", (original) =>
-    function (...args) {
-      const buffer = original.apply(this, args);
-      const entry = { size: args[0].size, gone: false };
-      sizes.set(buffer, entry);
+/**
+ * Follows the bytes of all GPU buffers from now on: made, and neither destroyed nor collected as garbage. What is made while
+ * `owner` has a name is counted for that name.
+ */
+export class BufferBytes {
+  owner = "";
+  #sums = new Map();
+
+  constructor() {
+    const entries = new WeakMap();
+    const collected = new FinalizationRegistry((entry) => this.#drop(entry));
+    const add = (buffer, size) => {
+      const sum = this.of(this.owner);
+      const entry = { sum, size, isGone: false };
+      entries.set(buffer, entry);
       collected.register(buffer, entry);
-      bytes.live += entry.size;
-      bytes.buffers++;
-      bytes.peak = Math.max(bytes.peak, bytes.live);
-      return buffer;
-    },
-  );
-  wrap(GPUBuffer.prototype, "destroy", (original) =>
-    function (...args) {
-      const entry = sizes.get(this);
-      if (entry) gone(entry);
-      return original.apply(this, args);
-    },
-  );
-  return bytes;
+      sum.live += size;
+      sum.peak = Math.max(sum.peak, sum.live);
+    };
+    const remove = (buffer) => entries.has(buffer) && this.#drop(entries.get(buffer));
+    wrap(GPUDevice.prototype, "createBuffer", (original) =>
+      function (...args) {
+        const buffer = original.apply(this, args);
+        add(buffer, args[0].size);
+        return buffer;
+      },
+    );
+    wrap(GPUBuffer.prototype, "destroy", (original) =>
+      function (...args) {
+        remove(this);
+        return original.apply(this, args);
+      },
+    );
+  }
+
+  #drop(entry) {
+    if (entry.isGone) return;
+    entry.isGone = true;
+    entry.sum.live -= entry.size;
+  }
+
+  /** `{ live, peak }` of an owner. */
+  of(owner) {
+    if (!this.#sums.has(owner)) this.#sums.set(owner, { live: 0, peak: 0 });
+    return this.#sums.get(owner);
+  }
 }
