@@ -10,8 +10,9 @@ import { tensorflow, tensorflowForward, tensorflowStep } from "./tensorflow.js";
 const NETWORK = "teacher0";
 /** The samples that the golden metrics' smallest set is made of: whole copies of it have its figures. */
 const N_SAMPLES = 20;
-/** A pass that takes longer is not made once more only to count its calls. */
+/** A large batch that takes longer is not computed once more only to count its calls. */
 const COUNT_BELOW_MS = 5000;
+const SMALL_BATCH = 2;
 
 const PEERS = {
   onnx: (options) => onnxForward(options),
@@ -37,9 +38,9 @@ const owned = (works, buffers) =>
     return work();
   });
 
-async function countsOf(works, passes) {
+async function countsOf(works, passes, batch) {
   const counts = [];
-  for (const [i, work] of works.entries()) counts.push(passes[i].ms < COUNT_BELOW_MS ? await counted(work) : null);
+  for (const [i, work] of works.entries()) counts.push(batch <= SMALL_BATCH || passes[i].ms < COUNT_BELOW_MS ? await counted(work) : null);
   return counts;
 }
 
@@ -91,7 +92,7 @@ export const measures = {
     const known = Math.min(golden.length, ours.length);
     checkLogits("ours against PyTorch", ours.subarray(0, known), golden.subarray(0, known));
     const differences = theirs.map(({ name }, i) => checkLogits(`ours against ${name}`, ours, passes[i + 1].result));
-    const counts = device === "webgpu" ? await countsOf(works, passes) : null;
+    const counts = device === "webgpu" ? await countsOf(works, passes, batch) : null;
     await warmUp(works, msIn(passes));
     const times = await alternate(works, rounds);
     for (const peer of theirs) await peer.release();
@@ -121,7 +122,7 @@ export const measures = {
     const passes = [await firstPasses(works), await firstPasses(works)];
     const lossesOf = (i) => passes.map((pass) => pass[i].result);
     const difference = theirs ? checkLosses(`steps of ours against ${theirs.name}`, lossesOf(0), lossesOf(1)) : null;
-    const counts = device === "webgpu" ? await countsOf(works, passes[1]) : null;
+    const counts = device === "webgpu" ? await countsOf(works, passes[1], batch) : null;
     await warmUp(works, msIn(passes[0]) + msIn(passes[1]));
     const times = await alternate([...works, teacher], rounds);
     run.free();
@@ -146,7 +147,7 @@ export const measures = {
     singles.forEach((single, i) => checkLogits(`${names[i]} in the ensemble and alone`, logits.subarray(i * single.length, (i + 1) * single.length), single));
     const difference = largestDifference(ensemble, meanLogProbabilities(singles));
     if (!(difference <= 1e-4)) throw new Error(`the ensemble's log-probabilities differ by up to ${difference}`);
-    const counts = device === "webgpu" ? await countsOf([together, apart], passes) : null;
+    const counts = device === "webgpu" ? await countsOf([together, apart], passes, batch) : null;
     await warmUp([together, apart], msIn(passes));
     const times = await alternate([together, apart], rounds);
     const side = (i) => ({ ...times[i], counts: counts?.[i] ?? null });
