@@ -20,6 +20,8 @@ export function planOf({ quick, adapter, devices }) {
     ensemble: (device) => (isSlow(device) ? (quick ? [1] : [1, 16]) : [1, 16, ...(device === "webgpu" ? [64] : [])]),
     evaluateMs: quick ? 15_000 : 60_000,
     firstPrediction: { rounds: (device) => (isSlow(device) && quick ? 1 : 3) },
+    /** Compressing ONNX Runtime's module takes minutes. */
+    peerDownloads: !quick,
     memory: quick && adapter.isSoftware ? { marks: [10, 100], ms: MINUTE } : { marks: [10, 100, 1000], ms: 12 * MINUTE },
   };
 }

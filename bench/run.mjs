@@ -45,7 +45,7 @@ const PEERS = ["onnx", "tensorflow"];
 class TimeIsUp extends Error {}
 
 /** Asks for one measurement, if it fits: `images` of them as `paceOf` tells. Returns null where it is left out. */
-async function measure({ what, method, argument, paceOf = what, images = 0 }) {
+async function measure({ what, method, argument, urls, paceOf = what, images = 0 }) {
   const refusal = pace.refusal(paceOf, images);
   if (refusal) {
     await results.leaveOut(what, refusal);
@@ -56,7 +56,7 @@ async function measure({ what, method, argument, paceOf = what, images = 0 }) {
     timer = setTimeout(() => reject(new TimeIsUp()), pace.leftMs);
   });
   try {
-    return await Promise.race([host.measure(method, argument), timeout]);
+    return await Promise.race([host.measure(method, argument, urls), timeout]);
   } catch (error) {
     if (error instanceof TimeIsUp) await results.leaveOut(what, "the time was up before it was done");
     else throw new Error(`${what}: ${error.message}`, { cause: error });
@@ -167,19 +167,16 @@ async function downloaded(device) {
   const sizes = await BrotliSizes.open(join(options.out, "brotli.json"));
   const ours = await downloads(asked[device], sizes);
   results.all.downloads.push({ of: `this page, ${device}`, ...ours });
+  const row = { measure: "download", network: "page", device, unit: "bytes", ours: ours.brotli, ours_raw: ours.raw };
+  if (!plan.peerDownloads) return results.add(row);
   for (const peer of PEERS) {
     const urls = [];
     const argument = { device, peer, ...(device === "webgpu" && { layout: await layout() }) };
-    const what = `download of ${peer}, ${device}`;
-    const refusal = pace.refusal("", 0);
-    if (refusal) {
-      await results.leaveOut(what, refusal);
-      continue;
-    }
-    const { name } = await host.measure("load", argument, urls);
+    const loaded = await measure({ what: `download of ${peer}, ${device}`, method: "load", argument, urls });
+    if (!loaded) continue;
     const theirs = await downloads(urls.filter((address) => new URL(address).pathname.startsWith("/node_modules/")), sizes);
-    results.all.downloads.push({ of: name, ...theirs });
-    await results.add({ measure: "download", network: "page", device, unit: "bytes", ours: ours.brotli, peer: theirs.brotli, peer_name: name, ours_raw: ours.raw, peer_raw: theirs.raw });
+    results.all.downloads.push({ of: loaded.name, ...theirs });
+    await results.add({ ...row, peer: theirs.brotli, peer_raw: theirs.raw, peer_name: loaded.name });
   }
 }
 

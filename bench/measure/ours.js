@@ -39,7 +39,7 @@ export async function labOf(device, networks) {
   return lab;
 }
 
-/** How many threads a CPU module of ours uses, and whether it is built for relaxed SIMD. */
+/** What a row says of our module for a device: there is one build of each so far. */
 export function buildOf() {
   return { threads: 1, simd: "plain" };
 }
