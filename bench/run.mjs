@@ -183,19 +183,19 @@ async function downloaded(device) {
 /** In this order: what is soon done first, what may not fit last. */
 function* work() {
   const has = (part) => options.only.includes(part);
-  const [cpu, gpu] = ["cpu", "webgpu"].map((device) => devices.includes(device) && device);
-  for (const device of [cpu, gpu].filter(Boolean)) {
+  const pages = has("first-prediction") && host.browser;
+  for (const device of devices) {
     if (has("forward")) for (const batch of plan.forward.first(device)) yield () => forward(device, batch);
     if (has("forward") && device === "cpu") yield threaded;
-    if (has("step")) for (const batch of plan.step(device)) yield () => step(device, batch);
+    if (has("memory") && device === "webgpu") yield memory;
     if (has("ensemble")) for (const batch of plan.ensemble(device)) yield () => ensemble(device, batch);
+    if (pages) yield () => firstPredictions(device);
+    if (pages) yield () => downloaded(device);
+    if (has("step")) for (const batch of plan.step(device)) yield () => step(device, batch);
     if (has("evaluate")) yield () => evaluate(device);
-    if (has("first-prediction") && host.browser) yield () => firstPredictions(device);
   }
-  if (has("memory") && gpu) yield memory;
-  if (has("first-prediction") && host.browser) for (const device of devices) yield () => downloaded(device);
   if (has("forward")) for (const device of devices) for (const batch of plan.forward.last(device)) yield () => forward(device, batch);
-  if (has("step") && cpu) for (const batch of plan.plainStep) yield () => step("cpu", batch, "cpu");
+  if (has("step") && devices.includes("cpu")) for (const batch of plan.plainStep) yield () => step("cpu", batch, "cpu");
 }
 
 try {

@@ -119,14 +119,21 @@ export const measures = {
       theirs = await tensorflowStep({ tf, file: await networkFile(NETWORK), pixels, targets: await teacher(), ...settings });
       works.push(theirs.step);
     }
-    const passes = [await firstPasses(works), await firstPasses(works)];
+    const first = await firstPasses(works);
+    // The second step of each is counted: the first one also sets up what all use.
+    const counts = [];
+    const counting = works.map((work, i) => async () => {
+      let loss;
+      counts[i] = await counted(async () => (loss = await work()));
+      return loss;
+    });
+    const passes = [first, await firstPasses(device === "webgpu" ? counting : works)];
     const lossesOf = (i) => passes.map((pass) => pass[i].result);
     const difference = theirs ? checkLosses(`steps of ours against ${theirs.name}`, lossesOf(0), lossesOf(1)) : null;
-    const counts = device === "webgpu" ? await countsOf(works, passes[1], batch) : null;
     await warmUp(works, msIn(passes[0]) + msIn(passes[1]));
     const times = await alternate([...works, teacher], rounds);
     run.free();
-    const side = (i) => ({ ...times[i], counts: counts?.[i] ?? null });
+    const side = (i) => ({ ...times[i], counts: counts[i] ?? null });
     return { build: buildOf(device), ours: side(0), peers: theirs ? [{ name: theirs.name, difference, ...side(1) }] : [], teacher: times.at(-1) };
   },
 
