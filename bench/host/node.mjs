@@ -10,6 +10,8 @@ export class Node {
   devices = ["webgpu"];
   runtime = `Node ${process.versions.node} with Dawn (webgpu ${createRequire(import.meta.url)("webgpu/package.json").version})`;
 
+  #children = new Set();
+
   static async start() {
     const host = new Node();
     host.adapter = await host.measure("adapter");
@@ -21,16 +23,21 @@ export class Node {
     return new Promise((resolve, reject) => {
       // The results come over a channel of their own: the peers write to standard output.
       const child = spawn(process.execPath, ["--expose-gc", CHILD, method, JSON.stringify(argument ?? null)], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+      this.#children.add(child);
       let [errors, answer] = ["", null];
       child.stderr.on("data", (text) => (errors += text));
       child.on("message", (message) => (answer = message));
       child.on("error", reject);
       child.on("close", (code) => {
+        this.#children.delete(child);
         if (answer && "result" in answer) resolve(answer.result);
         else reject(new Error(`${method} in Node: ${answer?.error ?? `ended with ${code}: ${errors.slice(-2000)}`}`));
       });
     });
   }
 
-  async close() {}
+  /** Ends what is still measured. */
+  async close() {
+    for (const child of this.#children) child.kill();
+  }
 }
