@@ -16,7 +16,7 @@ export function planOf({ quick, adapter, devices }) {
     threaded: quick ? [16] : [16, 64],
     step: (device) => (isSlow(device) || quick ? [2, 16] : [2, 16, 64, 128]),
     /** TensorFlow.js's plain JavaScript takes tens of seconds an image, and is the only backend of its that trains without help on the CPU. */
-    plainStep: quick ? [] : [1],
+    plainStep: quick ? [] : [2],
     ensemble: (device) => (isSlow(device) ? (quick ? [1] : [1, 16]) : [1, 16, ...(device === "webgpu" ? [64] : [])]),
     evaluateMs: quick ? 15_000 : 60_000,
     firstPrediction: { rounds: (device) => (isSlow(device) && quick ? 1 : 3) },

@@ -50,7 +50,7 @@ export class Browser {
       page.on("request", (request) => asked?.push(request.url()));
       await page.goto(`${this.url}bench/page.html`);
       await page.waitForFunction(() => "bench" in window);
-      const result = await page.evaluate(([name, given]) => window.bench[name](given), [method, argument]);
+      const result = await page.evaluate(([name, given]) => window.bench(name, given), [method, argument]);
       if (failures.length > 0) throw new Error(`errors in the console: ${failures.join("; ")}`);
       return result;
     } finally {

@@ -20,7 +20,8 @@ try {
   const { measures } = await import("../measure/index.js");
   process.send({ result: (await measures[method](JSON.parse(argument) ?? undefined)) ?? null });
 } catch (error) {
-  process.send({ error: error instanceof Error ? error.stack : String(error) });
+  const { asError } = await import("../measure/check.js");
+  process.send({ error: asError(error).stack });
 }
 // Dawn's threads would keep the process.
 process.disconnect();

@@ -41,3 +41,9 @@ export function checkFigures(what, found, expected, bound) {
   for (const [name, value] of Object.entries(expected))
     if (!(Math.abs(found[name] - value) <= bound)) throw new Error(`${what}: ${name} is ${found[name]}, ${value} is right`);
 }
+
+/** The engine throws plain objects with a code and a message, of which a browser would say no more than "Object". */
+export function asError(error) {
+  if (error instanceof Error) return error;
+  return new Error(error?.message ? `${error.code}: ${error.message}` : String(error));
+}
