@@ -1,155 +1,214 @@
 /**
- * Measures in one headless Chromium: `node bench/run.mjs --out DIR [--quick] [--only PART ...] [--docs FILE]`.
- * FIDELITY_URL is a server with the page, `pkg`, `tests`, `bench` and `peer` (onnxruntime-web's dist); FIDELITY_CHROMIUM a browser.
+ * Measures: `node bench/run.mjs --out DIR [--quick] [--node] [--only PART ...] [--docs FOLDER]`.
+ * In Chromium, FIDELITY_URL is a server with the page and the folders `pkg`, `tests`, `bench` and `node_modules`, and
+ * FIDELITY_CHROMIUM a browser. With `--node`, in Node on the WebGPU of Dawn.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { chromium } from "@playwright/test";
-import { BrotliSizes, downloads, firstPrediction } from "./first_prediction.mjs";
-import { document, line, tables } from "./report.mjs";
+import { Browser } from "./host/browser.mjs";
+import { BrotliSizes, downloads, firstPrediction } from "./host/first_prediction.mjs";
+import { median } from "./measure/clock.js";
+import { Pace, planOf } from "./plan.mjs";
+import { writeDocs } from "./report/docs.mjs";
+import { htmlReport } from "./report/html.mjs";
+import { tables } from "./report/text.mjs";
+import { Results } from "./rows.mjs";
 
-const PARTS = ["forward", "step", "first-prediction"];
+const PARTS = ["forward", "step", "ensemble", "evaluate", "memory", "first-prediction"];
 const { values: options } = parseArgs({
-  options: { out: { type: "string" }, quick: { type: "boolean" }, only: { type: "string", multiple: true, default: PARTS }, docs: { type: "string" } },
+  options: {
+    out: { type: "string" }, quick: { type: "boolean", default: false }, node: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: PARTS }, docs: { type: "string" },
+  },
 });
 const url = process.env.FIDELITY_URL;
-if (!url || !options.out) throw new Error("usage: FIDELITY_URL=... node bench/run.mjs --out DIR [--quick] [--only PART ...] [--docs FILE]");
+if (!options.out || !(url || options.node) || options.only.some((part) => !PARTS.includes(part)))
+  throw new Error(`usage: FIDELITY_URL=... node bench/run.mjs --out DIR [--quick] [--node] [--only ${PARTS.join("|")} ...] [--docs FOLDER]`);
 
-// As in playwright.config.ts: the headless shell has no WebGPU, the full browser has.
-const COMMON = ["--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
-const HARDWARE = process.platform === "linux" ? ["--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist"] : [];
-const SOFTWARE = ["--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--use-vulkan=swiftshader"];
-
-async function launch(flags) {
-  const browser = await chromium.launch({ executablePath: process.env.FIDELITY_CHROMIUM, args: [...COMMON, ...flags], ignoreDefaultArgs: ["--headless"] });
-  try {
-    const adapter = await inPage(browser, "adapter");
-    return { browser, adapter };
-  } catch (error) {
-    await browser.close();
-    throw error;
-  }
-}
-
-/** Calls `window.bench` in a page of its own, so that a measurement finds nothing of the ones before it. */
-async function inPage(browser, method, argument) {
-  const page = await browser.newPage();
-  try {
-    const failures = [];
-    page.on("pageerror", (error) => failures.push(error.message));
-    page.on("console", (message) => message.type() === "error" && failures.push(message.text()));
-    await page.goto(`${url}bench/page.html`);
-    const result = await page.evaluate(([name, given]) => window.bench[name](given), [method, argument]);
-    if (failures.length > 0) throw new Error(`errors in the console: ${failures.join("; ")}`);
-    return result;
-  } finally {
-    await page.close();
-  }
-}
-
-/** A graphics card if there is one, else the browser's software adapter. */
-async function start() {
-  const hardware = await launch(HARDWARE).catch(() => null);
-  if (hardware?.adapter && !hardware.adapter.isSoftware) return hardware;
-  await hardware?.browser.close();
-  const software = await launch(SOFTWARE);
-  if (!software.adapter) {
-    await software.browser.close();
-    throw new Error("Chromium has no WebGPU adapter, not even its software one");
-  }
-  return software;
-}
-
-const DEVICES = ["cpu", "webgpu"];
-const median = (times) => [...times].sort((a, b) => a - b)[times.length >> 1];
-
-const { browser, adapter } = await start();
-const cpu = cpus()[0]?.model ?? "unknown";
-const results = {
-  date: new Date().toISOString().slice(0, 10),
-  quick: options.quick ?? false,
-  chromium: browser.version(),
-  adapter,
-  cpu,
-  /** Processes that wanted a core, over the cores: before this run, what else the machine was doing. */
-  load_before: loadavg()[0] / cpus().length,
-  rows: [],
-  downloads: [],
-};
+const load_before = loadavg()[0] / cpus().length;
+const host = options.node ? await (await import("./host/node.mjs")).Node.start() : await Browser.start(url);
+const { adapter, devices, runtime } = host;
+const plan = planOf({ quick: options.quick, adapter, devices });
+const pace = new Pace(plan.limitMs);
 await mkdir(options.out, { recursive: true });
-const resultsPath = join(options.out, "results.json");
-const save = () => writeFile(resultsPath, `${JSON.stringify(results, null, 2)}\n`);
+const results = new Results(join(options.out, "results.json"), {
+  date: new Date().toISOString().slice(0, 10), quick: options.quick, runtime, adapter, cpu: cpus()[0]?.model ?? "unknown",
+  /** Processes that wanted a core, over the cores: before this run, what else the machine was doing. */
+  load_before,
+});
 
-async function add(row) {
-  const { measure, network, device, batch, ours, peer = null, peerName = null, ...more } = row;
-  const full = {
-    measure, network, device, adapter: device === "webgpu" ? adapter.name : cpu, batch, threads: 1, simd: "plain",
-    ours, peer, peer_name: peerName, ratio: peer === null ? null : peer / ours, ...more,
+const LARGE = "PreResNet-56";
+const PEERS = ["onnx", "tensorflow"];
+
+class TimeIsUp extends Error {}
+
+/** Asks for one measurement, if it fits: `images` of them as `paceOf` tells. Returns null where it is left out. */
+async function measure({ what, method, argument, urls, paceOf = what, images = 0 }) {
+  const refusal = pace.refusal(paceOf, images);
+  if (refusal) {
+    await results.leaveOut(what, refusal);
+    return null;
+  }
+  let timer;
+  const timeout = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new TimeIsUp()), pace.leftMs);
+  });
+  try {
+    return await Promise.race([host.measure(method, argument, urls), timeout]);
+  } catch (error) {
+    if (error instanceof TimeIsUp) await results.leaveOut(what, "the time was up before it was done");
+    else throw new Error(`${what}: ${error.message}`, { cause: error });
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What a round of all sides takes an image. */
+const roundMs = ({ ours, peers, teacher }) => [ours, ...peers, ...(teacher ? [teacher] : [])].reduce((sum, { ms }) => sum + ms, 0);
+
+const layout = (() => {
+  let found = null;
+  return async () => {
+    found ??= await host.measure("onnxLayout", { rounds: { ...plan.rounds("webgpu"), least: 1 } });
+    return found.layout;
   };
-  results.rows.push(full);
-  console.log(line(full));
-  await save();
+})();
+
+async function forward(device, batch, threads = 1) {
+  const rounds = plan.rounds(device);
+  const what = `forward, ${device}, batch ${batch}${threads > 1 ? `, ${threads} threads` : ""}`;
+  const argument = { device, batch, threads, peers: PEERS, rounds, ...(device === "webgpu" && { layout: await layout() }) };
+  const measured = await measure({ what, method: "forward", argument, paceOf: `forward ${device}`, images: batch * (1 + rounds.least) });
+  if (!measured) return;
+  if (threads === 1) {
+    pace.note(`forward ${device}`, roundMs(measured) / batch);
+    pace.note(`ours ${device}`, measured.ours.ms / batch);
+  }
+  await results.addMeasured({ measure: "forward", network: LARGE, device, batch, threads, measured });
 }
 
-const isSlow = (device) => device === "webgpu" && adapter.isSoftware;
-/** On a software adapter a round can take a minute where something else runs beside it: a quick run then makes do with one. */
-const roundsOf = (device) => {
-  if (isSlow(device)) return { least: options.quick ? 1 : 3, most: 3, ms: options.quick ? 20_000 : 0 };
-  return { least: 3, most: options.quick ? 9 : 25, ms: options.quick ? 5_000 : 20_000 };
-};
-
-async function forward() {
-  const { layout, ms } = await inPage(browser, "peerLayout", roundsOf("webgpu"));
-  console.log(`ONNX Runtime on WebGPU, batch 1, by layout: ${Object.entries(ms).map(([name, time]) => `${name} ${time.toFixed(1)} ms`).join(", ")}`);
-  for (const device of DEVICES) {
-    for (const batch of isSlow(device) && options.quick ? [1, 16] : [1, 16, 64]) {
-      const measured = await inPage(browser, "forward", { device, batch, layout, rounds: roundsOf(device) });
-      await add({ measure: "forward", network: "PreResNet-56", device, batch, ...measured });
-    }
-  }
+async function threaded() {
+  if (!devices.includes("cpu")) return;
+  const threads = await host.measure("threads");
+  if (threads === 1) return results.leaveOut("forward, cpu, all threads", "there is one thread here, or the page is not isolated");
+  for (const batch of plan.threaded) await forward("cpu", batch, threads);
 }
 
-async function step() {
-  const large = { name: "PreResNet-56", network: "teacher0", batch: 16 };
-  const small = { name: "PreResNet-20", network: "arbitrary20", batch: 8 };
-  for (const device of DEVICES) {
-    const { name, network, batch } = isSlow(device) ? small : large;
-    const { ours, teacherForward, rounds } = await inPage(browser, "step", { device, network, batch, rounds: roundsOf(device) });
-    await add({ measure: "step", network: name, device, batch, ours, rounds, teacher_forward: teacherForward });
-  }
+async function step(device, batch, peer = device === "webgpu" ? "webgpu" : "wasm") {
+  const rounds = peer === "cpu" ? { least: 1, most: 1, ms: 0 } : plan.rounds(device);
+  const what = `step, ${device}, batch ${batch}, TensorFlow.js on ${peer}`;
+  const measured = await measure({ what, method: "step", argument: { device, batch, peer, rounds }, paceOf: `step ${device} ${peer}`, images: batch * (2 + rounds.least) });
+  if (!measured) return;
+  pace.note(`step ${device} ${peer}`, roundMs(measured) / batch);
+  await results.addMeasured({ measure: "step", network: LARGE, device, batch, measured, teacher_forward: measured.teacher.ms / batch });
 }
 
-async function firstPredictions() {
-  const asked = {};
-  for (const device of DEVICES) {
-    const rounds = isSlow(device) && options.quick ? 1 : 3;
-    const { cold, warm, urls } = await firstPrediction(browser, url, device, rounds, () => inPage(browser, "settle"));
-    asked[device] = urls;
-    await add({ measure: "first_prediction", network: "page", device, batch: null, ours: median(cold), rounds });
-    await add({ measure: "first_prediction_warm", network: "page", device, batch: null, ours: median(warm), rounds });
-  }
-  console.log("compressing what was downloaded (kept for the next run)");
+/** What an image takes in a forward pass of ours. */
+async function oursMs(device) {
+  const known = pace.msPerImage(`ours ${device}`);
+  if (known) return known;
+  const { ours } = await host.measure("forward", { device, batch: 1, peers: [], rounds: { least: 1, most: 3, ms: 1000 } });
+  pace.note(`ours ${device}`, ours.ms);
+  return ours.ms;
+}
+
+async function ensemble(device, batch) {
+  await oursMs(device);
+  const rounds = plan.rounds(device);
+  const what = `ensemble of five, ${device}, batch ${batch}`;
+  const measured = await measure({ what, method: "ensemble", argument: { device, batch, rounds }, paceOf: `ours ${device}`, images: 10 * batch * (1 + rounds.least) });
+  if (measured) await results.addMeasured({ measure: "ensemble5", network: LARGE, device, batch, measured });
+}
+
+const SAMPLES = 20;
+const N_TEST = 10_000;
+
+async function evaluate(device) {
+  const perImage = 6 * (await oursMs(device));
+  // Whole copies of the samples, as many as fill the time, at least one and at most a whole test set.
+  const n = SAMPLES * Math.max(1, Math.min(N_TEST / SAMPLES, Math.floor(plan.evaluateMs / perImage / SAMPLES)));
+  const what = `evaluation of ${n} images, ${device}`;
+  const rounds = { least: 1, most: 3, ms: plan.evaluateMs };
+  const measured = await measure({ what, method: "evaluate", argument: { device, n, rounds }, paceOf: `ours ${device}`, images: 6 * n });
+  if (measured) await results.addMeasured({ measure: "evaluate", network: `6 ${LARGE}`, device, batch: n, measured });
+}
+
+async function memory() {
+  const ms = Math.min(plan.memory.ms, 0.8 * pace.leftMs);
+  const measured = await measure({ what: "GPU buffers over steps", method: "buffers", argument: { ...plan.memory, ms } });
+  if (!measured) return;
+  const { build: { simd }, after, peak, steps, msPerStep } = measured;
+  const about = { network: "PreResNet-8", device: "webgpu", batch: 2, simd, unit: "bytes" };
+  for (const { steps: n, bytes } of after) await results.add({ measure: `bytes_after_${n}_steps`, ...about, ours: bytes, growth: bytes / after[0].bytes - 1 });
+  await results.add({ measure: "steps_peak_bytes", ...about, ours: peak, steps, ms_per_step: msPerStep });
+  const missing = plan.memory.marks.filter((mark) => mark > steps);
+  if (missing.length > 0) await results.leaveOut(`GPU buffers after ${missing.join(" and ")} steps`, `a step takes ${msPerStep.toFixed(0)} ms, so ${steps} were made`);
+}
+
+const asked = {};
+
+async function firstPredictions(device) {
+  const refusal = pace.refusal("", 0);
+  if (refusal) return results.leaveOut(`first prediction, ${device}`, refusal);
+  const rounds = plan.firstPrediction.rounds(device);
+  const { cold, warm, urls } = await firstPrediction(host.browser, url, device, rounds, () => host.measure("settle"));
+  asked[device] = urls;
+  const about = { network: "page", device, unit: "ms", rounds };
+  await results.add({ measure: "first_prediction", ...about, ours: median(cold), ours_best: Math.min(...cold) });
+  await results.add({ measure: "first_prediction_warm", ...about, ours: median(warm), ours_best: Math.min(...warm) });
+}
+
+/** Ours is what the page had asked for at its first prediction, theirs what a page needs to make one. */
+async function downloaded(device) {
+  if (!asked[device]) return;
   const sizes = await BrotliSizes.open(join(options.out, "brotli.json"));
-  for (const device of DEVICES) {
-    results.downloads.push({ of: `this page, ${device}`, ...(await downloads(asked[device], sizes)) });
-    await save();
+  const ours = await downloads(asked[device], sizes);
+  results.all.downloads.push({ of: `this page, ${device}`, ...ours });
+  const row = { measure: "download", network: "page", device, unit: "bytes", ours: ours.brotli, ours_raw: ours.raw };
+  if (!plan.peerDownloads) return results.add(row);
+  for (const peer of PEERS) {
+    const urls = [];
+    const argument = { device, peer, ...(device === "webgpu" && { layout: await layout() }) };
+    const loaded = await measure({ what: `download of ${peer}, ${device}`, method: "load", argument, urls });
+    if (!loaded) continue;
+    const theirs = await downloads(urls.filter((address) => new URL(address).pathname.startsWith("/node_modules/")), sizes);
+    results.all.downloads.push({ of: loaded.name, ...theirs });
+    await results.add({ ...row, peer: theirs.brotli, peer_raw: theirs.raw, peer_name: loaded.name });
   }
+}
+
+/** In this order: what is soon done first, what may not fit last. */
+function* work() {
+  const has = (part) => options.only.includes(part);
+  const pages = has("first-prediction") && host.browser;
+  for (const device of devices) {
+    if (has("forward")) for (const batch of plan.forward.first(device)) yield () => forward(device, batch);
+    if (has("forward") && device === "cpu") yield threaded;
+    if (has("memory") && device === "webgpu") yield memory;
+    if (has("ensemble")) for (const batch of plan.ensemble(device)) yield () => ensemble(device, batch);
+    if (pages) yield () => firstPredictions(device);
+    if (pages) yield () => downloaded(device);
+    if (has("step")) for (const batch of plan.step(device)) yield () => step(device, batch);
+    if (has("evaluate")) yield () => evaluate(device);
+  }
+  if (has("forward")) for (const device of devices) for (const batch of plan.forward.last(device)) yield () => forward(device, batch);
+  if (has("step") && devices.includes("cpu")) for (const batch of plan.plainStep) yield () => step("cpu", batch, "cpu");
 }
 
 try {
-  console.log(`Chromium ${results.chromium}, WebGPU on ${adapter.name}${adapter.isSoftware ? " (software)" : ""}, CPU ${cpu}`);
-  if (options.only.includes("forward")) await forward();
-  if (options.only.includes("step")) await step();
-  if (options.only.includes("first-prediction")) await firstPredictions();
+  console.log(`${runtime}, WebGPU on ${adapter.name}${adapter.isSoftware ? " (software)" : ""}, CPU ${results.all.cpu}`);
+  if (options.node) await results.leaveOut("the CPU's rows, first predictions and downloads", "they are a browser's");
+  for (const task of work()) await task();
 } finally {
-  await browser.close();
+  await host.close();
 }
 
-console.log(`\n${tables(results)}\n\n${resultsPath}`);
-if (options.docs) {
-  await mkdir(dirname(options.docs), { recursive: true });
-  await writeFile(options.docs, document(results));
-  console.log(options.docs);
-}
+results.all.minutes = (plan.limitMs - pace.leftMs) / 60_000;
+await results.save();
+const html = join(options.out, "report.html");
+await writeFile(html, htmlReport(results.all));
+const written = [results.path, html, ...(options.docs ? await writeDocs(options.docs, results.all) : [])];
+console.log(`\n${tables(results.all)}\n\n${written.join("\n")}`);

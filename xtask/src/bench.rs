@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: this project against ONNX Runtime Web, in one headless Chromium. What is measured, and how: bench/README.md.
+//! `cargo xtask bench`: this project against ONNX Runtime Web and TensorFlow.js, in one headless Chromium or in Node. What is
+//! measured, and how: bench/README.md.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -18,6 +19,9 @@ use crate::wasm::Profile;
 enum Part {
     Forward,
     Step,
+    Ensemble,
+    Evaluate,
+    Memory,
     FirstPrediction,
 }
 
@@ -26,13 +30,16 @@ pub struct Options {
     /// Only this part; may be given several times.
     #[arg(long, value_enum)]
     only: Vec<Part>,
-    /// Fewer rounds, and no batch of 64 on a software WebGPU adapter: at most 10 minutes there.
+    /// Fewer rounds and no large batches: at most 10 minutes instead of at most 60.
     #[arg(long)]
     quick: bool,
-    /// Where results.json goes; by default xtask/bench in Cargo's target folder.
+    /// In Node on the WebGPU of Dawn instead of in Chromium: for a graphics card of a machine without a screen.
+    #[arg(long)]
+    node: bool,
+    /// Where results.json and report.html go; by default xtask/bench in Cargo's target folder.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Write docs/performance.md from the results.
+    /// Write docs/performance.json and docs/performance.md from the results.
     #[arg(long)]
     write_docs: bool,
 }
@@ -40,22 +47,12 @@ pub struct Options {
 pub fn bench(repo: &Repo, options: &Options) -> Result<()> {
     // The page that visitors get, from `pkg` as it is published.
     let page = page::build_all(repo, Profile::Release, Mode::Product)?;
-    let chromium = browser::find(repo)?;
-    let extra = vec![
-        ("pkg", repo.path("pkg")),
-        ("tests", repo.path("tests")),
-        ("bench", repo.path("bench")),
-        ("peer", repo.path("node_modules/onnxruntime-web/dist")),
-    ];
-    let data = Cache::locate()?.cifar();
-    let server = Server::bind(0, Site { page, data, extra })?;
     let out = options.out.clone().unwrap_or_else(|| repo.work.join("bench"));
     let mut node = Command::new("node");
     node.current_dir(&repo.root)
         .arg("bench/run.mjs")
         .arg("--out")
-        .arg(std::path::absolute(out)?)
-        .env("FIDELITY_URL", server.url());
+        .arg(std::path::absolute(out)?);
     if options.quick {
         node.arg("--quick");
     }
@@ -64,11 +61,30 @@ pub fn bench(repo: &Repo, options: &Options) -> Result<()> {
         node.arg("--only").arg(part.get_name());
     }
     if options.write_docs {
-        node.args(["--docs", "docs/performance.md"]);
+        node.args(["--docs", "docs"]);
     }
-    if let Some(chromium) = &chromium {
+    if options.node {
+        node.arg("--node");
+    } else {
+        serve(repo, page, &mut node)?;
+    }
+    run(&mut node).context("benchmark")
+}
+
+/// Gives the benchmark a browser, and a server with what its pages load.
+fn serve(repo: &Repo, page: PathBuf, node: &mut Command) -> Result<()> {
+    if let Some(chromium) = browser::find(repo)? {
         node.env("FIDELITY_CHROMIUM", chromium);
     }
+    // At the places that they have in the checkout, where Node finds them too.
+    let extra = ["pkg", "tests", "bench", "node_modules"].map(|name| (name, repo.path(name)));
+    let site = Site {
+        page,
+        data: Cache::locate()?.cifar(),
+        extra: extra.to_vec(),
+    };
+    let server = Server::bind(0, site)?;
+    node.env("FIDELITY_URL", server.url());
     server.spawn();
-    run(&mut node).context("benchmark")
+    Ok(())
 }

@@ -77,7 +77,7 @@ enum Command {
         #[command(flatten)]
         profile: ProfileArgs,
     },
-    /// Measure forward passes, steps and the first load, beside ONNX Runtime Web, in headless Chromium.
+    /// Measure forward passes, steps, evaluations, memory and the first load, beside ONNX Runtime Web and TensorFlow.js.
     Bench {
         #[command(flatten)]
         options: bench::Options,
