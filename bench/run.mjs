@@ -77,13 +77,13 @@ const layout = (() => {
   };
 })();
 
-async function forward(device, batch, threads = 1) {
+async function forward(device, batch, { threads = 1, simd } = {}) {
   const rounds = plan.rounds(device);
-  const what = `forward, ${device}, batch ${batch}${threads > 1 ? `, ${threads} threads` : ""}`;
-  const argument = { device, batch, threads, peers: PEERS, rounds, ...(device === "webgpu" && { layout: await layout() }) };
+  const what = `forward, ${device}, batch ${batch}${threads > 1 ? `, ${threads} threads` : ""}${simd ? `, ${simd} SIMD` : ""}`;
+  const argument = { device, simd, batch, threads, peers: PEERS, rounds, ...(device === "webgpu" && { layout: await layout() }) };
   const measured = await measure({ what, method: "forward", argument, paceOf: `forward ${device}`, images: batch * (1 + rounds.least) });
   if (!measured) return;
-  if (threads === 1) {
+  if (threads === 1 && !simd) {
     pace.note(`forward ${device}`, roundMs(measured) / batch);
     pace.note(`ours ${device}`, measured.ours.ms / batch);
   }
@@ -94,7 +94,7 @@ async function threaded() {
   if (!devices.includes("cpu")) return;
   const threads = await host.measure("threads");
   if (threads === 1) return results.leaveOut("forward, cpu, all threads", "there is one thread here, or the page is not isolated");
-  for (const batch of plan.threaded) await forward("cpu", batch, threads);
+  for (const batch of plan.threaded) await forward("cpu", batch, { threads });
 }
 
 async function step(device, batch, peer = device === "webgpu" ? "webgpu" : "wasm") {
@@ -186,6 +186,7 @@ function* work() {
   const pages = has("first-prediction") && host.browser;
   for (const device of devices) {
     if (has("forward")) for (const batch of plan.forward.first(device)) yield () => forward(device, batch);
+    if (has("forward") && device === "cpu") for (const batch of plan.plainSimd) yield () => forward(device, batch, { simd: "plain" });
     if (has("forward") && device === "cpu") yield threaded;
     if (has("memory") && device === "webgpu") yield memory;
     if (has("ensemble")) for (const batch of plan.ensemble(device)) yield () => ensemble(device, batch);

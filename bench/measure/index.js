@@ -75,11 +75,11 @@ export const measures = {
   },
 
   /** Forward passes of PreResNet-56: ours against the peers'. With more than one thread, ours uses those that it can. */
-  async forward({ device, batch, threads = 1, peers, layout, rounds }) {
+  async forward({ device, simd, batch, threads = 1, peers, layout, rounds }) {
     const buffers = device === "webgpu" ? new BufferBytes() : null;
     const pixels = await batchOf(batch);
     if (buffers) buffers.owner = "0";
-    const engine = await engineOf(device, [{ name: NETWORK }]);
+    const engine = await engineOf(device, [{ name: NETWORK }], simd);
     const theirs = [];
     for (const [i, peer] of peers.entries()) {
       if (buffers) buffers.owner = String(i + 1);
@@ -97,7 +97,7 @@ export const measures = {
     const times = await alternate(works, rounds);
     for (const peer of theirs) await peer.release();
     const side = (i) => ({ ...times[i], counts: counts?.[i] ?? null, peakBytes: buffers?.of(String(i)).peak ?? null });
-    return { build: buildOf(device), ours: side(0), peers: theirs.map(({ name }, i) => ({ name, difference: differences[i], ...side(i + 1) })) };
+    return { build: buildOf(device, simd), ours: side(0), peers: theirs.map(({ name }, i) => ({ name, difference: differences[i], ...side(i + 1) })) };
   },
 
   /**

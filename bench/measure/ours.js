@@ -6,11 +6,12 @@
  */
 import init, { Lab } from "../../pkg/fidelity_lab.js";
 import { loadEngine } from "../../pkg/engine.js";
+import { moduleFor } from "../../pkg/simd.js";
 import { IMAGE_BYTES, networkFile } from "./data.js";
 
 /** An engine with networks of tests/golden (or `small`), `[{ name, file, role }]`. */
-export async function engineOf(device, networks) {
-  const { module } = await loadEngine(device);
+export async function engineOf(device, networks, simd) {
+  const { module } = await loadEngine(moduleOf(device, simd));
   const engine = await module.Engine.create();
   for (const { name, file = name, role = "teacher" } of networks) engine.loadModel(await networkFile(file), role, name);
   return engine;
@@ -39,7 +40,12 @@ export async function labOf(device, networks) {
   return lab;
 }
 
-/** What a row says of our module for a device: there is one build of each so far. */
-export function buildOf() {
-  return { threads: 1, simd: "plain" };
+/** The module that visitors of this browser get, or the one that every browser takes where `simd` is "plain". */
+function moduleOf(device, simd) {
+  return device === "cpu" && simd === "plain" ? "cpu" : moduleFor(device);
+}
+
+/** What a row says of our module. */
+export function buildOf(device, simd) {
+  return { threads: 1, simd: moduleOf(device, simd) === "cpu_relaxed" ? "relaxed" : "plain" };
 }
