@@ -178,7 +178,8 @@ async function evaluateWithAccidents(page: Page, device: DeviceChoice, accident:
         batchSize: 2,
         onProgress: ({ nDone }) => {
           seen.push(nDone);
-          if (nDone === 2) setTimeout(() => tell(accident), 30);
+          // The CPU is busy while it computes: what happens to it then is noticed between batches.
+          if (nDone === 2) device === "cpu" ? tell(accident) : setTimeout(() => tell(accident), 30);
           if (nDone === 4 && isTwice) tell(accident);
         },
       });
@@ -417,7 +418,7 @@ test.describe("which device", () => {
     expect(found.device).toMatchObject({ kind: "cpu", isSoftware: false });
     expect(found.device.reason).toMatch(/software/);
     // Only the module of the chosen device is fetched.
-    expect(found.wasm.map((name) => name.split("/").at(-1))).toEqual(["fidelity_lab_cpu_bg.wasm"]);
+    expect(found.wasm.map((name) => name.split("/").at(-1))).toEqual(["fidelity_lab_cpu_relaxed_bg.wasm"]);
     expect(found.unknown).toMatchObject({ code: "bad_argument", message: expect.stringContaining("gpu") });
   });
 });
