@@ -1,6 +1,6 @@
 /** Rows as text. */
 
-const COLUMNS = ["measure", "network", "device", "batch", "threads", "ours", "peer", "ratio", "unit", "peer_name"];
+const COLUMNS = ["measure", "network", "device", "batch", "threads", "simd", "ours", "peer", "ratio", "unit", "peer_name"];
 
 /** A number with its unit's usual digits; nothing where there is none. */
 export function figure(value, unit) {
@@ -15,7 +15,7 @@ export function cells(row) {
   const threads = row.ours_threads ? `${row.threads} (ours ${row.ours_threads})` : row.threads;
   const shown = {
     ...row, threads: row.device === "webgpu" ? "" : threads, ours: figure(ours, unit), peer: figure(peer, unit),
-    ratio: ratio === null ? "" : `${ratio.toFixed(2)}x`, unit: unit === "bytes" || unit === "count" ? "" : unit,
+    ratio: ratio === null ? "" : `${ratio.toFixed(2)}x`, simd: row.device === "webgpu" ? "" : row.simd, unit: unit === "bytes" || unit === "count" ? "" : unit,
   };
   return COLUMNS.map((column) => String(shown[column] ?? ""));
 }

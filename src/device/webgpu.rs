@@ -10,6 +10,7 @@ use burn::tensor::Device;
 use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
 use crate::error::{ErrorCode, LabError, LabResult};
+use crate::kernels::ops;
 use crate::kernels::webgpu::Kernels;
 
 /// Tasks that cubecl gathers into one submit; small ones, so that no submit holds the GPU for long.
@@ -56,6 +57,7 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
         .request_device(&descriptor)
         .await
         .map_err(|e| unavailable(format!("no WebGPU device: {e}")))?;
+    ops::set_software(adapter.get_info().device_type == wgpu::DeviceType::Cpu);
     let setup = WgpuSetup {
         instance,
         backend: adapter.get_info().backend,

@@ -21,10 +21,10 @@ pub fn check(repo: &Repo) -> Result<()> {
     stages.run("clippy: native, no engine", || {
         clippy(repo, &["--workspace", "--all-targets"])
     });
-    stages.run("clippy: native, cpu", || {
+    stages.run("clippy: native, cpu and GPU kernels", || {
         clippy(
             repo,
-            &["--package", "fidelity-lab", "--all-targets", "--features", "cpu"],
+            &["--package", "fidelity-lab", "--all-targets", "--features", "cpu,vulkan"],
         )
     });
     let toolchain = stages.run("wasm toolchain", WasmToolchain::find);

@@ -26,6 +26,7 @@ mod stamp;
 mod step;
 mod test;
 mod toolchain;
+mod vulkan;
 mod wasm;
 
 /// Builds, serves, tests and measures Fidelity Lab. Every command installs what it needs and names system packages first.

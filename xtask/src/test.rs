@@ -12,6 +12,7 @@ use crate::page::{self, Mode};
 use crate::repo::{Repo, cargo};
 use crate::server::{Server, Site};
 use crate::step::{Stages, run};
+use crate::vulkan;
 use crate::wasm::{self, Profile};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,13 +33,11 @@ pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
     let mut stages = Stages::default();
     if parts.contains(&Part::Xtask) {
         // With the profile that this program was built with, so that its dependencies are not compiled again.
-        let test = || cargo_test(repo, &["--package", "xtask", "--profile", "dev"], filters);
+        let test = || run(&mut cargo_test(repo, &["--package", "xtask", "--profile", "dev"], filters));
         stages.run("xtask: cargo test", test);
     }
     if parts.contains(&Part::Native) {
-        // With the engine on: this covers all that compiles without it.
-        let test = || cargo_test(repo, &["--package", "fidelity-lab", "--features", "cpu"], filters);
-        stages.run("native: cargo test --features cpu", test);
+        natively(repo, &mut stages, filters);
     }
     if parts.contains(&Part::Browser) {
         in_browser(repo, &mut stages, filters);
@@ -46,13 +45,28 @@ pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
     stages.finish()
 }
 
-fn cargo_test(repo: &Repo, arguments: &[&str], filters: &[String]) -> Result<()> {
-    run(cargo()
-        .current_dir(&repo.root)
-        .arg("test")
-        .args(arguments)
-        .arg("--")
-        .args(filters))
+fn cargo_test(repo: &Repo, arguments: &[&str], filters: &[String]) -> Command {
+    let mut test = cargo();
+    test.current_dir(&repo.root).arg("test").args(arguments);
+    test.arg("--").args(filters);
+    test
+}
+
+/// With the engine and the GPU kernels on: this covers all that compiles without them.
+fn natively(repo: &Repo, stages: &mut Stages, filters: &[String]) {
+    const TESTS: &str = "native: cargo test --features cpu,vulkan";
+    let adapter = stages.run("native: a GPU adapter", || {
+        npm::install(repo)?;
+        vulkan::settings(browser::find(repo)?.as_deref())
+    });
+    match adapter {
+        Some(settings) => {
+            let arguments = ["--package", "fidelity-lab", "--features", "cpu,vulkan"];
+            let mut test = cargo_test(repo, &arguments, filters);
+            stages.run(TESTS, || run(test.envs(settings)));
+        }
+        None => stages.skip(TESTS, "no GPU adapter could be had"),
+    }
 }
 
 fn in_browser(repo: &Repo, stages: &mut Stages, filters: &[String]) {

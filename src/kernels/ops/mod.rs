@@ -1,16 +1,18 @@
 //! The layers of training as differentiable operations on burn's tensors, channels-last.
 //!
-//! [`reference`] says in burn's own operations what each of them means; it is what tests compare with, and what runs where a
-//! device has no kernels.
+//! [`reference`] says in burn's own operations what each of them means, and is what tests compare with. [`autodiff`] makes them
+//! operations of burn, given a backend's kernels: `flex` on the CPU, `cube` on WebGPU.
 
+mod autodiff;
+#[cfg(feature = "webgpu")]
+mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
 pub mod reference;
 
-#[cfg(feature = "cpu")]
-pub use flex::{conv, moments, norm_relu_conv};
-#[cfg(not(feature = "cpu"))]
-pub use reference::{conv, moments, norm_relu_conv};
+pub use autodiff::{conv, moments, norm_relu_conv};
+#[cfg(feature = "webgpu")]
+pub use cube::set_software;
 
 use burn::tensor::Tensor;
 

@@ -297,8 +297,13 @@ impl Kernels {
     /// The tile of a convolution's thread: as large as registers hold, on a software adapter larger, since it pays for loads
     /// far more than for registers.
     pub(super) fn tile(&self) -> Tile {
-        let (pixels, channels) = if self.software { (8, 16) } else { (4, 8) };
-        Tile { pixels, channels }
+        match self.software {
+            true => Tile {
+                pixels: 8,
+                channels: 16,
+            },
+            false => Tile::GPU,
+        }
     }
 
     /// The kernel's pipeline, compiled at its first use.

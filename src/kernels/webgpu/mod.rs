@@ -17,6 +17,7 @@ mod read;
 pub mod shader;
 #[cfg(all(test, feature = "vulkan"))]
 mod tests;
+pub mod training;
 
 pub use buffers::{BYTES_AN_IMAGE, GpuImages};
 pub use kernels::{Kernels, Statistics};

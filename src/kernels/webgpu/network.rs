@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::buffers::{BYTES_AN_IMAGE, Counted, GpuImages, Slot, spare};
 use super::kernels::{ALIGNMENT, Kernels, count_offset};
-use super::shader::{Convolution, Input, Kernel, Output, linear, pool, stem};
+use super::shader::{Convolution, Images, Input, Kernel, Output, linear, pool, stem};
 use crate::error::{LabError, LabResult};
 use crate::kernels::Plan;
 use crate::kernels::plan::{Affine, Block, Conv};
@@ -370,8 +370,9 @@ impl<'a> Builder<'a> {
             parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
         }
         let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
-        let stationary = self.kernels.software().then(|| shape.stationary()).flatten();
-        let kernel = stationary.unwrap_or_else(|| shape.tiled(self.kernels.tile()));
+        let software = self.kernels.software();
+        let stationary = software.then(|| shape.stationary(Images::Any)).flatten();
+        let kernel = stationary.unwrap_or_else(|| shape.tiled(self.kernels.tile(), Images::Any));
         self.step(
             kernel,
             (Place::Activations(reads), writes),

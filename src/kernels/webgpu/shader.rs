@@ -9,7 +9,7 @@ mod head;
 mod stationary;
 mod stem;
 
-pub use convolution::{Convolution, Input, Output, Tile};
+pub use convolution::{Convolution, Images, Input, Output, Tile};
 pub use head::{linear, pool};
 pub use stem::{STEM_PIXELS, stem};
 
@@ -65,17 +65,17 @@ impl Dispatch {
 }
 
 /// Lines of `line(0)` to `line(n - 1)`.
-fn lines(n: usize, line: impl FnMut(usize) -> String) -> String {
+pub(super) fn lines(n: usize, line: impl FnMut(usize) -> String) -> String {
     (0..n).map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// The component of a vector.
-fn component(i: usize) -> char {
+pub(super) fn component(i: usize) -> char {
     ['x', 'y', 'z', 'w'][i % 4]
 }
 
 /// A template with its `$NAME`s replaced.
-fn fill(template: &str, values: &[(&str, String)]) -> String {
+pub(super) fn fill(template: &str, values: &[(&str, String)]) -> String {
     values
         .iter()
         .fold(template.to_owned(), |text, (name, value)| text.replace(name, value))

@@ -6,9 +6,9 @@ use pollster::block_on;
 
 use super::kernels::{Kernels, count_offset};
 use super::read::read;
-use super::shader::{Convolution, Input, Kernel, Output, Tile, linear, pool, stem};
+use super::shader::{Convolution, Images, Input, Kernel, Output, Tile, linear, pool, stem};
 
-fn kernels() -> Rc<Kernels> {
+pub(super) fn kernels() -> Rc<Kernels> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter =
         block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).expect("a Vulkan adapter");
@@ -17,7 +17,7 @@ fn kernels() -> Rc<Kernels> {
 }
 
 /// Values in [-0.5, 0.5).
-fn values(n: usize, seed: u32) -> Vec<f32> {
+pub(super) fn values(n: usize, seed: u32) -> Vec<f32> {
     let mut state = seed.wrapping_mul(2_654_435_761) | 1;
     let mut next = || {
         state ^= state << 13;
@@ -28,7 +28,7 @@ fn values(n: usize, seed: u32) -> Vec<f32> {
     (0..n).map(|_| next() as f32).collect()
 }
 
-fn bytes(values: &[f32]) -> Vec<u8> {
+pub(super) fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
@@ -219,7 +219,7 @@ fn shapes() -> Vec<Convolution> {
 fn tiled_convolutions() {
     let kernels = kernels();
     for (i, shape) in shapes().into_iter().enumerate() {
-        let kernel = shape.tiled(kernels.tile());
+        let kernel = shape.tiled(kernels.tile(), Images::Any);
         check(&kernels, shape, &kernel, [1, 3, 7][i % 3]);
     }
 }
@@ -229,7 +229,7 @@ fn stationary_convolutions() {
     let kernels = kernels();
     let stationary = shapes()
         .into_iter()
-        .filter_map(|shape| Some((shape, shape.stationary()?)));
+        .filter_map(|shape| Some((shape, shape.stationary(Images::Any)?)));
     for (i, (shape, kernel)) in stationary.enumerate() {
         check(&kernels, shape, &kernel, [7, 1, 3][i % 3]);
     }
@@ -245,7 +245,7 @@ fn tiles_of_other_sizes() {
     };
     for (pixels, channels) in [(1, 4), (2, 8), (4, 8), (8, 16)] {
         for shape in [normed, shape(1, 1, 16, 48, 8)] {
-            check(&kernels, shape, &shape.tiled(Tile { pixels, channels }), 3);
+            check(&kernels, shape, &shape.tiled(Tile { pixels, channels }, Images::Any), 3);
         }
     }
 }

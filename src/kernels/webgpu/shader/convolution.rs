@@ -1,6 +1,6 @@
 //! Convolutions with what stands before and behind them.
 
-use super::stationary::stationary;
+use super::stationary::{stationary, stationary_dispatch};
 use super::{Dispatch, Kernel, WORKGROUP, component, fill, lines};
 
 /// What a convolution reads.
@@ -30,6 +30,38 @@ pub struct Tile {
     pub pixels: usize,
     /// 4, 8 or 16.
     pub channels: usize,
+}
+
+impl Tile {
+    /// As much as a GPU's registers hold.
+    pub const GPU: Self = Self { pixels: 4, channels: 8 };
+}
+
+/// How a kernel knows the number of images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Images {
+    /// It asks a uniform buffer, or need not know since its buffers end with a spare image.
+    Any,
+    /// It is a constant, and no buffer has room for more.
+    Constant(usize),
+}
+
+impl Images {
+    /// Declares `images.x`.
+    pub(super) fn declaration(self) -> String {
+        match self {
+            Self::Any => "@group(0) @binding(3) var<uniform> images: vec4u; // n".into(),
+            Self::Constant(n) => format!("const images = vec4u({n}u);"),
+        }
+    }
+
+    /// Ends a thread beyond the last image, in a kernel that needs that.
+    fn end(self) -> String {
+        match self {
+            Self::Any => String::new(),
+            Self::Constant(n) => format!("    if (image >= {n}u) {{\n        return;\n    }}\n"),
+        }
+    }
 }
 
 /// A convolution's shape; its parameters lie as weight `[kernel, kernel, c_in, c_out]`, bias `[c_out]` where activated, scale
@@ -79,12 +111,22 @@ impl Convolution {
     }
 
     /// The kernel for software adapters; `None` for odd sizes that no network has.
-    pub fn stationary(&self) -> Option<Kernel> {
-        stationary(self)
+    pub fn stationary(&self, images: Images) -> Option<Kernel> {
+        stationary(self, images)
+    }
+
+    /// How the workgroups of [`Self::stationary`] are counted.
+    pub fn stationary_dispatch(&self) -> Option<Dispatch> {
+        stationary_dispatch(self)
+    }
+
+    /// How the workgroups of [`Self::tiled`] are counted.
+    pub fn tiled_dispatch(&self, tile: Tile) -> Dispatch {
+        Dispatch::Invocations(self.size_out() * self.size_out() / tile.pixels * (self.c_out / tile.channels))
     }
 
     /// The kernel that computes it with a tile a thread.
-    pub fn tiled(&self, tile: Tile) -> Kernel {
+    pub fn tiled(&self, tile: Tile, images: Images) -> Kernel {
         let (pixels, vectors) = (tile.pixels, tile.channels / 4);
         let (c_in, c_out) = (self.c_in / 4, self.c_out / 4);
         let taps = self.kernel * self.kernel;
@@ -121,12 +163,13 @@ impl Convolution {
                 ("$CLEAR", sums(&|p, v| format!("    var a{p}_{v} = vec4f();"))),
                 ("$LOOP", self.rows(pixels, vectors)),
                 ("$STORE", sums(&|p, v| self.store(p, v, c_out))),
+                ("$END", images.end()),
             ],
         );
         Kernel {
             label: self.label(),
             source,
-            dispatch: Dispatch::Invocations(self.size_out() * self.size_out() / pixels * (c_out / vectors)),
+            dispatch: self.tiled_dispatch(tile),
         }
     }
 

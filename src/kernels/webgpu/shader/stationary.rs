@@ -1,6 +1,6 @@
 //! Convolutions for software adapters: weights stay with the thread, pixels pass by.
 
-use super::convolution::{Convolution, Input, Output};
+use super::convolution::{Convolution, Images, Input, Output};
 use super::{Dispatch, Kernel, component, fill, lines};
 
 /// SwiftShader's vector registers have as many lanes, and a workgroup of one vector fills its private memory once.
@@ -16,10 +16,8 @@ const CHUNK_1X1: usize = 64;
 const CHUNK_3X3: usize = 16;
 
 /// The convolution's kernel; `None` where rows are not whole vectors.
-pub(super) fn stationary(shape: &Convolution) -> Option<Kernel> {
-    if !shape.size_out().is_multiple_of(LANES) {
-        return None;
-    }
+pub(super) fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> {
+    let dispatch = stationary_dispatch(shape)?;
     let writer = Writer::new(shape);
     let (c_in, c_out, size_out) = (shape.c_in / 4, shape.c_out / 4, shape.size_out());
     let constants = [
@@ -43,8 +41,9 @@ pub(super) fn stationary(shape: &Convolution) -> Option<Kernel> {
             }),
         ),
         ("$FILL", writer.fill()),
+        ("$IMAGES", images.declaration()),
     ];
-    let (template, tiles, tiles_a_worker) = if shape.kernel == 1 {
+    let template = if shape.kernel == 1 {
         let start = match shape.stride {
             1 => "pixel",
             _ => "((pixel / SIZE_OUT) * STRIDE * SIZE_IN + pixel % SIZE_OUT * STRIDE)",
@@ -55,25 +54,36 @@ pub(super) fn stationary(shape: &Convolution) -> Option<Kernel> {
             ("$MULTIPLY", writer.products("sum", "x", 0, None)),
             ("$STORE", writer.store("sum", "out")),
         ]);
-        let tiles = size_out * size_out / LANES;
-        (include_str!("../wgsl/stationary.wgsl"), tiles, TILES_A_WORKER)
+        include_str!("../wgsl/stationary.wgsl")
     } else {
         let [clear, row, last] = writer.rows();
         values.extend([("$CLEAR", clear), ("$ROW", row), ("$LAST", last)]);
-        // A strip is as many tiles as it has rows.
-        let strips_a_worker = (TILES_A_WORKER / size_out).max(1);
-        (include_str!("../wgsl/rows.wgsl"), size_out / LANES, strips_a_worker)
+        include_str!("../wgsl/rows.wgsl")
     };
-    let groups = c_out / writer.vectors;
     Some(Kernel {
         label: format!("{}, stationary", shape.label()),
         source: fill(template, &values),
-        dispatch: Dispatch::Workers {
-            tiles,
-            tiles_a_worker,
-            most: (MOST_WORKGROUPS / groups).max(1),
-            groups,
-        },
+        dispatch,
+    })
+}
+
+/// How its workgroups are counted; `None` where rows are not whole vectors.
+pub(super) fn stationary_dispatch(shape: &Convolution) -> Option<Dispatch> {
+    let size_out = shape.size_out();
+    if !size_out.is_multiple_of(LANES) {
+        return None;
+    }
+    let (tiles, tiles_a_worker) = match shape.kernel {
+        1 => (size_out * size_out / LANES, TILES_A_WORKER),
+        // A strip is as many tiles as it has rows.
+        _ => (size_out / LANES, (TILES_A_WORKER / size_out).max(1)),
+    };
+    let groups = shape.c_out / 4 / Writer::new(shape).vectors;
+    Some(Dispatch::Workers {
+        tiles,
+        tiles_a_worker,
+        most: (MOST_WORKGROUPS / groups).max(1),
+        groups,
     })
 }
 

@@ -17,7 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let column = tile % TILES_A_ROW * PIXELS;
     let row = tile / TILES_A_ROW % SIZE_OUT;
     let image = tile / (TILES_A_ROW * SIZE_OUT);
-
+$END
 $CLEAR
 $LOOP
     let out = ((image * SIZE_OUT + row) * SIZE_OUT + column) * C_OUT + channel;

@@ -8,7 +8,7 @@
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, SIZE_IN, SIZE_IN, C_IN]
 @group(0) @binding(1) var<storage, read> parameters: array<vec4f>; // weight [4 * C_IN, C_OUT], then $PARAMETERS
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>; // [n, SIZE_OUT, SIZE_OUT, C_OUT]
-@group(0) @binding(3) var<uniform> images: vec4u; // n
+$IMAGES
 
 $CONSTANTS
 

@@ -1,0 +1,145 @@
+//! The layers of training on WebGPU: which kernels run in which order, forward and backward.
+//!
+//! [`Layer`] knows buffers only as whatever a [`Launcher`] makes of them: burn's memory in the page, a wgpu device's own in tests.
+//! Sums over pixels are made in two steps, by runs and then over runs in a fixed order, so that results are the same each time
+//! (WGSL has no atomic addition of floats, and its order would change).
+
+mod kernel;
+#[cfg(all(test, feature = "vulkan"))]
+mod tests;
+
+pub use kernel::{Shape, TrainingKernel};
+
+/// Makes buffers and runs kernels, in order.
+pub trait Launcher {
+    /// Values on the device.
+    type Buffer: Clone;
+
+    /// A buffer of f32.
+    fn empty(&self, n_values: usize) -> Self::Buffer;
+
+    /// Runs a kernel on buffers in the order of its bindings.
+    fn launch(&self, kernel: TrainingKernel, buffers: &[&Self::Buffer]);
+
+    /// Runs a kernel on these buffers and one more that it writes, as binding `at`.
+    fn made(&self, kernel: TrainingKernel, buffers: &[&Self::Buffer], at: usize) -> Self::Buffer {
+        let made = self.empty(kernel.n_written());
+        let mut all = buffers.to_vec();
+        all.insert(at, &made);
+        self.launch(kernel, &all);
+        made
+    }
+}
+
+/// What is known of a BatchNorm in training, `[channels]` each.
+#[derive(Clone, Debug)]
+pub struct Norm<B> {
+    /// Trainable scale.
+    pub gamma: B,
+    /// Trainable shift.
+    pub beta: B,
+    /// Mean of the batch.
+    pub mean: B,
+    /// Biased variance of the batch.
+    pub variance: B,
+}
+
+/// Mean and biased variance of the channels of `[pixels, channels]`, as `[2, channels]`.
+pub fn moments<L: Launcher>(launcher: &L, x: &L::Buffer, pixels: usize, channels: usize) -> L::Buffer {
+    let chunks = launcher.made(TrainingKernel::Moments { pixels, channels }, &[x], 1);
+    launcher.made(TrainingKernel::MomentsCombined { pixels, channels }, &[&chunks], 1)
+}
+
+/// A convolution with what it read, for its gradients.
+#[derive(Clone, Debug)]
+pub struct Layer<B> {
+    shape: Shape,
+    x: B,
+    /// `[c_out, c_in, kernel, kernel]`
+    weight: B,
+    norm: Option<Norm<B>>,
+    parameters: B,
+}
+
+/// Of a layer.
+#[derive(Clone, Debug)]
+pub struct Gradients<B> {
+    /// `[n, size_in, size_in, c_in]`, where it was asked for.
+    pub input: Option<B>,
+    /// `[c_out, c_in, kernel, kernel]`
+    pub weight: B,
+    /// Of the norm's scale and shift.
+    pub norm: Option<[B; 2]>,
+}
+
+impl<B: Clone> Layer<B> {
+    /// Runs the layer; returns it with `[n, size_out, size_out, c_out]`.
+    pub fn forward<L: Launcher<Buffer = B>>(
+        launcher: &L,
+        shape: Shape,
+        x: B,
+        weight: B,
+        norm: Option<Norm<B>>,
+    ) -> (Self, B) {
+        let mut read = vec![&weight];
+        if let Some(norm) = &norm {
+            read.extend([&norm.gamma, &norm.beta, &norm.mean, &norm.variance]);
+        }
+        let parameters = launcher.made(TrainingKernel::Prepared(shape), &read, 1);
+        let y = launcher.made(TrainingKernel::Forward(shape), &[&x, &parameters], 2);
+        let layer = Self {
+            shape,
+            x,
+            weight,
+            norm,
+            parameters,
+        };
+        (layer, y)
+    }
+
+    /// The gradients, given that of the output.
+    pub fn backward<L: Launcher<Buffer = B>>(&self, launcher: &L, dy: &B, needs_input: bool) -> Gradients<B> {
+        let needs_input = needs_input || self.norm.is_some();
+        let input = needs_input.then(|| self.input_gradient(launcher, dy));
+        let (mut norm, shape) = (None, self.shape);
+        if let (Some(dx), Some(known)) = (&input, &self.norm) {
+            let sums = [&self.x, dx, &self.parameters, &known.mean];
+            let sums = launcher.made(TrainingKernel::NormSums(shape), &sums, 4);
+            let (gamma, beta) = (launcher.empty(shape.c_in), launcher.empty(shape.c_in));
+            let read = [&sums, &self.parameters, &known.mean, &known.variance, &gamma, &beta];
+            let coefficients = launcher.made(TrainingKernel::NormGradients(shape), &read, 6);
+            let buffers = [&self.x, &self.parameters, &coefficients, dx];
+            launcher.launch(TrainingKernel::NormInput(shape), &buffers);
+            norm = Some([gamma, beta]);
+        }
+        Gradients {
+            input,
+            weight: self.weight_gradient(launcher, dy),
+            norm,
+        }
+    }
+
+    /// Before the ReLU's and the norm's part.
+    fn input_gradient<L: Launcher<Buffer = B>>(&self, launcher: &L, dy: &B) -> B {
+        let shape = self.shape;
+        let weight = launcher.made(TrainingKernel::Transposed(shape), &[&self.weight], 1);
+        let convolve = |dy: &B| launcher.made(TrainingKernel::Backward(shape), &[dy, &weight], 2);
+        let dilate = |values: &B, channels| {
+            let (n, size) = (shape.n, shape.size_out());
+            launcher.made(TrainingKernel::Dilated { n, size, channels }, &[values], 1)
+        };
+        match (shape.stride, shape.kernel) {
+            (1, _) => convolve(dy),
+            (_, 1) => dilate(&convolve(dy), shape.c_in),
+            _ => convolve(&dilate(dy, shape.c_out)),
+        }
+    }
+
+    fn weight_gradient<L: Launcher<Buffer = B>>(&self, launcher: &L, dy: &B) -> B {
+        let mut read = vec![&self.x, dy];
+        // The norm's scale and shift lie behind the weight.
+        read.extend(self.norm.is_some().then_some(&self.parameters));
+        let parts = launcher.made(TrainingKernel::Weight(self.shape), &read, 2);
+        launcher.made(TrainingKernel::WeightCombined(self.shape), &[&parts], 1)
+    }
+}
