@@ -3,6 +3,8 @@
 //! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`); each call of a run does one network on
 //! one batch, or one step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
 
+#[cfg(feature = "webgpu")]
+mod constructors;
 mod data;
 mod distillation;
 mod engine;
