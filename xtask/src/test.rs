@@ -12,7 +12,7 @@ use crate::page::{self, Mode};
 use crate::repo::{Repo, cargo};
 use crate::server::{Server, Site};
 use crate::step::{Stages, run};
-use crate::wasm::{self, Profile};
+use crate::wasm::{self, Profile, Threaded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
@@ -36,9 +36,16 @@ pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
         stages.run("xtask: cargo test", test);
     }
     if parts.contains(&Part::Native) {
-        // With the engine on: this covers all that compiles without it.
-        let test = || cargo_test(repo, &["--package", "fidelity-lab", "--features", "cpu"], filters);
-        stages.run("native: cargo test --features cpu", test);
+        // With the engine on: this covers all that compiles without it. A thread without a pool works as without the feature
+        // `threads`, so that the tests cover both.
+        let test = || {
+            cargo_test(
+                repo,
+                &["--package", "fidelity-lab", "--features", "cpu,threads"],
+                filters,
+            )
+        };
+        stages.run("native: cargo test --features cpu,threads", test);
     }
     if parts.contains(&Part::Browser) {
         in_browser(repo, &mut stages, filters);
@@ -62,7 +69,7 @@ fn in_browser(repo: &Repo, stages: &mut Stages, filters: &[String]) {
         .run("browser: npm packages", || npm::install(repo))
         .and_then(|()| {
             let modules = stages.run("browser: wasm modules (release)", || {
-                wasm::build(repo, Profile::Release)
+                wasm::build(repo, Profile::Release, Threaded::Require).map(drop)
             });
             let page = modules.and_then(|()| {
                 stages.run("browser: pkg and page", || {
