@@ -248,3 +248,25 @@ impl Linear {
         }
     }
 }
+
+#[cfg(all(test, feature = "threads"))]
+mod tests {
+    use super::super::parallel::tests::with_threads;
+    use super::*;
+    use crate::weights::Network;
+
+    #[test]
+    fn threads_share_the_images_and_change_no_logit() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/arbitrary20.safetensors");
+        let network = Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+        let plan = Plan::from_state(&network.architecture, &network.state, &network.normalisation).unwrap();
+        let pixels: Vec<u8> = (0..9 * IMAGE_BYTES).map(|i| (i * 7919 % 251) as u8).collect();
+        let mut cpu = CpuNetwork::new(&plan);
+        let results = with_threads(|| cpu.logits(&pixels));
+        assert_eq!(results[0].len(), 9 * network.architecture.n_classes);
+        assert!(results.iter().all(|logits| *logits == results[0]));
+        // Each image by itself, with buffers that others have used.
+        let apart: Vec<f32> = pixels.chunks(IMAGE_BYTES).flat_map(|image| cpu.logits(image)).collect();
+        assert_eq!(apart, results[0]);
+    }
+}

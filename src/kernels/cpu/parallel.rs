@@ -83,7 +83,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// What `work` gives alone and with 1, 2 and 7 further threads.
-    pub(crate) fn with_threads<R>(work: impl Fn() -> R) -> Vec<R> {
+    pub(crate) fn with_threads<R>(mut work: impl FnMut() -> R) -> Vec<R> {
         let results = [0, 1, 2, 7].map(|n| {
             let pool = || rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();
             set_pool((n > 0).then(pool));

@@ -553,3 +553,49 @@ fn add_tile(sums: &mut WeightTile, tile: Tile) {
         high.add(old_high).store(to_high);
     }
 }
+
+#[cfg(all(test, feature = "threads"))]
+mod tests {
+    use super::super::parallel::tests::with_threads;
+    use super::*;
+
+    fn values(n: usize, seed: usize) -> Vec<f32> {
+        let value = |i: usize| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0;
+        (0..n).map(value).collect()
+    }
+
+    /// Bit by bit: a run that is resumed on a machine with more cores goes on as it would have.
+    #[test]
+    fn a_layer_computes_the_same_with_any_number_of_threads() {
+        // [n, size, c_in, c_out, kernel, stride]; more and fewer images than parts and threads, and a last part of one image.
+        for [n, size, c_in, c_out, kernel, stride] in [
+            [1, 8, 16, 16, 3, 1],
+            [5, 32, 16, 64, 1, 1],
+            [16, 16, 32, 32, 3, 2],
+            [33, 8, 64, 32, 1, 2],
+        ] {
+            let x = values(n * size * size * c_in, 1);
+            let weight = values(c_out * c_in * kernel * kernel, 2);
+            let dy = values(n * (size / stride) * (size / stride) * c_out, 3);
+            let (gamma, beta) = (values(c_in, 4), values(c_in, 5));
+            for has_norm in [true, false] {
+                let results = with_threads(|| {
+                    let moments = Moments::of(&x, c_in, size * size);
+                    let norm = Norm {
+                        gamma: &gamma,
+                        beta: &beta,
+                        mean: &moments.mean,
+                        var: &moments.var,
+                    };
+                    let norm = has_norm.then_some(norm);
+                    let layer = Layer::new(&weight, [c_out, c_in, kernel], stride, size, norm);
+                    let gradients = [true, false].map(|needs_input| layer.backward(&x, &dy, needs_input));
+                    (layer.forward(&x), gradients, moments.clone())
+                });
+                let what = format!("{n} images of {size} pixels, {c_in} to {c_out}, kernel {kernel}, stride {stride}");
+                assert_eq!(results[0].1[1].input.is_empty(), !has_norm);
+                assert!(results.iter().all(|result| *result == results[0]), "{what}");
+            }
+        }
+    }
+}
