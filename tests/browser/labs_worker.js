@@ -1,13 +1,12 @@
-/** Several labs in one Worker, at once and one after the other: `{ file, pixels }` -> threads, descriptions and logits of each. */
+/** Several labs in one Worker, at once and one after the other: `{ file, pixels }` -> threads and logits of each. */
 import { Lab } from "/pkg/fidelity_lab.js";
 
 self.addEventListener("message", async ({ data: { file, pixels } }) => {
-  const found = { threads: [], descriptions: [], logits: [] };
+  const found = { threads: [], logits: [] };
   const ask = async (lab) => {
     await lab.loadModel(file, { role: "teacher" });
     const { logits } = await lab.predict(pixels, 20);
     found.threads.push(lab.device.threads);
-    found.descriptions.push(lab.device.description);
     found.logits.push([...logits]);
   };
   try {

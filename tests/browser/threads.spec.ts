@@ -2,6 +2,7 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { expectClose, openLab, smallFile } from "./golden";
+import { open } from "./page";
 
 const FILES = { t1: smallFile("t1", 100, 1), s: smallFile("s", 100, 3) };
 
@@ -70,7 +71,7 @@ test("labs beside one another share threads, and those that come after all are g
   await openLab(page, FILES);
   const found = await page.evaluate(
     () =>
-      new Promise<{ threads: number[]; descriptions: string[]; logits: number[][] }>((resolve, reject) => {
+      new Promise<{ threads: number[]; logits: number[][] }>((resolve, reject) => {
         const worker = new Worker("/tests/browser/labs_worker.js", { type: "module" });
         worker.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data));
         worker.onerror = (event) => reject(new Error(event.message));
@@ -104,4 +105,11 @@ test.describe("threads that cannot start", () => {
     expect(found.device.description).toMatch(/^CPU, one thread \(more could not be started: .+\)$/);
     expect(found.n).toBe(2000);
   });
+});
+
+test("the page's own build uses all threads, under its policy and with hashed names", async ({ page }) => {
+  await open(page, "compare", "cpu");
+  await page.getByTestId("device-badge").click();
+  const cores = await page.evaluate(() => navigator.hardwareConcurrency);
+  await expect(page.getByTestId("device-adapter")).toHaveText(`CPU, ${cores} threads`);
 });
