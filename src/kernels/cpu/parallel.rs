@@ -24,16 +24,48 @@ pub fn for_each<T: Send, S: Send>(
     items.for_each(|item| work(&mut scratches[0], item));
 }
 
+/// Keeps the threads of this thread's pool awake as long as it lives, for work that comes in pieces: to wake one takes about as
+/// long as a small piece itself.
+#[must_use = "threads fall asleep when it is dropped"]
+#[derive(Debug)]
+pub struct Awake {
+    #[cfg(feature = "threads")]
+    until: Option<std::sync::Arc<std::sync::atomic::AtomicBool>>,
+}
+
+/// See [`Awake`].
+pub fn stay_awake() -> Awake {
+    Awake {
+        #[cfg(feature = "threads")]
+        until: pool::of_this_thread().map(|pool| pool::stay_awake(&pool)),
+    }
+}
+
+#[cfg(feature = "threads")]
+impl Drop for Awake {
+    fn drop(&mut self) {
+        if let Some(until) = &self.until {
+            until.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}
+
 #[cfg(feature = "threads")]
 pub use pool::set_pool;
 
 #[cfg(feature = "threads")]
 mod pool {
     use std::cell::RefCell;
+    use std::hint::spin_loop;
     use std::rc::Rc;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError};
 
     use rayon::ThreadPool;
+
+    /// How often the calling thread looks whether the others are done before it falls asleep: for about the time of an image in
+    /// one layer.
+    const LOOKS: usize = 200_000;
 
     thread_local! {
         static POOL: RefCell<Option<Rc<ThreadPool>>> = const { RefCell::new(None) };
@@ -48,6 +80,19 @@ mod pool {
         POOL.with_borrow(Clone::clone)
     }
 
+    pub fn stay_awake(pool: &ThreadPool) -> Arc<AtomicBool> {
+        let until = Arc::new(AtomicBool::new(false));
+        let ended = until.clone();
+        pool.spawn_broadcast(move |_| {
+            while !ended.load(Ordering::Relaxed) {
+                // Does what there is to do.
+                rayon::yield_now();
+                spin_loop();
+            }
+        });
+        until
+    }
+
     /// Each thread takes the next item as soon as it is done with one, since a processor's cores may differ in speed.
     pub fn for_each<T: Send, S: Send>(
         pool: &ThreadPool,
@@ -60,6 +105,7 @@ mod pool {
         let mut slots: Vec<Option<S>> = scratches.drain(..).map(Some).collect();
         slots.resize_with(slots.len().max(n_threads), || None);
         let items = Mutex::new(items);
+        let n_done = AtomicUsize::new(0);
         let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
         let run = |slot: &mut Option<S>| {
             while let Some(item) = next() {
@@ -69,9 +115,18 @@ mod pool {
         if let Some((own, others)) = slots.split_first_mut() {
             pool.in_place_scope(|scope| {
                 for slot in others.iter_mut().take(n_threads - 1) {
-                    scope.spawn(|_| run(slot));
+                    scope.spawn(|_| {
+                        run(slot);
+                        n_done.fetch_add(1, Ordering::Relaxed);
+                    });
                 }
                 run(own);
+                // The scope waits for all; this only lets it find them done.
+                let mut looks = 0;
+                while n_done.load(Ordering::Relaxed) < n_threads - 1 && looks < LOOKS {
+                    looks += 1;
+                    spin_loop();
+                }
             });
         }
         scratches.extend(slots.into_iter().flatten());
@@ -97,6 +152,7 @@ pub(crate) mod tests {
     fn every_item_is_worked_on_once_with_a_scratch_of_one_thread() {
         for n in [0, 1, 2, 3, 100] {
             let found = with_threads(|| {
+                let _awake = (n != 2).then(stay_awake);
                 let (mut done, mut scratches) = (vec![0; n], Vec::new());
                 for _ in 0..2 {
                     for_each(
