@@ -15,7 +15,7 @@ export function planOf({ quick, adapter, devices }) {
     forward: { first: (device) => (isSlow(device) ? [1, 16] : quick ? [1, 16, 64] : [1, 16, 64, 256]), last: (device) => (isSlow(device) && !quick ? [64] : []) },
     /** With the module of browsers without relaxed SIMD. */
     plainSimd: quick ? [16] : [1, 16, 64],
-    threaded: quick ? [16] : [16, 64],
+    threaded: { forward: [1, 16, 64], step: [16] },
     step: (device) => (isSlow(device) || quick ? [2, 16] : [2, 16, 64, 128]),
     /** TensorFlow.js's plain JavaScript takes tens of seconds an image, and is the only backend of its that trains without help on the CPU. */
     plainStep: quick ? [] : [2],

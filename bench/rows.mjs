@@ -39,7 +39,7 @@ export class Results {
       await this.add({
         measure, ...about, unit: "ms/image", ours: ours.ms / batch, peer: peer ? peer.ms / batch : null, ...named,
         ours_best: ours.best / batch, peer_best: peer ? peer.best / batch : null, rounds: ours.rounds, difference: peer?.difference ?? null,
-        ...(threads !== build.threads && { ours_threads: build.threads }), ...more,
+        ...more,
       });
       if (ours.peakBytes)
         await this.add({ measure: `${measure}_peak_bytes`, ...about, unit: "bytes", ours: ours.peakBytes, peer: peer?.peakBytes ?? null, ...named });

@@ -93,17 +93,18 @@ async function forward(device, batch, { threads = 1, simd } = {}) {
 async function threaded() {
   if (!devices.includes("cpu")) return;
   const threads = await host.measure("threads");
-  if (threads === 1) return results.leaveOut("forward, cpu, all threads", "there is one thread here, or the page is not isolated");
-  for (const batch of plan.threaded) await forward("cpu", batch, { threads });
+  if (threads === 1) return results.leaveOut("cpu, all threads", "there is one thread here, or the page is not isolated");
+  if (options.only.includes("forward")) for (const batch of plan.threaded.forward) await forward("cpu", batch, { threads });
+  if (options.only.includes("step")) for (const batch of plan.threaded.step) await step("cpu", batch, "wasm", threads);
 }
 
-async function step(device, batch, peer = device === "webgpu" ? "webgpu" : "wasm") {
+async function step(device, batch, peer = device === "webgpu" ? "webgpu" : "wasm", threads = 1) {
   const rounds = peer === "cpu" ? { least: 1, most: 1, ms: 0 } : plan.rounds(device);
-  const what = `step, ${device}, batch ${batch}, TensorFlow.js on ${peer}`;
-  const measured = await measure({ what, method: "step", argument: { device, batch, peer, rounds }, paceOf: `step ${device} ${peer}`, images: batch * (2 + rounds.least) });
+  const what = `step, ${device}, batch ${batch}, TensorFlow.js on ${peer}${threads > 1 ? `, ${threads} threads` : ""}`;
+  const measured = await measure({ what, method: "step", argument: { device, batch, threads, peer, rounds }, paceOf: `step ${device} ${peer}`, images: batch * (2 + rounds.least) });
   if (!measured) return;
-  pace.note(`step ${device} ${peer}`, roundMs(measured) / batch);
-  await results.addMeasured({ measure: "step", network: LARGE, device, batch, measured, teacher_forward: measured.teacher.ms / batch });
+  if (threads === 1) pace.note(`step ${device} ${peer}`, roundMs(measured) / batch);
+  await results.addMeasured({ measure: "step", network: LARGE, device, batch, threads, measured, teacher_forward: measured.teacher.ms / batch });
 }
 
 /** What an image takes in a forward pass of ours. */
@@ -187,12 +188,12 @@ function* work() {
   for (const device of devices) {
     if (has("forward")) for (const batch of plan.forward.first(device)) yield () => forward(device, batch);
     if (has("forward") && device === "cpu") for (const batch of plan.plainSimd) yield () => forward(device, batch, { simd: "plain" });
-    if (has("forward") && device === "cpu") yield threaded;
     if (has("memory") && device === "webgpu") yield memory;
     if (has("ensemble")) for (const batch of plan.ensemble(device)) yield () => ensemble(device, batch);
     if (pages) yield () => firstPredictions(device);
     if (pages) yield () => downloaded(device);
     if (has("step")) for (const batch of plan.step(device)) yield () => step(device, batch);
+    if ((has("forward") || has("step")) && device === "cpu") yield threaded;
     if (has("evaluate")) yield () => evaluate(device);
   }
   if (has("forward")) for (const device of devices) for (const batch of plan.forward.last(device)) yield () => forward(device, batch);

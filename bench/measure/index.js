@@ -74,12 +74,12 @@ export const measures = {
     return { name };
   },
 
-  /** Forward passes of PreResNet-56: ours against the peers'. With more than one thread, ours uses those that it can. */
+  /** Forward passes of PreResNet-56: ours against the peers'. With more than one thread, both sides may use that many. */
   async forward({ device, simd, batch, threads = 1, peers, layout, rounds }) {
     const buffers = device === "webgpu" ? new BufferBytes() : null;
     const pixels = await batchOf(batch);
     if (buffers) buffers.owner = "0";
-    const engine = await engineOf(device, [{ name: NETWORK }], simd);
+    const engine = await engineOf(device, [{ name: NETWORK }], { simd, threads });
     const theirs = [];
     for (const [i, peer] of peers.entries()) {
       if (buffers) buffers.owner = String(i + 1);
@@ -97,16 +97,16 @@ export const measures = {
     const times = await alternate(works, rounds);
     for (const peer of theirs) await peer.release();
     const side = (i) => ({ ...times[i], counts: counts?.[i] ?? null, peakBytes: buffers?.of(String(i)).peak ?? null });
-    return { build: buildOf(device, simd), ours: side(0), peers: theirs.map(({ name }, i) => ({ name, difference: differences[i], ...side(i + 1) })) };
+    return { build: buildOf(device, { simd, threads }), ours: side(0), peers: theirs.map(({ name }, i) => ({ name, difference: differences[i], ...side(i + 1) })) };
   },
 
   /**
    * Steps of distilling a PreResNet-56 from a PreResNet-8: ours with that teacher's pass in it (a seventh of the student's), the
    * peer's with the teacher's logits given. `peer` is a backend of TensorFlow.js.
    */
-  async step({ device, batch, peer, rounds }) {
+  async step({ device, batch, threads = 1, peer, rounds }) {
     const pixels = await batchOf(batch);
-    const engine = await engineOf(device, [{ name: "teacher", file: SMALL }, { name: "student", file: NETWORK, role: "student" }]);
+    const engine = await engineOf(device, [{ name: "teacher", file: SMALL }, { name: "student", file: NETWORK, role: "student" }], { threads });
     const teacher = () => predict(engine, pixels, ["teacher"]);
     const settings = { temperature: 4, learningRate: 0.01, weightDecay: 1e-4 };
     // As many images as a batch has: each step sees all of them, in whatever order, so both sides' losses must be the same.
@@ -115,7 +115,7 @@ export const measures = {
     const works = [async () => (await run.step()).loss];
     let theirs = null;
     if (peer) {
-      const tf = await tensorflow(peer);
+      const tf = await tensorflow(peer, threads);
       theirs = await tensorflowStep({ tf, file: await networkFile(NETWORK), pixels, targets: await teacher(), ...settings });
       works.push(theirs.step);
     }
@@ -134,7 +134,7 @@ export const measures = {
     const times = await alternate([...works, teacher], rounds);
     run.free();
     const side = (i) => ({ ...times[i], counts: counts[i] ?? null });
-    return { build: buildOf(device), ours: side(0), peers: theirs ? [{ name: theirs.name, difference, ...side(1) }] : [], teacher: times.at(-1) };
+    return { build: buildOf(device, { threads }), ours: side(0), peers: theirs ? [{ name: theirs.name, difference, ...side(1) }] : [], teacher: times.at(-1) };
   },
 
   /** Five networks and their ensemble in one call against five calls of one network. */

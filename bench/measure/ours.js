@@ -5,20 +5,31 @@
  * device and would not let steps take turns with another's.
  */
 import init, { Lab } from "../../pkg/fidelity_lab.js";
-import { loadEngine } from "../../pkg/engine.js";
-import { moduleFor } from "../../pkg/simd.js";
+import { acquireEngine, loadEngine } from "../../pkg/engine.js";
+import { hasRelaxedSimd } from "../../pkg/simd.js";
 import { IMAGE_BYTES, networkFile } from "./data.js";
+import { urlOf } from "./files.js";
 
-/** An engine with networks of tests/golden (or `small`), `[{ name, file, role }]`. */
-export async function engineOf(device, networks, simd) {
-  const { module } = await loadEngine(moduleOf(device, simd));
+/** An engine with networks of tests/golden (or `small`), `[{ name, file, role }]`. With more than one of `threads`, in a Worker. */
+export function engineOf(device, networks, { simd, threads = 1 } = {}) {
+  return threads > 1 ? EngineInWorker.open(networks, threads) : engineHere(device, networks, { simd, threads });
+}
+
+/** The module that visitors of this browser get, or the one that every browser takes where `simd` is "plain". */
+export async function engineHere(device, networks, { simd, threads = 1 }) {
+  const { module, threads: found } = isPlain(device, simd) ? { ...(await loadEngine("cpu")), threads: { n: 1 } } : await acquireEngine(device, threads);
+  if (found.n !== threads) throw new Error(`ours runs ${found.n} threads instead of ${threads}`);
   const engine = await module.Engine.create();
   for (const { name, file = name, role = "teacher" } of networks) engine.loadModel(await networkFile(file), role, name);
   return engine;
 }
 
 /** Logits of the models, in one batch. */
-export async function predict(engine, pixels, models, teachers = []) {
+export function predict(engine, pixels, models, teachers = []) {
+  return engine instanceof EngineInWorker ? engine.call("predict", { pixels, models, teachers }) : predictHere(engine, pixels, models, teachers);
+}
+
+export async function predictHere(engine, pixels, models, teachers) {
   const run = engine.predict(pixels, models, teachers, pixels.length / IMAGE_BYTES);
   try {
     while (!(await run.advance()));
@@ -31,6 +42,39 @@ export async function predict(engine, pixels, models, teachers = []) {
   }
 }
 
+/** What the measurements ask of an engine, asked of one in a Worker. */
+class EngineInWorker {
+  #worker = new Worker(urlOf("bench/measure/worker.js"), { type: "module" });
+  #nCalls = 0;
+
+  static async open(networks, threads) {
+    const engine = new EngineInWorker();
+    await engine.call("open", { networks, threads });
+    return engine;
+  }
+
+  call(method, argument) {
+    const id = ++this.#nCalls;
+    return new Promise((resolve, reject) => {
+      const worker = this.#worker;
+      worker.addEventListener("error", (event) => reject(new Error(event.message || "the Worker could not start")));
+      worker.addEventListener("message", function answer({ data }) {
+        if (data.id !== id) return;
+        worker.removeEventListener("message", answer);
+        if (data.error === undefined) resolve(data.result);
+        else reject(new Error(data.error));
+      });
+      worker.postMessage({ id, method, argument });
+    });
+  }
+
+  distill(...settings) {
+    // A failure comes again as the first step's, which finds no run.
+    this.call("distill", settings).catch(() => undefined);
+    return { step: () => this.call("step"), free: () => undefined };
+  }
+}
+
 /** A lab of the public API with networks loaded. */
 export async function labOf(device, networks) {
   await init();
@@ -40,12 +84,11 @@ export async function labOf(device, networks) {
   return lab;
 }
 
-/** The module that visitors of this browser get, or the one that every browser takes where `simd` is "plain". */
-function moduleOf(device, simd) {
-  return device === "cpu" && simd === "plain" ? "cpu" : moduleFor(device);
+function isPlain(device, simd) {
+  return device === "cpu" && (simd === "plain" || !hasRelaxedSimd());
 }
 
 /** What a row says of our module. */
-export function buildOf(device, simd) {
-  return { threads: 1, simd: moduleOf(device, simd) === "cpu_relaxed" ? "relaxed" : "plain" };
+export function buildOf(device, { simd, threads = 1 } = {}) {
+  return { threads, simd: device === "webgpu" || isPlain(device, simd) ? "plain" : "relaxed" };
 }

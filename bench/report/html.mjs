@@ -31,7 +31,7 @@ function bar(name, value, unit, longest, note, isOurs) {
 }
 
 function chart(rows) {
-  const [{ measure, network, device, batch, threads, simd, unit, ours, ours_threads }] = rows;
+  const [{ measure, network, device, batch, threads, simd, unit, ours }] = rows;
   const peers = rows.filter(({ peer }) => peer !== null);
   const longest = Math.max(ours, ...peers.map(({ peer }) => peer));
   const title = [
@@ -39,7 +39,7 @@ function chart(rows) {
     ...(device === "cpu" ? [threads === 1 ? "one thread" : `${threads} threads`, `${simd} SIMD`] : []),
   ];
   const bars = [
-    bar(ours_threads ? `this project (${ours_threads} thread)` : "this project", ours, unit, longest, "", true),
+    bar("this project", ours, unit, longest, "", true),
     ...peers.map(({ peer, peer_name, ratio }) => bar(peer_name, peer, unit, longest, ratio === null ? "" : `(${ratio.toFixed(2)}x)`, false)),
   ];
   return `<h3>${escape(title.join(", "))}</h3>\n${bars.join("\n")}`;

@@ -12,9 +12,8 @@ export function figure(value, unit) {
 
 export function cells(row) {
   const { unit, ours, peer, ratio } = row;
-  const threads = row.ours_threads ? `${row.threads} (ours ${row.ours_threads})` : row.threads;
   const shown = {
-    ...row, threads: row.device === "webgpu" ? "" : threads, ours: figure(ours, unit), peer: figure(peer, unit),
+    ...row, threads: row.device === "webgpu" ? "" : row.threads, ours: figure(ours, unit), peer: figure(peer, unit),
     ratio: ratio === null ? "" : `${ratio.toFixed(2)}x`, simd: row.device === "webgpu" ? "" : row.simd, unit: unit === "bytes" || unit === "count" ? "" : unit,
   };
   return COLUMNS.map((column) => String(shown[column] ?? ""));

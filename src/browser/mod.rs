@@ -14,6 +14,8 @@ mod fatal;
 mod log;
 mod prediction;
 mod shared;
+#[cfg(feature = "threads")]
+mod threads;
 mod turn;
 mod types;
 

@@ -13,6 +13,7 @@ use crate::data::augment;
 use crate::engine::{ComputeDevice, Images, Model, ModelInfo, read, upload_images};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::{argmax, ensemble_log_probs, entropy, log_softmax};
+use crate::kernels::cpu::parallel::stay_awake;
 use crate::model::PreResNet;
 use crate::weights::{self, Network, StateDict};
 
@@ -132,6 +133,7 @@ impl Distillation {
     /// # Errors
     /// What the device reports, and `gpu_error` where the loss is no number any more.
     pub async fn step(&mut self) -> LabResult<Step> {
+        let _awake = stay_awake();
         let (indices, pixels, labels) = self.batch();
         let teacher = match self.recipe.policy {
             Policy::FlipCrop => self.ensemble(&pixels).await?,

@@ -542,7 +542,7 @@ test("a distillation lowers the mean KL on a fixed batch, with each of three see
     const students = ["s"];
     for (const seed of [1, 2, 3]) {
       students.push(`seed${seed}`);
-      await lab.distill(fl.pixels, null, { student: "s", outputName: `seed${seed}`, steps: 15, batchSize: 10, learningRate: 0.02, seed });
+      await lab.distill(fl.pixels, null, { student: "s", outputName: `seed${seed}`, steps: 30, batchSize: 10, learningRate: 0.02, seed });
     }
     const report = await lab.evaluate(fl.pixels, null, { student: students });
     lab.dispose();

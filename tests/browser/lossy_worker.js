@@ -3,7 +3,7 @@
  *
  * `{ test: "lose-device" }` destroys every GPU device that was requested, `{ test: "lose-always" }` every later one as well;
  * `{ test: "crash" }` throws where nobody catches. Before the lab is created, `{ test: "mask", features }` hides features of the
- * adapter, `{ test: "no-adapter" }` the adapter and `{ test: "no-gpu" }` WebGPU itself.
+ * adapter, `{ test: "no-adapter" }` the adapter and `{ test: "no-gpu" }` WebGPU itself; `{ test: "no-threads" }` keeps Workers from starting others.
  */
 import "/pkg/worker.js";
 
@@ -32,6 +32,7 @@ self.addEventListener("message", ({ data }) => {
       break;
     }
     case "no-adapter": GPU.prototype.requestAdapter = async () => null; break;
+    case "no-threads": self.Worker = class extends Worker { constructor() { super("/tests/browser/nothing.js", { type: "module" }); } }; break;
     case "no-gpu": Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined }); break;
   }
 });

@@ -13,6 +13,8 @@ export interface DeviceInfo {
   architecture: string;
   description: string;
   isSoftware: boolean;
+  /** Threads that compute; 1 on WebGPU. */
+  threads: number;
   /** Why this device, in a sentence for the visitor. */
   reason: string;
   features: string[];

@@ -12,6 +12,8 @@ export { LabError };
 
 export interface LabClientOptions {
   device?: DeviceChoice;
+  /** Most threads that the CPU may use, from 1; default: as many as the processor has. */
+  threads?: number;
   /** For pages that bundle the Worker themselves. */
   createWorker?: () => Worker;
   /** The Worker was started anew; `why` is a sentence for the visitor. Work in progress goes on by itself. */
@@ -65,7 +67,7 @@ export class LabClient implements LabInterface {
         event.preventDefault();
         reject(new LabError("device_unavailable", `the Worker could not start: ${event.message || "its script cannot be loaded"}`));
       };
-      this.#post(worker, { type: "create", device: this.#options.device ?? "auto" });
+      this.#post(worker, { type: "create", device: this.#options.device ?? "auto", threads: this.#options.threads });
     }).catch((error: unknown) => {
       worker.terminate();
       throw error;

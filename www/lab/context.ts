@@ -13,5 +13,6 @@ export interface LabContext {
 
 /** Images a batch: few where a batch is slow, so that calls in between are soon served. */
 export function defaultBatchSize(device: DeviceInfo): number {
-  return device.kind === "cpu" || device.isSoftware ? 8 : 128;
+  if (device.kind === "cpu") return 8 * device.threads;
+  return device.isSoftware ? 8 : 128;
 }

@@ -12,7 +12,7 @@ const REQUIRED_LIMITS = {
   maxStorageBufferBindingSize: 128 * 1024 * 1024,
 } as const;
 
-type Selected = Omit<DeviceInfo, "selfTestError">;
+export type Selected = Omit<DeviceInfo, "selfTestError">;
 
 export async function chooseDevice(choice: DeviceChoice): Promise<Selected> {
   if (choice === "cpu") return cpu("You chose the CPU.");
@@ -42,7 +42,7 @@ function cpuUnless(choice: DeviceChoice, why: string): Selected {
 }
 
 function cpu(reason: string, features: string[] = []): Selected {
-  return { kind: "cpu", vendor: "", architecture: hasRelaxedSimd() ? "wasm relaxed SIMD" : "wasm SIMD", description: "CPU, one thread", isSoftware: false, reason, features };
+  return { kind: "cpu", vendor: "", architecture: hasRelaxedSimd() ? "wasm relaxed SIMD" : "wasm SIMD", description: "CPU, one thread", isSoftware: false, threads: 1, reason, features };
 }
 
 function whatLacks(adapter: GPUAdapter): string | null {
@@ -57,5 +57,5 @@ function describe(adapter: GPUAdapter): Omit<Selected, "reason"> {
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
   const words = `${vendor} ${architecture} ${description}`.toLowerCase();
   const isSoftware = isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|software|basic render/.test(words);
-  return { kind: "webgpu", vendor, architecture, description, isSoftware, features: [...adapter.features].sort() };
+  return { kind: "webgpu", vendor, architecture, description, isSoftware, threads: 1, features: [...adapter.features].sort() };
 }

@@ -1,14 +1,18 @@
 /** The wasm module of a device. All modules export the same classes; only the backend and the instructions inside differ. */
 import type * as Cpu from "./cpu/fidelity_lab_cpu.js";
 import type * as CpuRelaxed from "./cpu_relaxed/fidelity_lab_cpu_relaxed.js";
+import type * as CpuThreads from "./cpu_threads/fidelity_lab_cpu_threads.js";
 import type * as WebGpu from "./webgpu/fidelity_lab_webgpu.js";
+import type { DeviceInfo } from "./api.js";
 import { LabError } from "./errors.js";
+import { hasRelaxedSimd } from "./simd.js";
+import { acquireThreads, availableThreads, type ThreadedModule, type Threads } from "./threads.js";
 
 export type Engine = Cpu.Engine;
 export type EngineModule = Pick<typeof Cpu, "Engine" | "onFatal" | "readRecords" | "reduceImage" | "imageSize">;
-export type ModuleName = "cpu" | "cpu_relaxed" | "webgpu";
+export type ModuleName = "cpu" | "cpu_relaxed" | "cpu_threads" | "webgpu";
 // Fails to compile where the modules' types differ.
-type Same = typeof WebGpu extends EngineModule ? (typeof CpuRelaxed extends EngineModule ? true : never) : never;
+type Same = [typeof WebGpu, typeof CpuRelaxed, typeof CpuThreads] extends EngineModule[] ? true : never;
 const _same: Same = true;
 void _same;
 
@@ -20,7 +24,37 @@ interface Loaded {
   handlers: Set<FatalHandler>;
 }
 
+/** A module with its threads, and why there is but one where there could be more. */
+export interface Acquired extends Loaded {
+  threads: Threads;
+  note: string | null;
+}
+
 const loaded = new Map<ModuleName, Promise<Loaded>>();
+
+/** One thread needs nothing. */
+const ALONE: Threads = { n: 1, release: () => undefined };
+
+/** The module for a device. On the CPU, the threaded one gives way to one without threads where it cannot be had. */
+export async function acquireEngine(kind: DeviceInfo["kind"], maxThreads = Infinity): Promise<Acquired> {
+  let note: string | null = null;
+  const n = kind === "cpu" ? Math.min(availableThreads(), maxThreads) : 1;
+  if (n > 1) {
+    try {
+      const engine = await loadEngine("cpu_threads");
+      return { ...engine, threads: await acquireThreads(engine.module as EngineModule & ThreadedModule, n), note };
+    } catch (error) {
+      note = error instanceof Error ? error.message : String(error);
+    }
+  }
+  return { ...(await loadEngine(moduleFor(kind))), threads: ALONE, note };
+}
+
+/** The module of one thread. */
+export function moduleFor(kind: DeviceInfo["kind"]): ModuleName {
+  if (kind === "webgpu") return "webgpu";
+  return hasRelaxedSimd() ? "cpu_relaxed" : "cpu";
+}
 
 /** Fetches and compiles the module once. */
 export function loadEngine(name: ModuleName): Promise<Loaded> {
@@ -35,7 +69,7 @@ export function loadEngine(name: ModuleName): Promise<Loaded> {
 async function load(name: ModuleName): Promise<Loaded> {
   const handlers = new Set<FatalHandler>();
   try {
-    const module = await { cpu: loadCpu, cpu_relaxed: loadCpuRelaxed, webgpu: loadWebGpu }[name]();
+    const module = await { cpu: loadCpu, cpu_relaxed: loadCpuRelaxed, cpu_threads: loadCpuThreads, webgpu: loadWebGpu }[name]();
     module.onFatal((error: unknown) => handlers.forEach((handler) => handler(LabError.from(error))));
     return { module, handlers };
   } catch (error) {
@@ -52,6 +86,12 @@ async function loadCpu(): Promise<EngineModule> {
 async function loadCpuRelaxed(): Promise<EngineModule> {
   const module = await import("./cpu_relaxed/fidelity_lab_cpu_relaxed.js");
   await module.default(await source(new URL("./cpu_relaxed/fidelity_lab_cpu_relaxed_bg.wasm", import.meta.url)));
+  return module as unknown as EngineModule;
+}
+
+async function loadCpuThreads(): Promise<EngineModule> {
+  const module = await import("./cpu_threads/fidelity_lab_cpu_threads.js");
+  await module.default(await source(new URL("./cpu_threads/fidelity_lab_cpu_threads_bg.wasm", import.meta.url)));
   return module as unknown as EngineModule;
 }
 

@@ -4,16 +4,19 @@ import type {
   PredictOptions, PreparedImage, Records, Role,
 } from "./api.js";
 import { defaultBatchSize, type LabContext } from "./context.js";
-import { chooseDevice } from "./device.js";
+import { chooseDevice, type Selected } from "./device.js";
 import { distill } from "./distill.js";
-import { type Engine, type EngineModule, loadEngine } from "./engine.js";
-import { moduleFor } from "./simd.js";
+import { acquireEngine, type Acquired, type Engine, type EngineModule } from "./engine.js";
 import { LabError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
 import { prepareImage } from "./images.js";
 import { yieldToEvents } from "./yield.js";
 
-export interface LabOptions { device?: DeviceChoice }
+export interface LabOptions {
+  device?: DeviceChoice;
+  /** Most threads that the CPU may use, from 1; default: as many as the processor has. */
+  threads?: number;
+}
 
 export class Lab implements LabInterface {
   readonly device: DeviceInfo;
@@ -23,9 +26,10 @@ export class Lab implements LabInterface {
   #ended: LabError | null = null;
   #end: (error: LabError) => void = () => undefined;
   #outputNames = new Set<string>();
-  #release: () => void;
+  /** `isAlive` as in `Threads`. */
+  #release: (isAlive: boolean) => void;
 
-  private constructor(device: DeviceInfo, engine: Engine, module: EngineModule, handlers: Set<(error: LabError) => void>) {
+  private constructor(device: DeviceInfo, engine: Engine, { module, handlers, threads }: Acquired) {
     this.device = device;
     this.#engine = engine;
     this.#module = module;
@@ -38,32 +42,41 @@ export class Lab implements LabInterface {
     this.#fatal.catch(() => undefined); // Reported by the calls that it ends, or by `whenEnded`.
     const handler = (error: LabError) => this.#end(error);
     handlers.add(handler);
-    this.#release = () => handlers.delete(handler);
+    this.#release = (isAlive) => {
+      handlers.delete(handler);
+      threads.release(isAlive);
+    };
   }
 
   /** Chooses the device, fetches its module, and asks it a known answer. */
   static async create(options: LabOptions = {}): Promise<Lab> {
     const choice = options.device ?? "auto";
     if (!["auto", "webgpu", "cpu"].includes(choice)) throw new LabError("bad_argument", `device is "${choice}"; it must be "auto", "webgpu" or "cpu"`);
+    const { threads } = options;
+    if (threads !== undefined && (!Number.isInteger(threads) || threads < 1))
+      throw new LabError("bad_argument", `threads is ${String(threads)}; it must be a whole number from 1`);
     const selected = await chooseDevice(choice);
     try {
-      return await Lab.#start(selected);
+      return await Lab.#start(selected, threads);
     } catch (error) {
       if (choice !== "auto" || selected.kind === "cpu") throw LabError.from(error);
       const reason = `WebGPU was there, but could not be used: ${LabError.from(error).message}`;
-      return await Lab.#start({ ...(await chooseDevice("cpu")), reason }).catch((e: unknown) => { throw LabError.from(e); });
+      return await Lab.#start({ ...(await chooseDevice("cpu")), reason }, threads).catch((e: unknown) => { throw LabError.from(e); });
     }
   }
 
-  static async #start(selected: Omit<DeviceInfo, "selfTestError">): Promise<Lab> {
-    const { module, handlers } = await loadEngine(moduleFor(selected.kind));
+  static async #start(selected: Selected, maxThreads: number | undefined): Promise<Lab> {
+    const acquired = await acquireEngine(selected.kind, maxThreads);
+    const { module, handlers, threads } = acquired;
     let failed: (error: LabError) => void = () => undefined;
     const failure = new Promise<never>((_, reject) => { failed = reject; });
     handlers.add(failed);
     try {
       const engine = await Promise.race([module.Engine.create(), failure]);
-      return new Lab({ ...selected, selfTestError: engine.selfTestError }, engine, module, handlers);
+      const device = { ...selected, ...(selected.kind === "cpu" && described(acquired)), threads: threads.n, selfTestError: engine.selfTestError };
+      return new Lab(device, engine, acquired);
     } catch (error) {
+      threads.release(false);
       throw await causeOf(LabError.from(error), failure);
     } finally {
       handlers.delete(failed);
@@ -156,7 +169,7 @@ export class Lab implements LabInterface {
   dispose(): void {
     if (this.#ended?.code === "disposed") return;
     const alive = this.#ended === null;
-    this.#release();
+    this.#release(alive);
     this.#ended = null;
     this.#end(new LabError("disposed", "this lab was disposed; create another one"));
     // A panicked or lost engine must not be entered again.
@@ -204,6 +217,12 @@ export class Lab implements LabInterface {
   #free(run: { free(): void }): void {
     if (!this.#ended) run.free();
   }
+}
+
+/** What the visitor is told of the CPU's threads. */
+function described({ threads, note }: Acquired): { description: string } {
+  if (threads.n > 1) return { description: `CPU, ${threads.n} threads` };
+  return { description: note === null ? "CPU, one thread" : `CPU, one thread (more could not be started: ${note})` };
 }
 
 /** How long a failure of the GPU waits for the report that its device is lost. */

@@ -20,7 +20,7 @@ export type Call =
   | { method: "prepareImage"; file: Blob };
 
 export type ToWorker =
-  | { type: "create"; device: DeviceChoice }
+  | { type: "create"; device: DeviceChoice; threads: number | undefined }
   | { type: "call"; id: number; call: Call }
   | { type: "abort"; id: number }
   /** The caller's callback has answered the event. */

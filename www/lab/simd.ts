@@ -1,7 +1,4 @@
 /** Which WebAssembly vectors this browser has. */
-import type { ModuleName } from "./engine.js";
-import type { DeviceInfo } from "./api.js";
-
 /** A function of `f32x4.relaxed_madd(0, 0, 0)`: a browser without relaxed SIMD refuses the module that holds it. */
 const RELAXED_SIMD = new Uint8Array([
   0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic, version
@@ -18,9 +15,4 @@ const RELAXED_SIMD = new Uint8Array([
 /** Whether a product can be added with one instruction; a module that does so everywhere else would not load at all. */
 export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(RELAXED_SIMD);
-}
-
-export function moduleFor(kind: DeviceInfo["kind"]): ModuleName {
-  if (kind === "webgpu") return "webgpu";
-  return hasRelaxedSimd() ? "cpu_relaxed" : "cpu";
 }

@@ -19,7 +19,7 @@ function plain(error: unknown) {
 }
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
-  if (data.type === "create") void create(data.device);
+  if (data.type === "create") void create(data);
   else if (data.type === "call") void run(data.id, data.call);
   else if (data.type === "abort") running.get(data.id)?.abort();
   else if (data.type === "answer") {
@@ -28,9 +28,9 @@ self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   }
 });
 
-async function create(device: "auto" | "webgpu" | "cpu"): Promise<void> {
+async function create({ device, threads }: Extract<ToWorker, { type: "create" }>): Promise<void> {
   try {
-    lab = await Lab.create({ device });
+    lab = await Lab.create({ device, ...(threads !== undefined && { threads }) });
     post({ type: "ready", device: lab.device });
   } catch (error) {
     post({ type: "ended", error: plain(error) });

@@ -13,7 +13,7 @@ use crate::page::{self, Mode};
 use crate::repo::Repo;
 use crate::server::{Server, Site};
 use crate::step::run;
-use crate::wasm::Profile;
+use crate::wasm::{Profile, Threaded};
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Part {
@@ -46,7 +46,7 @@ pub struct Options {
 
 pub fn bench(repo: &Repo, options: &Options) -> Result<()> {
     // The page that visitors get, from `pkg` as it is published.
-    let page = page::build_all(repo, Profile::Release, Mode::Product)?;
+    let page = page::build_all(repo, Profile::Release, Mode::Product, Threaded::Build)?.page;
     let out = options.out.clone().unwrap_or_else(|| repo.work.join("bench"));
     let mut node = Command::new("node");
     node.current_dir(&repo.root)

@@ -6,8 +6,7 @@ use crate::npm;
 use crate::page;
 use crate::repo::{Repo, cargo};
 use crate::step::{Stages, run};
-use crate::toolchain::WasmToolchain;
-use crate::wasm::{self, MODULES, Profile};
+use crate::wasm::{self, MODULES, Profile, Threaded};
 
 /// Folders with a tsconfig.json.
 const TYPESCRIPT: [&str; 3] = ["www/lab", "www/page", "tests/browser"];
@@ -21,32 +20,38 @@ pub fn check(repo: &Repo) -> Result<()> {
     stages.run("clippy: native, no engine", || {
         clippy(repo, &["--workspace", "--all-targets"])
     });
-    stages.run("clippy: native, cpu and GPU kernels", || {
+    stages.run("clippy: native, cpu with threads, GPU kernels", || {
         clippy(
             repo,
-            &["--package", "fidelity-lab", "--all-targets", "--features", "cpu,vulkan"],
+            &[
+                "--package",
+                "fidelity-lab",
+                "--all-targets",
+                "--features",
+                "cpu,threads,vulkan",
+            ],
         )
     });
-    let toolchain = stages.run("wasm toolchain", WasmToolchain::find);
     for module in MODULES {
-        let name = format!("clippy: wasm, {}", module.name);
-        match &toolchain {
-            // In release, so that std is the one that the modules are built with.
-            Some(toolchain) => stages.run(&name, || {
-                let mut clippy = toolchain.command("clippy")?;
-                clippy.current_dir(&repo.root).args(module.cargo_arguments());
-                run(clippy.args(["--", "-D", "warnings"]).args(module.rustc_arguments()))
-            }),
-            None => {
-                stages.skip(&name, "there is no wasm toolchain");
-                None
-            }
-        };
+        // In release, so that std is the one that the modules are built with.
+        stages.run(&format!("clippy: wasm, {}", module.name), || {
+            let mut clippy = module.toolchain()?.command("clippy")?;
+            clippy
+                .current_dir(&repo.root)
+                .arg("--target-dir")
+                .arg(module.target_dir(repo));
+            clippy.args(module.cargo_arguments()).args(["--", "-D", "warnings"]);
+            run(clippy.args(module.rustc_arguments()))
+        });
     }
     let npm = stages.run("npm packages", || npm::install(repo));
     // The modules' types are generated, and the page's come from what www/lab is compiled to.
     let modules = npm
-        .and_then(|()| stages.run("wasm modules", || wasm::build(repo, Profile::Release)))
+        .and_then(|()| {
+            stages.run("wasm modules", || {
+                wasm::build(repo, Profile::Release, Threaded::Build).map(drop)
+            })
+        })
         .and_then(|()| stages.run("pkg", || page::package(repo)));
     if modules.is_none() {
         stages.skip("tsc", "the modules' types are not there");

@@ -1,17 +1,16 @@
 //! `cargo xtask demo`: everything up to a page in the browser.
 
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::data::Cache;
 use crate::page::{self, Mode};
 use crate::repo::Repo;
 use crate::server::{Server, Site};
 use crate::stamp::Stamp;
-use crate::wasm::Profile;
+use crate::wasm::{MODULES, Profile, Threaded};
 
 /// What `--dev` watches.
 const SOURCES: [&str; 8] = [
@@ -35,7 +34,7 @@ pub fn demo(repo: &Repo, port: u16, open: bool, profile: Profile) -> Result<()> 
         extra: Vec::new(),
     };
     let server = Server::bind(port, site)?;
-    page::build_all(repo, profile, Mode::Product)?;
+    let has_threads = page::build_all(repo, profile, Mode::Product, Threaded::Later)?.has_threads;
     let url = server.url();
     if !cache.has_test_set() {
         println!(
@@ -46,11 +45,25 @@ pub fn demo(repo: &Repo, port: u16, open: bool, profile: Profile) -> Result<()> 
     if open {
         open_in_browser(&url);
     }
+    let serving = server.spawn();
+    if !has_threads {
+        add_threads(repo, profile);
+    }
     if profile == Profile::Dev {
-        server.spawn();
         return watch(repo);
     }
-    server.serve()
+    // The server ends with the program.
+    serving.join().unwrap_or_else(|_| bail!("the server panicked"))
+}
+
+/// The threaded module takes minutes more, and the page works without it.
+fn add_threads(repo: &Repo, profile: Profile) {
+    println!("\nThe page uses one thread of the CPU so far. The module for all threads is built meanwhile.");
+    match page::build_all(repo, profile, Mode::Product, Threaded::Build) {
+        Ok(built) if built.has_threads => println!("All threads can be used: reload the page."),
+        Ok(_) => {}
+        Err(error) => eprintln!("error: {error:#}\nThe page goes on with one thread."),
+    }
 }
 
 /// Rebuilds when a source changes. A broken build is reported, and the page stays as it was.
@@ -65,8 +78,13 @@ fn watch(repo: &Repo) -> Result<()> {
             continue;
         }
         built = now;
-        match page::build_all(repo, Profile::Dev, Mode::Product) {
-            Ok(_) => println!("Rebuilt; reload the page."),
+        match page::build_all(repo, Profile::Dev, Mode::Product, Threaded::Later) {
+            Ok(built) => {
+                println!("Rebuilt; reload the page.");
+                if !built.has_threads {
+                    add_threads(repo, Profile::Dev);
+                }
+            }
             Err(error) => eprintln!("error: {error:#}"),
         }
     }
@@ -95,15 +113,14 @@ fn open_in_browser(url: &str) {
 
 /// `cargo xtask build`.
 pub fn build(repo: &Repo, profile: Profile) -> Result<()> {
-    let page: PathBuf = page::build_all(repo, profile, Mode::Product)?;
-    let modules = ["cpu", "webgpu"].map(|device| repo.path(&format!("pkg/{device}/fidelity_lab_{device}_bg.wasm")));
-    for module in modules {
+    let built = page::build_all(repo, profile, Mode::Product, Threaded::Build)?;
+    for module in MODULES.map(|module| repo.path(&format!("pkg/{0}/fidelity_lab_{0}_bg.wasm", module.name))) {
         let bytes = module
             .metadata()
             .with_context(|| format!("{} was not built", module.display()))?
             .len();
         println!("{}: {:.2} MB", module.display(), bytes as f64 / 1e6);
     }
-    println!("pkg: {}\npage: {}", repo.path("pkg").display(), page.display());
+    println!("pkg: {}\npage: {}", repo.path("pkg").display(), built.page.display());
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::page::{self, Mode};
 use crate::repo::{Repo, files_below};
 use crate::server::SECURITY_HEADERS;
 use crate::step::{output, step};
-use crate::wasm::Profile;
+use crate::wasm::{Profile, Threaded};
 
 /// Says that a folder was made by this command, and may be emptied by it.
 const MARK: &str = "HEADERS.txt";
@@ -45,7 +45,7 @@ for (const path of JSON.parse(fs.readFileSync(0, "utf8"))) {
 pub fn dist(repo: &Repo, out: &Path) -> Result<()> {
     let out = repo.root.join(out);
     empty(&out)?;
-    let page = page::build_all(repo, Profile::Release, Mode::Product)?;
+    let page = page::build_all(repo, Profile::Release, Mode::Product, Threaded::Build)?.page;
     for file in files_below(&page)? {
         let to = out.join(file.strip_prefix(&page)?);
         fs::create_dir_all(to.parent().context("a file without a folder")?)?;
@@ -128,7 +128,8 @@ fn headers_note() -> String {
     let mut note = "\
 Fidelity Lab, static files. Any web host serves them, under any path; over https, since browsers have WebGPU there only.
 
-The page works without special headers. These are worth setting where the host allows it, on all files:
+The page works without special headers. These are worth setting where the host allows it, on all files. With the two of
+cross-origin opener and embedder policy the CPU is used with all its threads, without them with one:
 
 "
     .to_owned();

@@ -97,7 +97,7 @@ fn crates(repo: &Repo) -> Result<Vec<Notice>> {
         "--format-version",
         "1",
         "--features",
-        "cpu,webgpu,browser",
+        "cpu,threads,webgpu,browser",
         "--filter-platform",
         TARGET,
     ]);

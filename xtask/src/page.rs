@@ -9,7 +9,7 @@ use crate::npm;
 use crate::repo::{Repo, copy_if_changed, write_if_changed};
 use crate::stamp::{Stamp, unless_current};
 use crate::step::{run, step};
-use crate::wasm::{self, MODULES, Profile};
+use crate::wasm::{self, MODULES, Profile, Threaded};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -19,13 +19,22 @@ pub enum Mode {
     Test,
 }
 
-/// Modules, `pkg` and the page, each as far as it is out of date. Returns the page's folder.
-pub fn build_all(repo: &Repo, profile: Profile, mode: Mode) -> Result<PathBuf> {
+/// What [`build_all`] made.
+pub struct Built {
+    /// The page's folder.
+    pub page: PathBuf,
+    /// Whether the threaded module is part of it.
+    pub has_threads: bool,
+}
+
+/// Modules, `pkg` and the page, each as far as it is out of date.
+pub fn build_all(repo: &Repo, profile: Profile, mode: Mode, threaded: Threaded) -> Result<Built> {
     let _lock = repo.lock()?;
     npm::install(repo)?;
-    wasm::build(repo, profile)?;
+    let has_threads = wasm::build(repo, profile, threaded)?;
     package(repo)?;
-    page(repo, mode)
+    let page = page(repo, mode)?;
+    Ok(Built { page, has_threads })
 }
 
 /// `pkg`: the emitted TypeScript, a manifest and the licences, beside the modules.

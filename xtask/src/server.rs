@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -94,12 +95,8 @@ impl Server {
     }
 
     /// Serves in a thread of its own until the program ends.
-    pub fn spawn(self) {
-        std::thread::spawn(move || {
-            if let Err(error) = self.serve() {
-                eprintln!("error: {error:#}");
-            }
-        });
+    pub fn spawn(self) -> JoinHandle<Result<()>> {
+        std::thread::spawn(move || self.serve().inspect_err(|error| eprintln!("error: {error:#}")))
     }
 }
 

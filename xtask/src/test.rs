@@ -13,7 +13,7 @@ use crate::repo::{Repo, cargo};
 use crate::server::{Server, Site};
 use crate::step::{Stages, run};
 use crate::vulkan;
-use crate::wasm::{self, Profile};
+use crate::wasm::{self, Profile, Threaded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
@@ -33,7 +33,13 @@ pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
     let mut stages = Stages::default();
     if parts.contains(&Part::Xtask) {
         // With the profile that this program was built with, so that its dependencies are not compiled again.
-        let test = || run(&mut cargo_test(repo, &["--package", "xtask", "--profile", "dev"], filters));
+        let test = || {
+            run(&mut cargo_test(
+                repo,
+                &["--package", "xtask", "--profile", "dev"],
+                filters,
+            ))
+        };
         stages.run("xtask: cargo test", test);
     }
     if parts.contains(&Part::Native) {
@@ -52,16 +58,17 @@ fn cargo_test(repo: &Repo, arguments: &[&str], filters: &[String]) -> Command {
     test
 }
 
-/// With the engine and the GPU kernels on: this covers all that compiles without them.
+/// With the engine, threads and the GPU kernels on: this covers all that compiles without them. A thread without a pool works as
+/// without the feature `threads`, so that the tests cover both.
 fn natively(repo: &Repo, stages: &mut Stages, filters: &[String]) {
-    const TESTS: &str = "native: cargo test --features cpu,vulkan";
+    const TESTS: &str = "native: cargo test --features cpu,threads,vulkan";
     let adapter = stages.run("native: a GPU adapter", || {
         npm::install(repo)?;
         vulkan::settings(browser::find(repo)?.as_deref())
     });
     match adapter {
         Some(settings) => {
-            let arguments = ["--package", "fidelity-lab", "--features", "cpu,vulkan"];
+            let arguments = ["--package", "fidelity-lab", "--features", "cpu,threads,vulkan"];
             let mut test = cargo_test(repo, &arguments, filters);
             stages.run(TESTS, || run(test.envs(settings)));
         }
@@ -76,7 +83,7 @@ fn in_browser(repo: &Repo, stages: &mut Stages, filters: &[String]) {
         .run("browser: npm packages", || npm::install(repo))
         .and_then(|()| {
             let modules = stages.run("browser: wasm modules (release)", || {
-                wasm::build(repo, Profile::Release)
+                wasm::build(repo, Profile::Release, Threaded::Require).map(drop)
             });
             let page = modules.and_then(|()| {
                 stages.run("browser: pkg and page", || {

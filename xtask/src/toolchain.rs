@@ -3,6 +3,8 @@
 //! Two ways. Where the toolchain in use has the target's std, or rustup can fetch it, that cargo builds. Where rustup has nowhere
 //! to fetch it from, Debian's `rustc-web` builds std from source: its packages hold the matching library sources, and
 //! RUSTC_BOOTSTRAP allows `-Zbuild-std` on a stable compiler. That cargo is called by its path, so no state of rustup is changed.
+//!
+//! The threaded module needs a std that is built from source in any case: rustup's component `rust-src`, or else Debian's.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,12 +21,17 @@ const DEBIAN_CLIPPY: &str = "rust-web-clippy";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO_CLIPPY: &str = "/usr/bin/cargo-clippy";
+/// Below a toolchain's folder.
+const STD_SOURCES: &str = "lib/rustlib/src/rust/library/Cargo.lock";
+const BUILD_STD: &str = "-Zbuild-std=std,panic_abort";
 /// Older compilers cannot build this workspace (`rust-version`).
 const MIN_MINOR: u32 = 95;
 
 pub enum WasmToolchain {
     /// The cargo that runs this program has the target.
     Plain,
+    /// The cargo that runs this program, with std from source.
+    PlainFromSource,
     /// Debian's, with std from source and this linker.
     Debian { linker: String },
 }
@@ -42,12 +49,34 @@ impl WasmToolchain {
         step("finding a Rust standard library for wasm", install)
     }
 
+    /// Finds a toolchain that builds std for wasm, installing what is missing.
+    pub fn with_std_sources() -> Result<Self> {
+        match Self::present_with_std_sources() {
+            Some(toolchain) => Ok(toolchain),
+            None => step("finding the sources of Rust's standard library", install_std_sources),
+        }
+    }
+
+    /// A toolchain that builds std for wasm, if there is one.
+    pub fn present_with_std_sources() -> Option<Self> {
+        if plain_has_sources() {
+            Some(Self::PlainFromSource)
+        } else {
+            debian()
+        }
+    }
+
     /// `cargo build`, `cargo clippy` and so on for wasm.
     pub fn command(&self, subcommand: &str) -> Result<Command> {
         let command = match self {
             Self::Plain => {
                 let mut command = cargo();
                 command.arg(subcommand);
+                command
+            }
+            Self::PlainFromSource => {
+                let mut command = cargo();
+                command.env("RUSTC_BOOTSTRAP", "1").args([subcommand, BUILD_STD]);
                 command
             }
             Self::Debian { linker } => {
@@ -65,7 +94,7 @@ impl WasmToolchain {
                     .env("RUSTC", DEBIAN_RUSTC)
                     .env("RUSTC_BOOTSTRAP", "1");
                 command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
-                command.args([subcommand, "-Zbuild-std=std,panic_abort"]);
+                command.args([subcommand, BUILD_STD]);
                 command
             }
         };
@@ -77,42 +106,73 @@ impl WasmToolchain {
     /// The compiler's full version, which is part of a module's fingerprint.
     pub fn version(&self) -> Result<String> {
         match self {
-            Self::Plain => output(Command::new("rustc").arg("-vV")),
+            Self::Plain | Self::PlainFromSource => output(Command::new("rustc").arg("-vV")),
             Self::Debian { .. } => output(Command::new(DEBIAN_RUSTC).arg("-vV")),
         }
     }
 }
 
 fn install() -> Result<WasmToolchain> {
-    let rustup = Command::new("rustup")
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if rustup {
-        println!("  rustup target add {TARGET}");
-        match run(Command::new("rustup").args(["target", "add", TARGET])) {
-            Ok(()) if plain_has_target() => return Ok(WasmToolchain::Plain),
-            Ok(()) => println!("  rustup added the target, but not to the toolchain in use."),
-            Err(error) => println!("  {error}"),
-        }
+    if rustup_adds(&["target", "add", TARGET], plain_has_target) {
+        return Ok(WasmToolchain::Plain);
     }
-    if packages::available(DEBIAN_PACKAGES[0]) {
-        packages::install(
-            &DEBIAN_PACKAGES,
-            "a Rust compiler that builds its own standard library for wasm",
-        )?;
-        if let Some(debian) = debian() {
-            return Ok(debian);
-        }
-        bail!(
-            "the Debian packages are installed, but {DEBIAN_RUSTC} is older than 1.{MIN_MINOR} or its library sources are missing"
-        );
+    if let Some(debian) = install_debian()? {
+        return Ok(debian);
     }
     bail!(
         "there is no Rust standard library for {TARGET} here. With rustup (https://rustup.rs), online: \
          `rustup target add {TARGET}`, then run this again. On Debian without it: the packages {}.",
         DEBIAN_PACKAGES.join(" ")
     )
+}
+
+fn install_std_sources() -> Result<WasmToolchain> {
+    if rustup_adds(&["component", "add", "rust-src"], plain_has_sources) {
+        return Ok(WasmToolchain::PlainFromSource);
+    }
+    if let Some(debian) = install_debian()? {
+        return Ok(debian);
+    }
+    bail!(
+        "there are no sources of Rust's standard library here. With rustup, online: `rustup component add rust-src`. \
+         On Debian without it: the packages {}.",
+        DEBIAN_PACKAGES.join(" ")
+    )
+}
+
+/// Whether rustup could add something to the toolchain in use, which `is_there` looks for.
+fn rustup_adds(arguments: &[&str], is_there: fn() -> bool) -> bool {
+    let rustup = Command::new("rustup")
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if !rustup {
+        return false;
+    }
+    println!("  rustup {}", arguments.join(" "));
+    match run(Command::new("rustup").args(arguments)) {
+        Ok(()) if is_there() => return true,
+        Ok(()) => println!("  rustup added it, but not to the toolchain in use."),
+        Err(error) => println!("  {error}"),
+    }
+    false
+}
+
+/// Debian's toolchain, where its packages are to be had.
+fn install_debian() -> Result<Option<WasmToolchain>> {
+    if packages::available(DEBIAN_PACKAGES[0]) {
+        packages::install(
+            &DEBIAN_PACKAGES,
+            "a Rust compiler that builds its own standard library for wasm",
+        )?;
+        if let Some(debian) = debian() {
+            return Ok(Some(debian));
+        }
+        bail!(
+            "the Debian packages are installed, but {DEBIAN_RUSTC} is older than 1.{MIN_MINOR} or its library sources are missing"
+        );
+    }
+    Ok(None)
 }
 
 /// Whether the toolchain in use holds a compiled std for wasm.
@@ -126,9 +186,14 @@ fn plain_has_target() -> bool {
     })
 }
 
+/// Whether the toolchain in use holds the sources of std.
+fn plain_has_sources() -> bool {
+    let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]));
+    sysroot.is_ok_and(|sysroot| Path::new(sysroot.trim()).join(STD_SOURCES).exists())
+}
+
 fn debian() -> Option<WasmToolchain> {
-    let sources = Path::new("/usr/lib/rustlib/src/rust/library/Cargo.lock");
-    if !sources.exists() || !Path::new(DEBIAN_CARGO).exists() {
+    if !Path::new("/usr").join(STD_SOURCES).exists() || !Path::new(DEBIAN_CARGO).exists() {
         return None;
     }
     let version = output(Command::new(DEBIAN_RUSTC).arg("--version")).ok()?;
@@ -177,6 +242,19 @@ mod tests {
             wasm_linker(folder.path().to_str().unwrap()).as_deref(),
             Some("wasm-ld-22")
         );
+    }
+
+    #[test]
+    fn std_from_source_needs_no_nightly() {
+        let command = WasmToolchain::PlainFromSource.command("rustc").unwrap();
+        let words: Vec<_> = command.get_args().map(|word| word.to_str().unwrap()).collect();
+        assert_eq!(words, ["rustc", BUILD_STD, "--target", TARGET]);
+        let bootstrap = command
+            .get_envs()
+            .find(|(name, _)| *name == "RUSTC_BOOTSTRAP")
+            .unwrap()
+            .1;
+        assert_eq!(bootstrap.unwrap(), "1");
     }
 
     #[test]

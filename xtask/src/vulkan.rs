@@ -20,7 +20,9 @@ pub fn settings(chromium: Option<&Path>) -> Result<Vec<(&'static str, PathBuf)>>
     }
     if !has_loader() {
         if !packages::available("libvulkan1") {
-            bail!("the native tests of the GPU kernels need Vulkan's loader, libvulkan.so.1: install it and run this again");
+            bail!(
+                "the native tests of the GPU kernels need Vulkan's loader, libvulkan.so.1: install it and run this again"
+            );
         }
         packages::install(&["libvulkan1"], "the native tests of the GPU kernels")?;
     }
@@ -35,6 +37,14 @@ pub fn settings(chromium: Option<&Path>) -> Result<Vec<(&'static str, PathBuf)>>
 }
 
 fn has_loader() -> bool {
-    let folders = ["/usr/lib", "/usr/lib64", "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu"];
-    folders.iter().any(|folder| Path::new(folder).join("libvulkan.so.1").exists())
+    let folders = [
+        "/usr/lib",
+        "/usr/lib64",
+        "/lib/x86_64-linux-gnu",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+    ];
+    folders
+        .iter()
+        .any(|folder| Path::new(folder).join("libvulkan.so.1").exists())
 }

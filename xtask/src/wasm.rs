@@ -2,6 +2,10 @@
 //!
 //! All come out of cargo under the same name, so each is copied away before the next is built, and cargo sees another
 //! module's settings as a change of the crate: that is why cargo is not even asked when the sources are those of last time.
+//!
+//! The threaded module shares nothing with the others: threads need a standard library and crates that are compiled with atomics,
+//! so it is built from std's sources, in a target folder of its own, and last. Until it is there, and where no sources are to be
+//! had, a stub in its place refuses to load, and the module of one thread takes its place at run time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::npm;
-use crate::repo::{Repo, copy_if_changed, files_below};
+use crate::repo::{Repo, copy_if_changed, files_below, write_if_changed};
 use crate::stamp::{Stamp, unless_current};
 use crate::step::{run, step};
 use crate::toolchain::{TARGET, WasmToolchain};
@@ -65,30 +69,68 @@ pub struct Module {
     device: &'static str,
     /// A part of WebAssembly that not every browser has: a module with one instruction of it is refused as a whole.
     target_feature: Option<&'static str>,
+    /// On a memory that threads share.
+    has_threads: bool,
 }
 
-pub const MODULES: [Module; 3] = [
+/// What a memory that threads share needs of all code, and of the linker. wasm-bindgen reads the exports, to give each thread a
+/// stack and its own statics. The memory may grow as far as that of the other modules.
+const THREADS: [&str; 9] = [
+    "-Ctarget-feature=+atomics,+bulk-memory,+mutable-globals",
+    "-Clink-arg=--shared-memory",
+    "-Clink-arg=--import-memory",
+    "-Clink-arg=--max-memory=4294967296",
+    "-Clink-arg=--export=__wasm_init_tls",
+    "-Clink-arg=--export=__tls_size",
+    "-Clink-arg=--export=__tls_align",
+    "-Clink-arg=--export=__tls_base",
+    "-Clink-arg=--export=__heap_base",
+];
+
+/// In the order in which they are built.
+pub const MODULES: [Module; 4] = [
     Module {
         name: "cpu",
         device: "cpu",
         target_feature: None,
+        has_threads: false,
     },
     Module {
         name: "cpu_relaxed",
         device: "cpu",
         target_feature: Some("relaxed-simd"),
+        has_threads: false,
     },
     Module {
         name: "webgpu",
         device: "webgpu",
         target_feature: None,
+        has_threads: false,
+    },
+    Module {
+        name: "cpu_threads",
+        device: "cpu",
+        target_feature: Some("relaxed-simd"),
+        has_threads: true,
     },
 ];
+
+/// What becomes of the threaded module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Threaded {
+    /// It is built, or left out where there is nothing to build it with.
+    Build,
+    /// It must be there.
+    Require,
+    /// It is left for later, unless it is up to date.
+    Later,
+}
 
 impl Module {
     /// What cargo is to build, for `rustc` and `clippy`.
     pub fn cargo_arguments(self) -> Vec<String> {
-        let features = format!("{},browser", self.device);
+        let threads = if self.has_threads { ",threads" } else { "" };
+        let features = format!("{},browser{threads}", self.device);
         let arguments = [
             "--release",
             "--package",
@@ -97,7 +139,31 @@ impl Module {
             "--features",
             &features,
         ];
-        arguments.map(str::to_owned).to_vec()
+        let mut arguments = arguments.map(str::to_owned).to_vec();
+        if self.has_threads {
+            // For all crates and std, unlike what follows in `rustc_arguments`.
+            let flags = serde_json::json!(THREADS);
+            arguments.extend(["--config".to_owned(), format!("target.{TARGET}.rustflags={flags}")]);
+        }
+        arguments
+    }
+
+    /// A toolchain that can build the module.
+    pub fn toolchain(self) -> Result<WasmToolchain> {
+        if self.has_threads {
+            WasmToolchain::with_std_sources()
+        } else {
+            WasmToolchain::find()
+        }
+    }
+
+    /// Where cargo builds it. Crates that are compiled with other flags stand in other places, so that neither are compiled again.
+    pub fn target_dir(self, repo: &Repo) -> PathBuf {
+        if self.has_threads {
+            repo.target.join("threads")
+        } else {
+            repo.target.clone()
+        }
     }
 
     /// Flags for the crate itself; what it depends on is compiled once for all modules of a device.
@@ -111,22 +177,50 @@ impl Module {
     }
 }
 
-/// Brings the modules in `pkg` up to date.
-pub fn build(repo: &Repo, profile: Profile) -> Result<()> {
-    let toolchain = WasmToolchain::find()?;
-    let version = toolchain.version()?;
+/// Brings the modules in `pkg` up to date. Returns whether the threaded one is among them.
+pub fn build(repo: &Repo, profile: Profile, threaded: Threaded) -> Result<bool> {
     // wasm-opt takes minutes on one core, so it works on one module while cargo compiles the next.
     thread::scope(|scope| {
         let mut generating = Vec::new();
+        let mut has_threads = false;
         for module in MODULES {
-            let raw = compile(repo, &toolchain, &version, module)?;
+            let raw = if module.has_threads {
+                compile_threaded(repo, module, threaded)?
+            } else {
+                Some(compile(repo, module, &module.toolchain()?)?)
+            };
+            let Some(raw) = raw else {
+                publish_stub(repo, module)?;
+                continue;
+            };
+            has_threads |= module.has_threads;
             generating.push(scope.spawn(move || publish(repo, module, profile, &raw)));
         }
         let results = generating
             .into_iter()
             .map(|thread| thread.join().unwrap_or_else(|_| bail!("wasm-bindgen panicked")));
-        results.collect()
+        results.collect::<Result<()>>()?;
+        Ok(has_threads)
     })
+}
+
+/// What cargo makes of the threaded module, where it can be had and is wanted now.
+fn compile_threaded(repo: &Repo, module: Module, threaded: Threaded) -> Result<Option<PathBuf>> {
+    if threaded == Threaded::Later {
+        let Some(toolchain) = WasmToolchain::present_with_std_sources() else {
+            return Ok(None);
+        };
+        let compiled = Compiled::new(repo, module, &toolchain)?;
+        return Ok(compiled.is_current().then_some(compiled.raw));
+    }
+    match module.toolchain() {
+        Ok(toolchain) => compile(repo, module, &toolchain).map(Some),
+        Err(error) if threaded == Threaded::Build => {
+            println!("The CPU will be used with one thread: the threaded module is left out. {error:#}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Makes a module's files, and copies them to `pkg`.
@@ -141,23 +235,69 @@ fn publish(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result<
     Ok(())
 }
 
-/// What cargo makes of the crate, copied to a place of its own.
-fn compile(repo: &Repo, toolchain: &WasmToolchain, version: &str, module: Module) -> Result<PathBuf> {
-    let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+/// In the place of the threaded module: types for the compiler, files for the bundler, and a refusal for the loader.
+fn publish_stub(repo: &Repo, module: Module) -> Result<()> {
+    let folder = repo.path("pkg").join(module.name);
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let file = |suffix: &str| folder.join(format!("{}{suffix}", module.out_name()));
+    let types = "\
+export * from \"../cpu/fidelity_lab_cpu.js\";
+export default function init(source: { module_or_path: unknown; memory?: WebAssembly.Memory }): Promise<unknown>;
+export function sharedModule(): any;
+export function sharedMemory(): any;
+export function startThreads(n: number): void;
+export function stopThreads(): void;
+export function runThread(): void;
+";
+    let script = "\
+export default async function init() { throw new Error(\"this build has no threaded module\"); }
+export const runThread = () => undefined;
+";
+    write_if_changed(&file(".d.ts"), types.as_bytes())?;
+    write_if_changed(&file(".js"), script.as_bytes())?;
+    // The smallest module there is.
+    write_if_changed(&file("_bg.wasm"), b"\0asm\x01\0\0\0")
+}
+
+/// A module as cargo makes it, copied to a place of its own.
+struct Compiled {
+    raw: PathBuf,
+    record: PathBuf,
+    stamp: String,
+}
+
+impl Compiled {
+    fn new(repo: &Repo, module: Module, toolchain: &WasmToolchain) -> Result<Self> {
+        let flags = std::env::var("RUSTFLAGS").unwrap_or_default();
+        let (cargo, rustc) = (module.cargo_arguments(), module.rustc_arguments());
+        let stamp = Stamp::new("cargo rustc").text(&cargo.join(" ")).text(&rustc.join(" "));
+        let stamp = stamp.text(&toolchain.version()?).text(&flags);
+        Ok(Self {
+            raw: repo.work.join(format!("{}.wasm", module.name)),
+            record: repo.work.join(format!("{}.wasm.stamp", module.name)),
+            stamp: stamp.paths(&repo.root, &SOURCES)?.finish(),
+        })
+    }
+
+    fn is_current(&self) -> bool {
+        self.raw.exists() && fs::read_to_string(&self.record).is_ok_and(|text| text == self.stamp)
+    }
+}
+
+fn compile(repo: &Repo, module: Module, toolchain: &WasmToolchain) -> Result<PathBuf> {
+    let Compiled { raw, record, stamp } = Compiled::new(repo, module, toolchain)?;
     let (cargo, rustc) = (module.cargo_arguments(), module.rustc_arguments());
-    let stamp = Stamp::new("cargo rustc").text(&cargo.join(" ")).text(&rustc.join(" "));
-    let stamp = stamp.text(version).text(&flags);
-    let stamp = stamp.paths(&repo.root, &SOURCES)?.finish();
-    let raw = repo.work.join(format!("{}.wasm", module.name));
-    let record = repo.work.join(format!("{}.wasm.stamp", module.name));
     unless_current(&record, &stamp, std::slice::from_ref(&raw), || {
         step(
             &format!("compiling the {} module (the first time takes minutes)", module.name),
             || {
                 let mut build = toolchain.command("rustc")?;
-                build.current_dir(&repo.root);
+                let target = module.target_dir(repo);
+                build.current_dir(&repo.root).arg("--target-dir").arg(&target);
                 run(build.args(&cargo).args(["--crate-type", "cdylib", "--"]).args(&rustc))?;
-                let built = repo.target.join(TARGET).join("release/fidelity_lab.wasm");
+                let built = target.join(TARGET).join("release/fidelity_lab.wasm");
                 fs::copy(&built, &raw).with_context(|| format!("could not copy {}", built.display()))?;
                 Ok(())
             },
@@ -213,6 +353,7 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
                         .arg(OPTIMISATION)
                         .args(WASM_FEATURES)
                         .args(module.target_feature.map(|name| format!("--enable-{name}")))
+                        .args(module.has_threads.then_some("--enable-threads"))
                         .arg(&wasm)
                         .arg("-o")
                         .arg(&optimised))?;

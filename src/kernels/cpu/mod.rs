@@ -3,6 +3,7 @@
 mod activations;
 mod conv;
 mod network;
+pub mod parallel;
 mod simd;
 mod tile;
 pub mod train;

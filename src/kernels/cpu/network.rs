@@ -2,15 +2,23 @@
 
 use super::activations::{Activations, View};
 use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual};
+use super::parallel;
 use crate::data::IMAGE_BYTES;
 use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
 
 /// Red, green and blue.
 const IMAGE_CHANNELS: usize = 3;
 
-/// A network that evaluates on the CPU, with buffers for one image.
+/// A network that evaluates on the CPU, with buffers for one image a thread.
 #[derive(Clone, Debug)]
 pub struct CpuNetwork {
+    layers: Layers,
+    /// Those of each thread that has worked so far.
+    buffers: Vec<Vec<Activations>>,
+}
+
+#[derive(Clone, Debug)]
+struct Layers {
     /// Normalised value of each byte, for red, green and blue.
     tables: [[f32; 256]; 3],
     steps: Vec<Step>,
@@ -56,21 +64,25 @@ enum Holds {
     Inner,
 }
 
+/// Which buffers an image needs.
 #[derive(Clone, Debug, Default)]
-struct Buffers {
-    shapes: Vec<(Holds, usize, usize, usize)>,
-    all: Vec<Activations>,
-}
+struct Buffers(Vec<(Holds, usize, usize, usize)>);
 
 impl Buffers {
     /// The index of a buffer of `[size, size, channels]` whose reader has a kernel of `kernel` pixels.
     fn index(&mut self, holds: Holds, size: usize, channels: usize, kernel: usize) -> usize {
         let shape = (holds, size, kernel / 2, channels);
-        self.shapes.iter().position(|known| *known == shape).unwrap_or_else(|| {
-            self.shapes.push(shape);
-            self.all.push(Activations::new(size, kernel / 2, channels));
-            self.all.len() - 1
+        self.0.iter().position(|known| *known == shape).unwrap_or_else(|| {
+            self.0.push(shape);
+            self.0.len() - 1
         })
+    }
+
+    fn make(&self) -> Vec<Activations> {
+        let shapes = self.0.iter();
+        shapes
+            .map(|&(_, size, border, channels)| Activations::new(size, border, channels))
+            .collect()
     }
 }
 
@@ -118,26 +130,40 @@ impl CpuNetwork {
             (sink, stream, activated) = end(&mut buffers, last, true);
             steps.push(Step::new(last, input, sink));
         }
-        Self {
+        let layers = Layers {
             tables: plan.normalisation.tables(),
             steps,
             buffers,
             image,
             features: activated,
             head: plan.head.clone(),
+        };
+        Self {
+            layers,
+            buffers: Vec::new(),
         }
     }
 
     /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
     pub fn logits(&mut self, pixels: &[u8]) -> Vec<f32> {
-        pixels
-            .chunks_exact(IMAGE_BYTES)
-            .flat_map(|image| self.one(image))
-            .collect()
+        let Self { layers, buffers } = self;
+        let n_classes = layers.head.bias.len();
+        let mut logits = vec![0.0; pixels.len() / IMAGE_BYTES * n_classes];
+        let images = pixels.chunks_exact(IMAGE_BYTES).zip(logits.chunks_exact_mut(n_classes));
+        parallel::for_each(
+            images,
+            buffers,
+            || layers.buffers.make(),
+            |buffers, (image, logits)| layers.run(image, buffers, logits),
+        );
+        logits
     }
+}
 
-    fn one(&mut self, pixels: &[u8]) -> Vec<f32> {
-        let image = &mut self.buffers.all[self.image];
+impl Layers {
+    /// The logits of one image.
+    fn run(&self, pixels: &[u8], buffers: &mut [Activations], logits: &mut [f32]) {
+        let image = &mut buffers[self.image];
         for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * IMAGE_SIZE).enumerate() {
             for (to, from) in image
                 .row_mut(y)
@@ -150,9 +176,9 @@ impl CpuNetwork {
             }
         }
         for step in &self.steps {
-            step.run(&mut self.buffers.all);
+            step.run(buffers);
         }
-        self.head.logits(self.buffers.all[self.features].view())
+        self.head.run(buffers[self.features].view(), logits);
     }
 }
 
@@ -206,13 +232,13 @@ impl Step {
 
 impl Linear {
     /// Logits of the mean over all pixels.
-    fn logits(&self, features: View<'_>) -> Vec<f32> {
+    fn run(&self, features: View<'_>, logits: &mut [f32]) {
         let (size, channels) = (features.size(), features.channels());
         let mut mean = vec![0.0; channels];
         for pixel in (0..size).flat_map(|y| features.row(y).chunks_exact(channels)) {
             mean.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
         }
-        let mut logits = self.bias.clone();
+        logits.copy_from_slice(&self.bias);
         for (sum, weights) in mean.iter().zip(self.weight.chunks_exact(logits.len())) {
             let feature = sum / (size * size) as f32;
             logits
@@ -220,6 +246,27 @@ impl Linear {
                 .zip(weights)
                 .for_each(|(logit, weight)| *logit += feature * weight);
         }
-        logits
+    }
+}
+
+#[cfg(all(test, feature = "threads"))]
+mod tests {
+    use super::super::parallel::tests::with_threads;
+    use super::*;
+    use crate::weights::Network;
+
+    #[test]
+    fn threads_share_the_images_and_change_no_logit() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/arbitrary20.safetensors");
+        let network = Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+        let plan = Plan::from_state(&network.architecture, &network.state, &network.normalisation).unwrap();
+        let pixels: Vec<u8> = (0..9 * IMAGE_BYTES).map(|i| (i * 7919 % 251) as u8).collect();
+        let mut cpu = CpuNetwork::new(&plan);
+        let results = with_threads(|| cpu.logits(&pixels));
+        assert_eq!(results[0].len(), 9 * network.architecture.n_classes);
+        assert!(results.iter().all(|logits| *logits == results[0]));
+        // Each image by itself, with buffers that others have used.
+        let apart: Vec<f32> = pixels.chunks(IMAGE_BYTES).flat_map(|image| cpu.logits(image)).collect();
+        assert_eq!(apart, results[0]);
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! Tensors are slices, channels-last, images side by side. An image is worked on at a time, so that what passes between the
 //! steps of a layer stays in the caches; only what BatchNorm's gradient needs over the whole batch takes a second pass.
+//!
+//! Threads share the images. What is summed over them is summed in parts that depend on the batch alone, and these in order,
+//! so that a result is the same however many threads there are.
 
 use super::activations::{Activations, View};
 use super::conv::{Batch, PackedConv};
+use super::parallel::for_each;
 use super::simd::F32x4;
 use super::tile::{CHANNELS, PIXELS, Tile, add_outer, halves, zero};
 use crate::kernels::plan::Conv;
@@ -17,6 +21,12 @@ const STRIP_PIXELS: usize = 256;
 /// Unused entries between panels: at a distance of a power of two, the same pixel of all panels would fall on one set of the
 /// first cache.
 const PANEL_GAP: usize = 4;
+
+/// Most parts that a batch's gradients are summed in, and so the most threads that share them.
+const MAX_PARTS: usize = 16;
+
+/// Floats that are worth another thread where little is done with each: about 20 us.
+const GRAIN_FLOATS: usize = 65_536;
 
 /// Mean and biased variance of each channel over all images and pixels.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,22 +73,26 @@ impl Moments {
             shift.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += v);
         }
         shift.iter_mut().for_each(|sum| *sum /= pixels_an_image as f32);
-        let mut sums = vec![[0.0f64; 2]; channels];
-        for image in x.chunks_exact(image) {
-            add_sums(&mut sums, channels, |group| {
-                let shift = lanes(&shift, group);
-                let mut sums = [F32x4::splat(0.0); 4];
-                for pixel in image.chunks_exact(channels) {
-                    let [low, high] = lanes(pixel, group);
-                    let (low, high) = (low.sub(shift[0]), high.sub(shift[1]));
-                    sums[0] = sums[0].add(low);
-                    sums[1] = sums[1].add(high);
-                    sums[2] = sums[2].mul_add(low, low);
-                    sums[3] = sums[3].mul_add(high, high);
-                }
-                sums
-            });
-        }
+        let grain = GRAIN_FLOATS.div_ceil(image) * image;
+        let mut parts = vec![vec![[0.0f64; 2]; channels]; x.len().div_ceil(grain)];
+        without_scratch(x.chunks(grain).zip(&mut parts), |(images, sums)| {
+            for image in images.chunks_exact(image) {
+                add_sums(sums, channels, |group| {
+                    let shift = lanes(&shift, group);
+                    let mut sums = [F32x4::splat(0.0); 4];
+                    for pixel in image.chunks_exact(channels) {
+                        let [low, high] = lanes(pixel, group);
+                        let (low, high) = (low.sub(shift[0]), high.sub(shift[1]));
+                        sums[0] = sums[0].add(low);
+                        sums[1] = sums[1].add(high);
+                        sums[2] = sums[2].mul_add(low, low);
+                        sums[3] = sums[3].mul_add(high, high);
+                    }
+                    sums
+                });
+            }
+        });
+        let sums = add_parts(parts.iter().map(Vec::as_slice));
         let moments = sums.iter().zip(&shift).map(|([sum, squares], shift)| {
             let mean = sum / n;
             let var = (squares / n - mean * mean).max(0.0);
@@ -87,6 +101,21 @@ impl Moments {
         let (mean, var) = moments.unzip();
         Self { mean, var }
     }
+}
+
+fn without_scratch<T: Send>(items: impl ExactSizeIterator<Item = T> + Send, work: impl Fn(T) + Sync) {
+    for_each(items, &mut Vec::new(), || (), |(), item| work(item));
+}
+
+/// The sums of all parts, in their order.
+fn add_parts<'a>(mut parts: impl Iterator<Item = &'a [[f64; 2]]>) -> Vec<[f64; 2]> {
+    let mut sums = parts.next().unwrap_or_default().to_vec();
+    for part in parts {
+        for (sum, part) in sums.iter_mut().zip(part) {
+            *sum = [sum[0] + part[0], sum[1] + part[1]];
+        }
+    }
+    sums
 }
 
 /// Adds what `sums_of` finds for each group of eight channels: the sums of two quantities, `[quantity][vector]`.
@@ -181,24 +210,32 @@ impl<'a> Layer<'a> {
         self.conv.size_out() * self.conv.size_out() * self.conv.c_out
     }
 
+    /// A buffer for one activated image.
+    fn padded(&self) -> Activations {
+        Activations::new(self.conv.size_in, self.conv.kernel / 2, self.conv.c_in)
+    }
+
     /// `[n, size_in, size_in, c_in]` -> `[n, size_out, size_out, c_out]`
     pub fn forward(&self, x: &[f32]) -> Vec<f32> {
         let packed = PackedConv::new(&self.conv);
         let mut y = vec![0.0; x.len() / self.image_in() * self.image_out()];
-        let mut padded = Activations::new(self.conv.size_in, self.conv.kernel / 2, self.conv.c_in);
-        for (x, y) in x
+        let images = x
             .chunks_exact(self.image_in())
-            .zip(y.chunks_exact_mut(self.image_out()))
-        {
-            let input = self.activated(x, &mut padded);
-            let mut batch = Batch {
-                values: y,
-                size: self.conv.size_out(),
-                channels: self.conv.c_out,
-                stride: 1,
-            };
-            packed.run(input, &mut batch);
-        }
+            .zip(y.chunks_exact_mut(self.image_out()));
+        for_each(
+            images,
+            &mut Vec::new(),
+            || self.padded(),
+            |padded, (x, y)| {
+                let mut batch = Batch {
+                    values: y,
+                    size: self.conv.size_out(),
+                    channels: self.conv.c_out,
+                    stride: 1,
+                };
+                packed.run(self.activated(x, padded), &mut batch);
+            },
+        );
         y
     }
 
@@ -221,32 +258,79 @@ impl<'a> Layer<'a> {
 
     /// Gradients from those of the output, `[n, size_out, size_out, c_out]`.
     pub fn backward(&self, x: &[f32], dy: &[f32], needs_input: bool) -> Gradients {
-        let needs_input = needs_input || self.norm.is_some();
-        let mut weight = WeightGradient::new(&self.conv);
-        let mut input = needs_input.then(|| InputGradient::new(&self.conv));
-        let mut dx = if needs_input { vec![0.0; x.len()] } else { Vec::new() };
-        let mut sums = vec![[0.0f64; 2]; if self.norm.is_some() { self.conv.c_in } else { 0 }];
-        let mut padded = Activations::new(self.conv.size_in, self.conv.kernel / 2, self.conv.c_in);
-        let images = x.chunks_exact(self.image_in()).zip(dy.chunks_exact(self.image_out()));
-        for (i, (x, dy)) in images.enumerate() {
-            weight.add(self.activated(x, &mut padded), View::new(dy, self.conv.size_out()));
-            if let Some(input) = &mut input {
-                let dx = &mut dx[i * self.image_in()..][..self.image_in()];
-                input.run(dy, dx);
-                if let Some(norm) = &self.norm {
-                    norm.mask(x, dx, &mut sums);
+        let (image_in, image_out) = (self.image_in(), self.image_out());
+        let n_images = x.len() / image_in;
+        let n_each = n_images.div_ceil(MAX_PARTS).max(1);
+        let input = (needs_input || self.norm.is_some()).then(|| InputGradient::new(&self.conv));
+        let mut dx = vec![0.0; if input.is_some() { x.len() } else { 0 }];
+        let mut dxs = dx.chunks_mut(n_each * image_in);
+        let mut parts = vec![Part::new(&self.conv, self.norm.is_some()); n_images.div_ceil(n_each)];
+        let images = x.chunks(n_each * image_in).zip(dy.chunks(n_each * image_out));
+        // Where the input's gradient is not asked for, there is nothing to take from it.
+        let images = images.map(|(x, dy)| (x, dy, dxs.next().unwrap_or_default()));
+        for_each(
+            images.zip(&mut parts),
+            &mut Vec::new(),
+            || Scratch::new(self, input.as_ref()),
+            |scratch, ((x, dy, dx), part)| {
+                let mut dxs = dx.chunks_exact_mut(image_in);
+                for (x, dy) in x.chunks_exact(image_in).zip(dy.chunks_exact(image_out)) {
+                    let input_view = self.activated(x, &mut scratch.padded);
+                    let dy_view = View::new(dy, self.conv.size_out());
+                    scratch.weight.add(input_view, dy_view, &mut part.weight);
+                    if let (Some(input), Some(dx)) = (&input, dxs.next()) {
+                        input.run(dy, &mut scratch.spread, dx);
+                        if let Some(norm) = &self.norm {
+                            norm.mask(x, dx, &mut part.sums);
+                        }
+                    }
                 }
-            }
-        }
+            },
+        );
         let (gamma, beta) = match &self.norm {
-            Some(norm) => norm.finish(x, &mut dx, &sums),
+            Some(norm) => norm.finish(x, &mut dx, &add_parts(parts.iter().map(|part| part.sums.as_slice()))),
             None => Default::default(),
         };
         Gradients {
             input: dx,
-            weight: weight.finish(),
+            weight: weight_gradient(&self.conv, parts.into_iter().map(|part| part.weight)),
             gamma,
             beta,
+        }
+    }
+}
+
+/// What some images of a batch add to its gradients.
+#[derive(Clone)]
+struct Part {
+    weight: Vec<WeightTile>,
+    /// Of the norm, see [`Affine::mask`].
+    sums: Vec<[f64; 2]>,
+}
+
+impl Part {
+    fn new(conv: &Conv, has_norm: bool) -> Self {
+        let tiles = conv.kernel * conv.kernel * conv.c_in.div_ceil(PIXELS) * (conv.c_out / CHANNELS);
+        Self {
+            weight: vec![[[0.0; CHANNELS]; PIXELS]; tiles],
+            sums: vec![[0.0; 2]; if has_norm { conv.c_in } else { 0 }],
+        }
+    }
+}
+
+/// What a thread needs for one image.
+struct Scratch<'a> {
+    padded: Activations,
+    weight: WeightGradient<'a>,
+    spread: Option<Activations>,
+}
+
+impl<'a> Scratch<'a> {
+    fn new(layer: &'a Layer<'_>, input: Option<&InputGradient>) -> Self {
+        Self {
+            padded: layer.padded(),
+            weight: WeightGradient::new(&layer.conv),
+            spread: input.and_then(InputGradient::spread),
         }
     }
 }
@@ -291,12 +375,15 @@ impl Affine<'_> {
             gamma[c] = (products * inverse) as f32;
             beta[c] = *sum as f32;
         }
-        for (x, dx) in x.chunks_exact(channels).zip(dx.chunks_exact_mut(channels)) {
-            let parameters = self.scale.iter().zip(&slope).zip(&offset);
-            for ((dx, x), ((scale, slope), offset)) in dx.iter_mut().zip(x).zip(parameters) {
-                *dx = *dx * scale + (x * slope + offset);
+        let grain = GRAIN_FLOATS.div_ceil(channels) * channels;
+        without_scratch(x.chunks(grain).zip(dx.chunks_mut(grain)), |(x, dx)| {
+            for (x, dx) in x.chunks_exact(channels).zip(dx.chunks_exact_mut(channels)) {
+                let parameters = self.scale.iter().zip(&slope).zip(&offset);
+                for ((dx, x), ((scale, slope), offset)) in dx.iter_mut().zip(x).zip(parameters) {
+                    *dx = *dx * scale + (x * slope + offset);
+                }
             }
-        }
+        });
         (gamma, beta)
     }
 }
@@ -304,8 +391,7 @@ impl Affine<'_> {
 /// The gradient of a convolution's input, an image at a time.
 struct InputGradient {
     conv: PackedConv,
-    /// The output's gradient, spread out by the stride, with a border; none where it can be read in place.
-    spread: Option<Activations>,
+    kernel: usize,
     size_in: usize,
     size_out: usize,
     c_in: usize,
@@ -321,7 +407,7 @@ impl InputGradient {
         let size_in = if pointwise { conv.size_out() } else { conv.size_in };
         Self {
             conv: PackedConv::new(&Conv { size_in, ..transposed }),
-            spread: (!pointwise).then(|| Activations::new(conv.size_in, conv.kernel / 2, conv.c_out)),
+            kernel: conv.kernel,
             size_in: conv.size_in,
             size_out: conv.size_out(),
             c_in: conv.c_in,
@@ -330,14 +416,19 @@ impl InputGradient {
         }
     }
 
-    fn run(&mut self, dy: &[f32], dx: &mut [f32]) {
+    /// A buffer for the output's gradient, spread out by the stride, with a border; none where it can be read in place.
+    fn spread(&self) -> Option<Activations> {
+        (self.kernel > 1).then(|| Activations::new(self.size_in, self.kernel / 2, self.c_out))
+    }
+
+    fn run(&self, dy: &[f32], spread: &mut Option<Activations>, dx: &mut [f32]) {
         let mut store = Batch {
             values: dx,
             size: self.size_in,
             channels: self.c_in,
             stride: 1,
         };
-        match &mut self.spread {
+        match spread {
             None => {
                 store.stride = self.stride;
                 self.conv.run(View::new(dy, self.size_out), &mut store);
@@ -356,15 +447,16 @@ impl InputGradient {
     }
 }
 
-/// The gradient of a convolution's weights, summed over images: of each kernel position, inputs^T * gradients.
+/// `[input channel % 4, output channel % 8]`
+type WeightTile = [[f32; CHANNELS]; PIXELS];
+
+/// The gradient of a convolution's weights, an image at a time: of each kernel position, inputs^T * gradients.
 struct WeightGradient<'a> {
     conv: &'a Conv,
     /// `[c_in / 4, side, side, 4]`, inputs with their border.
     inputs: Vec<[f32; PIXELS]>,
     /// `[c_out / 8, pixels, 8]`, the output's gradients.
     gradients: Vec<[f32; CHANNELS]>,
-    /// `[kernel * kernel, c_in / 4, c_out / 8, 4, 8]`
-    sums: Vec<[[f32; CHANNELS]; PIXELS]>,
 }
 
 impl<'a> WeightGradient<'a> {
@@ -376,11 +468,11 @@ impl<'a> WeightGradient<'a> {
             conv,
             inputs: vec![[0.0; PIXELS]; groups * positions],
             gradients: vec![[0.0; CHANNELS]; panels * pixels],
-            sums: vec![[[0.0; CHANNELS]; PIXELS]; conv.kernel * conv.kernel * groups * panels],
         }
     }
 
-    fn add(&mut self, input: View<'_>, dy: View<'_>) {
+    /// Adds to `sums`, `[kernel * kernel, c_in / 4, c_out / 8]`.
+    fn add(&mut self, input: View<'_>, dy: View<'_>, sums: &mut [WeightTile]) {
         let Conv {
             kernel,
             stride,
@@ -419,37 +511,91 @@ impl<'a> WeightGradient<'a> {
                                 _ => add_outer(tile, inputs.iter().step_by(stride), gradients),
                             };
                         }
-                        add_tile(&mut self.sums[(tap * groups + group) * panels + panel], tile);
+                        add_tile(&mut sums[(tap * groups + group) * panels + panel], tile);
                     }
                 }
             }
         }
     }
-
-    /// `[c_out, c_in, kernel, kernel]`
-    fn finish(self) -> Vec<f32> {
-        let Conv {
-            kernel, c_in, c_out, ..
-        } = *self.conv;
-        let (taps, groups, panels) = (kernel * kernel, c_in.div_ceil(PIXELS), c_out / CHANNELS);
-        let mut weight = vec![0.0; c_out * c_in * taps];
-        for (tile, sums) in self.sums.iter().enumerate() {
-            let (tap, group, panel) = (tile / (groups * panels), tile / panels % groups, tile % panels);
-            for (channel, sums) in (group * PIXELS..c_in).zip(sums) {
-                for (out, sum) in (panel * CHANNELS..).zip(sums) {
-                    weight[(out * c_in + channel) * taps + tap] = *sum;
-                }
-            }
-        }
-        weight
-    }
 }
 
-fn add_tile(sums: &mut [[f32; CHANNELS]; PIXELS], tile: Tile) {
+/// Adds the parts in their order, and lays them out as `[c_out, c_in, kernel, kernel]`.
+fn weight_gradient(conv: &Conv, mut parts: impl Iterator<Item = Vec<WeightTile>>) -> Vec<f32> {
+    let (taps, groups, panels) = (
+        conv.kernel * conv.kernel,
+        conv.c_in.div_ceil(PIXELS),
+        conv.c_out / CHANNELS,
+    );
+    let mut tiles = parts.next().unwrap_or_default();
+    for part in parts {
+        let values = tiles.as_flattened_mut().as_flattened_mut().iter_mut();
+        values
+            .zip(part.as_flattened().as_flattened())
+            .for_each(|(sum, value)| *sum += value);
+    }
+    let mut weight = vec![0.0; conv.c_out * conv.c_in * taps];
+    for (tile, sums) in tiles.iter().enumerate() {
+        let (tap, group, panel) = (tile / (groups * panels), tile / panels % groups, tile % panels);
+        for (channel, sums) in (group * PIXELS..conv.c_in).zip(sums) {
+            for (out, sum) in (panel * CHANNELS..).zip(sums) {
+                weight[(out * conv.c_in + channel) * taps + tap] = *sum;
+            }
+        }
+    }
+    weight
+}
+
+fn add_tile(sums: &mut WeightTile, tile: Tile) {
     for (sums, [low, high]) in sums.iter_mut().zip(tile) {
         let [old_low, old_high] = halves(sums).map(F32x4::load);
         let [to_low, to_high] = super::tile::halves_mut(sums);
         low.add(old_low).store(to_low);
         high.add(old_high).store(to_high);
+    }
+}
+
+#[cfg(all(test, feature = "threads"))]
+mod tests {
+    use super::super::parallel::tests::with_threads;
+    use super::*;
+
+    fn values(n: usize, seed: usize) -> Vec<f32> {
+        let value = |i: usize| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0;
+        (0..n).map(value).collect()
+    }
+
+    /// Bit by bit: a run that is resumed on a machine with more cores goes on as it would have.
+    #[test]
+    fn a_layer_computes_the_same_with_any_number_of_threads() {
+        // [n, size, c_in, c_out, kernel, stride]; more and fewer images than parts and threads, and a last part of one image.
+        for [n, size, c_in, c_out, kernel, stride] in [
+            [1, 8, 16, 16, 3, 1],
+            [5, 32, 16, 64, 1, 1],
+            [16, 16, 32, 32, 3, 2],
+            [33, 8, 64, 32, 1, 2],
+        ] {
+            let x = values(n * size * size * c_in, 1);
+            let weight = values(c_out * c_in * kernel * kernel, 2);
+            let dy = values(n * (size / stride) * (size / stride) * c_out, 3);
+            let (gamma, beta) = (values(c_in, 4), values(c_in, 5));
+            for has_norm in [true, false] {
+                let results = with_threads(|| {
+                    let moments = Moments::of(&x, c_in, size * size);
+                    let norm = Norm {
+                        gamma: &gamma,
+                        beta: &beta,
+                        mean: &moments.mean,
+                        var: &moments.var,
+                    };
+                    let norm = has_norm.then_some(norm);
+                    let layer = Layer::new(&weight, [c_out, c_in, kernel], stride, size, norm);
+                    let gradients = [true, false].map(|needs_input| layer.backward(&x, &dy, needs_input));
+                    (layer.forward(&x), gradients, moments.clone())
+                });
+                let what = format!("{n} images of {size} pixels, {c_in} to {c_out}, kernel {kernel}, stride {stride}");
+                assert_eq!(results[0].1[1].input.is_empty(), !has_norm);
+                assert!(results.iter().all(|result| *result == results[0]), "{what}");
+            }
+        }
     }
 }
