@@ -25,6 +25,8 @@ pub const STAGE_WIDTHS: [usize; 3] = [16, 32, 64];
 pub const EXPANSION: usize = 4;
 /// Added to a variance before its root is taken: PyTorch's default for `BatchNorm2d`.
 pub const BATCH_NORM_EPSILON: f64 = 1e-5;
+/// Weight of a batch's statistics in the running ones: PyTorch's default for `BatchNorm2d`.
+pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
 /// From this depth up the blocks are bottlenecks.
 pub const BOTTLENECK_FROM_DEPTH: usize = 44;
 /// Deepest network of the published family; a bound, so that a nonsensical file cannot ask for millions of layers.

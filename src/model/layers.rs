@@ -7,9 +7,6 @@ use super::parameter::{Parameter, upload};
 use crate::kernels::ops::{self, Moments};
 use crate::weights::{MissingTensor, StateDict};
 
-/// PyTorch's default for `BatchNorm2d`.
-const MOMENTUM: f64 = 0.1;
-
 /// A convolution without bias; padding keeps the size at stride 1.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
@@ -97,15 +94,8 @@ impl BatchNorm {
     /// running = (1 - momentum) * running + momentum * batch, as PyTorch does, where `n_values` values a channel gave the
     /// moments. One value has no unbiased variance; PyTorch refuses it, and so does the trainer, which asks for two images.
     pub fn update(&mut self, moments: Moments, n_values: usize) {
-        let n = n_values as f64;
-        let blend = |running: &Tensor<1>, batch: Tensor<1>| {
-            running
-                .clone()
-                .mul_scalar(1.0 - MOMENTUM)
-                .add(batch.mul_scalar(MOMENTUM))
-        };
-        self.running_mean = blend(&self.running_mean, moments.mean);
-        self.running_var = blend(&self.running_var, moments.var.mul_scalar(n / (n - 1.0).max(1.0)));
+        let running = [self.running_mean.clone(), self.running_var.clone()];
+        [self.running_mean, self.running_var] = ops::running(running, &moments, n_values);
     }
 }
 

@@ -47,6 +47,32 @@ pub fn norm_relu_conv(x: Tensor<4>, affine: Affine, moments: &Moments, weight: T
     ))
 }
 
+/// `(1 - momentum) * running + momentum * batch` of mean and variance, `[channels]`, with the unbiased variance of the batch, as
+/// PyTorch does it, where `n_values` values a channel gave the moments.
+pub fn running(running: [Tensor<1>; 2], moments: &Moments, n_values: usize) -> [Tensor<1>; 2] {
+    let [mean, var] = running.map(Tensor::into_dispatch);
+    let (mean, var) = <Dispatch as TrainingOps>::running(
+        mean,
+        var,
+        moments.mean.clone().into_dispatch(),
+        moments.var.clone().into_dispatch(),
+        n_values,
+    );
+    [mean, var].map(Tensor::from_dispatch)
+}
+
+/// A step of SGD with Nesterov momentum as PyTorch does it: the new value and velocity. `settings` are learning rate, weight
+/// decay and momentum; none of the tensors is differentiable.
+pub fn sgd(value: Tensor<1>, gradient: Tensor<1>, velocity: Tensor<1>, settings: Tensor<1>) -> [Tensor<1>; 2] {
+    let (value, velocity) = <Dispatch as TrainingOps>::sgd(
+        value.into_dispatch(),
+        gradient.into_dispatch(),
+        velocity.into_dispatch(),
+        settings.into_dispatch(),
+    );
+    [value, velocity].map(Tensor::from_dispatch)
+}
+
 /// The WebGPU kernels read four input channels at a time, and images have three: the fourth is zero.
 #[cfg(feature = "webgpu")]
 fn whole_vectors(x: Tensor<4>, weight: Tensor<4>) -> (Tensor<4>, Tensor<4>) {
@@ -81,6 +107,19 @@ trait TrainingOps: Backend {
         weight: FloatTensor<Self>,
         stride: usize,
     ) -> FloatTensor<Self>;
+    fn running(
+        running_mean: FloatTensor<Self>,
+        running_var: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        n_values: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    fn sgd(
+        value: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        settings: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// A layer's tensors and stride.
@@ -111,6 +150,10 @@ pub(super) trait LayerKernels: Backend {
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
     fn forward(inputs: Inputs<Self>) -> (Self::Saved, FloatTensor<Self>);
     fn backward(saved: Self::Saved, dy: FloatTensor<Self>, needs_input: bool) -> LayerGradients<Self>;
+    /// Running mean and variance and the batch's; the new running ones.
+    fn running(statistics: [FloatTensor<Self>; 4], n_values: usize) -> [FloatTensor<Self>; 2];
+    /// Value, gradient, velocity and settings; the new value and velocity.
+    fn sgd(tensors: [FloatTensor<Self>; 4]) -> [FloatTensor<Self>; 2];
 }
 
 impl<B: LayerKernels> TrainingOps for B {
@@ -146,6 +189,29 @@ impl<B: LayerKernels> TrainingOps for B {
             stride,
         })
         .1
+    }
+
+    fn running(
+        running_mean: FloatTensor<Self>,
+        running_var: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        n_values: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let statistics = [running_mean, running_var, mean, var];
+        let [mean, var] = <B as LayerKernels>::running(statistics, n_values);
+        (mean, var)
+    }
+
+    fn sgd(
+        value: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        settings: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let tensors = [value, gradient, velocity, settings];
+        let [value, velocity] = <B as LayerKernels>::sgd(tensors);
+        (value, velocity)
     }
 }
 
@@ -188,6 +254,29 @@ impl<B: LayerKernels, C: CheckpointStrategy> TrainingOps for Autodiff<B, C> {
             OpsKind::Tracked(prepared) => prepared.finish(saved, output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
+    }
+
+    fn running(
+        running_mean: FloatTensor<Self>,
+        running_var: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        var: FloatTensor<Self>,
+        n_values: usize,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let statistics = [running_mean, running_var, mean, var];
+        let [mean, var] = <B as LayerKernels>::running(statistics.map(|values| values.into_primitive()), n_values);
+        (Self::from_inner(mean), Self::from_inner(var))
+    }
+
+    fn sgd(
+        value: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+        settings: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let tensors = [value, gradient, velocity, settings];
+        let [value, velocity] = <B as LayerKernels>::sgd(tensors.map(|values| values.into_primitive()));
+        (Self::from_inner(value), Self::from_inner(velocity))
     }
 }
 

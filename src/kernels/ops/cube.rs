@@ -82,7 +82,13 @@ impl LayerKernels for CubeBackend {
     fn moments(x: Values) -> Values {
         let x = into_contiguous(x);
         let [n, height, width, channels] = dims(&x);
-        let found = training::moments(&Cube(&x.client), &x.handle, n * height * width, channels);
+        let found = training::moments(
+            &Cube(&x.client),
+            &x.handle,
+            n * height * width,
+            channels,
+            SOFTWARE.load(Ordering::Relaxed),
+        );
         like(&x, found, Shape::from([2, channels]))
     }
 
@@ -127,4 +133,24 @@ impl LayerKernels for CubeBackend {
             norm: norm.map(|norm| norm.map(|handle| like(&x, handle, Shape::from([channels])))),
         }
     }
+
+    fn running(statistics: [Values; 4], n_values: usize) -> [Values; 2] {
+        let channels = statistics[0].meta.shape()[0];
+        let pixels = n_values;
+        updated(TrainingKernel::Running { pixels, channels }, statistics)
+    }
+
+    fn sgd(tensors: [Values; 4]) -> [Values; 2] {
+        let n = tensors[0].meta.shape()[0];
+        updated(TrainingKernel::Sgd { n }, tensors)
+    }
+}
+
+/// Of one dimension, like the first of what is read.
+fn updated(kernel: TrainingKernel, read: [Values; 4]) -> [Values; 2] {
+    let read = read.map(into_contiguous);
+    let model = &read[0];
+    let handles = [0, 1, 2, 3].map(|i| &read[i].handle);
+    let made = training::updated(&Cube(&model.client), kernel, handles);
+    made.map(|handle| like(model, handle, model.meta.shape().clone()))
 }

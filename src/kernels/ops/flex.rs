@@ -6,6 +6,7 @@ use burn::tensor::{Shape, TensorData};
 
 use super::autodiff::{Inputs, LayerGradients, LayerKernels};
 use crate::kernels::cpu::train::{self, Layer, Norm};
+use crate::model::architecture::BATCH_NORM_MOMENTUM;
 
 type Values = FloatTensor<Flex>;
 
@@ -96,5 +97,35 @@ impl LayerKernels for Flex {
                 .is_some()
                 .then(|| [found.gamma, found.beta].map(one_dimension)),
         }
+    }
+
+    fn running(statistics: [Values; 4], n_values: usize) -> [Values; 2] {
+        let statistics = statistics.map(|values| values.to_contiguous());
+        let [running_mean, running_var, mean, var] = [0, 1, 2, 3].map(|i| slice(&statistics[i]));
+        let momentum = BATCH_NORM_MOMENTUM as f32;
+        let unbiased = n_values as f32 / (n_values.max(2) - 1) as f32;
+        let blend = |running: &[f32], batch: &[f32], factor: f32| {
+            let blended = running.iter().zip(batch);
+            let blended = blended.map(|(running, batch)| (1.0 - momentum) * running + momentum * factor * batch);
+            tensor(blended.collect(), [running.len()])
+        };
+        [blend(running_mean, mean, 1.0), blend(running_var, var, unbiased)]
+    }
+
+    fn sgd(tensors: [Values; 4]) -> [Values; 2] {
+        let tensors = tensors.map(|values| values.to_contiguous());
+        let [value, gradient, velocity, settings] = [0, 1, 2, 3].map(|i| slice(&tensors[i]));
+        let [rate, decay, momentum] = [settings[0], settings[1], settings[2]];
+        let (mut new_value, mut new_velocity) = (value.to_vec(), velocity.to_vec());
+        let both = new_value.iter_mut().zip(&mut new_velocity);
+        for ((value, velocity), gradient) in both.zip(gradient) {
+            let g = gradient + decay * *value;
+            *velocity = momentum * *velocity + g;
+            *value -= rate * (g + momentum * *velocity);
+        }
+        [new_value, new_velocity].map(|values| {
+            let n = values.len();
+            tensor(values, [n])
+        })
     }
 }

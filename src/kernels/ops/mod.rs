@@ -10,7 +10,7 @@ mod cube;
 mod flex;
 pub mod reference;
 
-pub use autodiff::{conv, moments, norm_relu_conv};
+pub use autodiff::{conv, moments, norm_relu_conv, running, sgd};
 #[cfg(feature = "webgpu")]
 pub use cube::set_software;
 

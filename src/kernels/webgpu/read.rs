@@ -69,7 +69,12 @@ pub(super) fn read(
     };
     #[cfg(target_family = "wasm")]
     let _ = device;
-    let lost = |what: String| LabError::new(ErrorCode::DeviceLost, format!("results cannot be read back: {what}"));
+    let lost = |what: String| {
+        LabError::new(
+            ErrorCode::DeviceLost,
+            format!("the GPU device was lost; results cannot be read back: {what}"),
+        )
+    };
     async move {
         mapped.await.map_err(|e| lost(e.to_string()))?;
         let view = buffer.get_mapped_range(..bytes).map_err(|e| lost(e.to_string()))?;

@@ -4,7 +4,7 @@
 //! written when a pipeline is compiled. Unlike in evaluation the number of images is a constant: a run has one batch size.
 
 use super::super::shader::{Convolution, Dispatch, Images, Input, Output, Tile, component, fill, lines};
-use crate::model::architecture::BATCH_NORM_EPSILON;
+use crate::model::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
 /// Invocations of a workgroup.
 pub(super) const WORKGROUP: usize = 64;
@@ -74,7 +74,15 @@ pub enum TrainingKernel {
     /// Mean and spread over runs of pixels.
     Moments { pixels: usize, channels: usize },
     /// Of all pixels, from those of runs.
-    MomentsCombined { pixels: usize, channels: usize },
+    MomentsCombined {
+        pixels: usize,
+        channels: usize,
+        software: bool,
+    },
+    /// A norm's running statistics, given the pixels of a batch.
+    Running { pixels: usize, channels: usize },
+    /// A step of so many values.
+    Sgd { n: usize },
     /// A convolution's parameters in its kernel's order.
     Prepared(Shape),
     /// The weight as the input's gradient needs it.
@@ -102,7 +110,8 @@ impl TrainingKernel {
     pub fn workgroup_size(&self) -> usize {
         match self {
             Self::Weight(shape) if shape.software => LANES,
-            Self::Forward(shape) | Self::Backward(shape) if shape.software => LANES,
+            Self::Forward(shape) | Self::Backward(shape) | Self::NormGradients(shape) if shape.software => LANES,
+            Self::MomentsCombined { software: true, .. } => LANES,
             _ => WORKGROUP,
         }
     }
@@ -113,6 +122,8 @@ impl TrainingKernel {
         match *self {
             Self::Moments { pixels, channels } => of(Chunks::of(pixels).n * channels / 4),
             Self::MomentsCombined { channels, .. } => [channels as u32 / 4, 1, 1],
+            Self::Running { channels, .. } => of(channels),
+            Self::Sgd { n } => of(n),
             Self::Prepared(shape) => of(shape.n_weights() / 4 + shape.c_in / 4),
             Self::Transposed(shape) | Self::WeightCombined(shape) => of(shape.n_weights() / 4),
             Self::Forward(shape) => dispatch(&forward(&shape), &shape).workgroups(shape.n),
@@ -132,9 +143,24 @@ impl TrainingKernel {
                 include_str!("../wgsl/training/moments.wgsl"),
                 &Chunks::of(pixels).constants(pixels, channels),
             ),
-            Self::MomentsCombined { pixels, channels } => with_constants(
+            Self::MomentsCombined {
+                pixels,
+                channels,
+                software,
+            } => with_constants(
                 include_str!("../wgsl/training/moments_combined.wgsl"),
-                &Chunks::of(pixels).constants(pixels, channels),
+                &combining(Chunks::of(pixels).constants(pixels, channels), software),
+            ),
+            Self::Running { pixels, channels } => with_constants(
+                &fill(
+                    include_str!("../wgsl/training/running.wgsl"),
+                    &[("$MOMENTUM", BATCH_NORM_MOMENTUM.to_string())],
+                ),
+                &[("WORKGROUP", WORKGROUP), ("PIXELS", pixels), ("C", channels)],
+            ),
+            Self::Sgd { n } => with_constants(
+                include_str!("../wgsl/training/sgd.wgsl"),
+                &[("WORKGROUP", WORKGROUP), ("N", n)],
             ),
             Self::Prepared(shape) => prepared(&shape),
             Self::Transposed(shape) => with_constants(
@@ -158,8 +184,16 @@ impl TrainingKernel {
                     ("VALUES", 4 * n * size * size * channels / 4),
                 ],
             ),
-            Self::NormSums(shape) => norm(include_str!("../wgsl/training/norm_sums.wgsl"), &shape),
-            Self::NormGradients(shape) => norm(include_str!("../wgsl/training/norm_gradients.wgsl"), &shape),
+            Self::NormSums(shape) => {
+                with_constants(include_str!("../wgsl/training/norm_sums.wgsl"), &norm_constants(&shape))
+            }
+            Self::NormGradients(shape) => {
+                let source = with_constants(
+                    include_str!("../wgsl/training/norm_gradients.wgsl"),
+                    &combining(norm_constants(&shape), shape.software),
+                );
+                with_epsilon(&source)
+            }
             Self::NormInput(shape) => {
                 let chunks = Chunks {
                     n: shape.pixels_in().div_ceil(PIXELS_A_THREAD),
@@ -189,6 +223,8 @@ impl TrainingKernel {
         match *self {
             Self::Moments { pixels, channels } => 2 * Chunks::of(pixels).n * channels,
             Self::MomentsCombined { channels, .. } => 2 * channels,
+            Self::Running { channels, .. } => channels,
+            Self::Sgd { n } => n,
             Self::Prepared(shape) => shape.n_weights() + if shape.normed { 2 * shape.c_in } else { 0 },
             Self::Transposed(shape) | Self::WeightCombined(shape) => shape.n_weights(),
             Self::Forward(shape) => shape.pixels_out() * shape.c_out,
@@ -234,10 +270,20 @@ fn with_constants(template: &str, constants: &[(&str, usize)]) -> String {
     fill(template, &[("$CONSTANTS", lines(constants.len(), constant))])
 }
 
-fn norm(template: &str, shape: &Shape) -> String {
+fn norm_constants(shape: &Shape) -> Vec<(&'static str, usize)> {
     let mut constants = Chunks::of(shape.pixels_in()).constants(shape.pixels_in(), shape.c_in);
     constants.push(("SCALE", shape.n_weights() / 4));
-    with_epsilon(&with_constants(template, &constants))
+    constants
+}
+
+/// A software adapter pays for a barrier with a coroutine a vector register, so there one makes do.
+fn combining(mut constants: Vec<(&'static str, usize)>, software: bool) -> Vec<(&'static str, usize)> {
+    for (name, value) in &mut constants {
+        if *name == "WORKGROUP" && software {
+            *value = LANES;
+        }
+    }
+    constants
 }
 
 /// Behind the other constants.

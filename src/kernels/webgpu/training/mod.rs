@@ -45,9 +45,22 @@ pub struct Norm<B> {
 }
 
 /// Mean and biased variance of the channels of `[pixels, channels]`, as `[2, channels]`.
-pub fn moments<L: Launcher>(launcher: &L, x: &L::Buffer, pixels: usize, channels: usize) -> L::Buffer {
+pub fn moments<L: Launcher>(launcher: &L, x: &L::Buffer, pixels: usize, channels: usize, software: bool) -> L::Buffer {
     let chunks = launcher.made(TrainingKernel::Moments { pixels, channels }, &[x], 1);
-    launcher.made(TrainingKernel::MomentsCombined { pixels, channels }, &[&chunks], 1)
+    let combined = TrainingKernel::MomentsCombined {
+        pixels,
+        channels,
+        software,
+    };
+    launcher.made(combined, &[&chunks], 1)
+}
+
+/// Runs a kernel that reads buffers and writes two more of the same length.
+pub fn updated<L: Launcher>(launcher: &L, kernel: TrainingKernel, read: [&L::Buffer; 4]) -> [L::Buffer; 2] {
+    let made = [0, 1].map(|_| launcher.empty(kernel.n_written()));
+    let buffers: Vec<_> = read.into_iter().chain(&made).collect();
+    launcher.launch(kernel, &buffers);
+    made
 }
 
 /// A convolution with what it read, for its gradients.

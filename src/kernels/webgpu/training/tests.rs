@@ -5,7 +5,7 @@ use pollster::block_on;
 use super::super::kernels::Kernels;
 use super::super::read::read;
 use super::super::tests::{bytes, kernels, values};
-use super::{Launcher, Layer, Norm, Shape, TrainingKernel, moments};
+use super::{Launcher, Layer, Norm, Shape, TrainingKernel, moments, updated};
 use crate::kernels::cpu::train;
 
 /// Runs each kernel as it comes.
@@ -145,7 +145,7 @@ fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, so
 
     let x_there = native.upload(&x);
     let norm = normed.then(|| {
-        let found = native.download(&moments(&native, &x_there, pixels, c_in));
+        let found = native.download(&moments(&native, &x_there, pixels, c_in, software));
         assert_close(&format!("{what}: mean"), &found[..c_in], &expected_moments.mean);
         assert_close(&format!("{what}: variance"), &found[c_in..], &expected_moments.var);
         Norm {
@@ -191,4 +191,36 @@ fn many_images() {
         check([40, 32, 16, 16, 3, 1], true, software);
         check([40, 32, 64, 16, 1, 1], true, software);
     }
+}
+
+/// The sequence that the optimiser's own test computes by hand.
+#[test]
+fn three_steps_by_hand() {
+    let kernels = kernels();
+    let native = Native(&kernels);
+    let settings = native.upload(&[0.1, 0.1, 0.9]);
+    let (mut value, mut velocity) = (native.upload(&[1.0; 70]), native.upload(&[0.0; 70]));
+    for (gradient, expected) in [(1.0, 0.791), (1.0, 0.496_871), (-1.0, 0.509_833_351)] {
+        let gradient = native.upload(&[gradient; 70]);
+        let read = [&value, &gradient, &velocity, &settings];
+        [value, velocity] = updated(&native, TrainingKernel::Sgd { n: 70 }, read);
+        assert_close("value", &native.download(&value), &[expected; 70]);
+    }
+}
+
+/// Mean 3, biased variance 3.5, unbiased 14/3 of four values.
+#[test]
+fn the_running_variance_takes_the_unbiased_one() {
+    let kernels = kernels();
+    let native = Native(&kernels);
+    let [running_mean, running_variance, mean, variance] = [10.0, 4.0, 3.0, 3.5].map(|v| native.upload(&[v; 16]));
+    let kernel = TrainingKernel::Running {
+        pixels: 4,
+        channels: 16,
+    };
+    let read = [&running_mean, &running_variance, &mean, &variance];
+    let [mean, variance] = updated(&native, kernel, read);
+    assert_close("mean", &native.download(&mean), &[9.3; 16]);
+    let expected = 0.9 * 4.0 + 0.1 * 14.0 / 3.0;
+    assert_close("variance", &native.download(&variance), &[expected; 16]);
 }
