@@ -24,7 +24,7 @@ export function planOf({ quick, adapter, devices }) {
     firstPrediction: { rounds: (device) => (isSlow(device) && quick ? 1 : 3) },
     /** Compressing ONNX Runtime's module takes minutes. */
     peerDownloads: !quick,
-    memory: quick && adapter.isSoftware ? { marks: [10, 100], ms: MINUTE } : { marks: [10, 100, 1000], ms: 12 * MINUTE },
+    memory: { marks: [10, 100, 1000], ms: (quick ? 2.5 : 12) * MINUTE },
   };
 }
 

@@ -24,7 +24,7 @@ test("the documents keep what was written by hand, and the latest run of each ad
     const json = async () => JSON.parse(await readFile(join(folder, "performance.json"), "utf8"));
     await writeDocs(folder, run({}));
     const written = await readFile(markdown, "utf8");
-    expect(written).toContain("| forward | PreResNet-56 | webgpu | 16    |         | 1.00 | 4.00 | 4.00x | ms/image | a <peer>  |");
+    expect(written).toContain("| forward | PreResNet-56 | webgpu | 16    |         |      | 1.00 | 4.00 | 4.00x | ms/image | a <peer>  |");
     await writeFile(markdown, written.replace("Nothing is noted yet.", "Winograd: no gain."));
     await writeDocs(folder, run({ runtime: "Node 22", adapter: { name: "another", isSoftware: false } }));
     await writeDocs(folder, run({ date: "2026-02-02", rows: [row({ ours: 0.5, ratio: 8 })] }));
