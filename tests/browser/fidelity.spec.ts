@@ -1,5 +1,4 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Locator, Page } from "@playwright/test";
@@ -34,6 +33,13 @@ function expectGolden({ report }: Export, { n_images: n, ensemble, student0, fid
   }
   expect(report.students.student0!.agreement, "agreement").toBeCloseTo(fidelity.agreement, 6);
   expect(Math.abs(report.students.student0!.kl - fidelity.kl), "KL").toBeLessThan(1e-3);
+}
+
+/** A folder that goes with the test's other output. */
+async function folderOfTest() {
+  const folder = test.info().outputPath("brought");
+  await mkdir(folder, { recursive: true });
+  return folder;
 }
 
 test("measures the samples at once, as PyTorch does", async ({ page }) => {
@@ -122,7 +128,7 @@ test.describe("data sets that a visitor brings", () => {
   test("test.bin is recognised as CIFAR-100's", async ({ page }) => {
     const bytes = await fetched(page);
     expect(bytes.length).toBe(30_740_000);
-    const file = join(await mkdtemp(join(tmpdir(), "fidelity-lab-")), "test.bin");
+    const file = join(await folderOfTest(), "test.bin");
     await writeFile(file, bytes);
     await ship(page, goldenNetworks());
     await withoutData(page);
@@ -141,7 +147,7 @@ test.describe("data sets that a visitor brings", () => {
 
   test("the archive in parts, dropped in any order; its training images are offered for distilling", async ({ page }) => {
     const archive = gzipSync(tar({ "cifar-100-binary/fine_label_names.txt": Buffer.from("apple\n"), "cifar-100-binary/test.bin": await fetched(page), "cifar-100-binary/train.bin": sampleRecords(60) }), { level: 1 });
-    const folder = await mkdtemp(join(tmpdir(), "fidelity-lab-"));
+    const folder = await folderOfTest();
     const third = Math.ceil(archive.length / 3);
     const parts = [2, 0, 1].map((part) => ({ path: join(folder, `cifar-100-binary.tar.gz.part${part}`), bytes: archive.subarray(part * third, (part + 1) * third) }));
     for (const { path, bytes } of parts) await writeFile(path, bytes);

@@ -127,8 +127,9 @@ pub enum Threaded {
 }
 
 impl Module {
-    /// What cargo is to build, for `rustc` and `clippy`.
-    pub fn cargo_arguments(self) -> Vec<String> {
+    /// What of the crate is in it. Enough for `clippy`, which then shares what it has checked with the other modules: no code
+    /// depends on whether atomics are on.
+    pub fn crate_arguments(self) -> Vec<String> {
         let threads = if self.has_threads { ",threads" } else { "" };
         let features = format!("{},browser{threads}", self.device);
         let arguments = [
@@ -139,7 +140,12 @@ impl Module {
             "--features",
             &features,
         ];
-        let mut arguments = arguments.map(str::to_owned).to_vec();
+        arguments.map(str::to_owned).to_vec()
+    }
+
+    /// What cargo is to build.
+    fn cargo_arguments(self) -> Vec<String> {
+        let mut arguments = self.crate_arguments();
         if self.has_threads {
             // For all crates and std, unlike what follows in `rustc_arguments`.
             let flags = serde_json::json!(THREADS);
@@ -149,7 +155,7 @@ impl Module {
     }
 
     /// A toolchain that can build the module.
-    pub fn toolchain(self) -> Result<WasmToolchain> {
+    fn toolchain(self) -> Result<WasmToolchain> {
         if self.has_threads {
             WasmToolchain::with_std_sources()
         } else {
@@ -158,7 +164,7 @@ impl Module {
     }
 
     /// Where cargo builds it. Crates that are compiled with other flags stand in other places, so that neither are compiled again.
-    pub fn target_dir(self, repo: &Repo) -> PathBuf {
+    fn target_dir(self, repo: &Repo) -> PathBuf {
         if self.has_threads {
             repo.target.join("threads")
         } else {
