@@ -15,7 +15,7 @@ const MAX_NAMED: usize = 12;
 pub enum WeightsError {
     #[error("the file is empty; a safetensors file is expected")]
     Empty,
-    #[error("the file has only {n_bytes} bytes; a safetensors file begins with 8 bytes that give its header's length")]
+    #[error("the file ends after {n_bytes} of the 8 bytes that give the length of a safetensors file's header")]
     TooShort { n_bytes: usize },
     #[error(
         "the file claims a header of {n_bytes} bytes; at most {MAX_HEADER_BYTES} are accepted, so this is no safetensors file of a network"

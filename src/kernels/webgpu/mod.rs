@@ -1,4 +1,4 @@
-//! Evaluation on WebGPU with kernels of our own, recorded directly on a wgpu device.
+//! Kernels of our own for WebGPU: evaluation, recorded directly on a wgpu device, and the layers of [`training`].
 //!
 //! Activations are channels-last (`[n, height, width, channels]`) and an image is a run of a buffer, so a batch is one long
 //! matrix of pixels. Norms, ReLUs, biases and the residual addition are part of a convolution's load or store, and a network is
@@ -6,7 +6,7 @@
 //! source, activations that grow as needed, the pace that tells how much work a submit may hold. [`GpuNetwork`] is a
 //! [`Plan`](super::Plan) with its weights on the device.
 //!
-//! The surprising fact: no kernel checks where its images end. Every buffer has one spare image at its end, and what the last,
+//! The surprising fact: no kernel of evaluation checks where its images end. Every buffer has one spare image at its end, and what the last,
 //! partly filled workgroup computes lands there.
 
 mod buffers;

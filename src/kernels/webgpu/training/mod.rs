@@ -7,6 +7,7 @@
 mod kernel;
 #[cfg(all(test, feature = "vulkan"))]
 mod tests;
+mod weight;
 
 pub use kernel::{Shape, TrainingKernel};
 
