@@ -6,8 +6,8 @@
 //! source, activations that grow as needed, the pace that tells how much work a submit may hold. [`GpuNetwork`] is a
 //! [`Plan`](super::Plan) with its weights on the device.
 //!
-//! The surprising fact: no kernel of evaluation checks where its images end. Every buffer has one spare image at its end, and what the last,
-//! partly filled workgroup computes lands there.
+//! The surprising fact: no kernel of evaluation checks where its images end. Every buffer has one spare image at its end,
+//! and what the last, partly filled workgroup computes lands there.
 
 mod buffers;
 mod kernels;

@@ -370,9 +370,7 @@ impl<'a> Builder<'a> {
             parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
         }
         let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
-        let software = self.kernels.software();
-        let stationary = software.then(|| shape.stationary(Images::Any)).flatten();
-        let kernel = stationary.unwrap_or_else(|| shape.tiled(self.kernels.tile(), Images::Any));
+        let kernel = shape.for_adapter(self.kernels.software(), self.kernels.tile(), Images::Any);
         self.step(
             kernel,
             (Place::Activations(reads), writes),

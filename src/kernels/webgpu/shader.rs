@@ -11,10 +11,11 @@ mod stem;
 
 pub use convolution::{Convolution, Images, Input, Output, Tile};
 pub use head::{linear, pool};
+pub(super) use stationary::{LANES, MOST_WORKGROUPS};
 pub use stem::{STEM_PIXELS, stem};
 
 /// Invocations a workgroup, for every kernel.
-const WORKGROUP: usize = 64;
+pub(super) const WORKGROUP: usize = 64;
 
 /// A compute shader with the entry point `main` and how to dispatch it.
 #[derive(Clone, Debug, PartialEq, Eq)]

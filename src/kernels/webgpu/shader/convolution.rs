@@ -110,18 +110,24 @@ impl Convolution {
         )
     }
 
+    /// The kernel for a kind of adapter; the tile is for a GPU's, and for odd sizes.
+    pub fn for_adapter(&self, software: bool, tile: Tile, images: Images) -> Kernel {
+        let stationary = software.then(|| self.stationary(images)).flatten();
+        stationary.unwrap_or_else(|| self.tiled(tile, images))
+    }
+
+    /// How the workgroups of [`Self::for_adapter`] are counted.
+    pub fn dispatch(&self, software: bool, tile: Tile) -> Dispatch {
+        let stationary = software.then(|| stationary_dispatch(self)).flatten();
+        stationary.unwrap_or_else(|| self.tiled_dispatch(tile))
+    }
+
     /// The kernel for software adapters; `None` for odd sizes that no network has.
     pub fn stationary(&self, images: Images) -> Option<Kernel> {
         stationary(self, images)
     }
 
-    /// How the workgroups of [`Self::stationary`] are counted.
-    pub fn stationary_dispatch(&self) -> Option<Dispatch> {
-        stationary_dispatch(self)
-    }
-
-    /// How the workgroups of [`Self::tiled`] are counted.
-    pub fn tiled_dispatch(&self, tile: Tile) -> Dispatch {
+    fn tiled_dispatch(&self, tile: Tile) -> Dispatch {
         Dispatch::Invocations(self.size_out() * self.size_out() / tile.pixels * (self.c_out / tile.channels))
     }
 

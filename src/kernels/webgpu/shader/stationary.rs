@@ -4,11 +4,11 @@ use super::convolution::{Convolution, Images, Input, Output};
 use super::{Dispatch, Kernel, component, fill, lines};
 
 /// SwiftShader's vector registers have as many lanes, and a workgroup of one vector fills its private memory once.
-const LANES: usize = 4;
+pub const LANES: usize = 4;
 /// Tiles of four pixels for which another worker is worth while: filling private memory costs what 16 tiles do.
 const TILES_A_WORKER: usize = 32;
 /// SwiftShader deals a dispatch out to at most so many threads.
-const MOST_WORKGROUPS: usize = 16;
+pub const MOST_WORKGROUPS: usize = 16;
 /// Multiply-adds written out in a kernel. With more of them a value that is read serves more, but compiling takes 0.2 ms each.
 const MOST_PRODUCTS: usize = 1200;
 /// Input channels of a chunk: fewer for 3x3, so that what is read serves enough channels.

@@ -4,15 +4,9 @@
 //! written when a pipeline is compiled. Unlike in evaluation the number of images is a constant: a run has one batch size.
 
 use super::weight::WeightTile;
-use crate::kernels::webgpu::shader::{Convolution, Dispatch, Images, Input, Output, Tile, fill, lines};
+use crate::kernels::webgpu::shader::{Convolution, Images, Input, LANES, Output, Tile, WORKGROUP, fill, lines};
 use crate::model::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
-/// Invocations of a workgroup.
-pub(super) const WORKGROUP: usize = 64;
-/// Lanes of a software adapter's vector registers.
-pub(super) const LANES: usize = 4;
-/// Parts of a software adapter's work: it deals a dispatch out to at most so many threads.
-pub(super) const MOST_WORKGROUPS: usize = 16;
 /// Pixels of a run over which a thread sums, at least.
 const PIXELS_A_CHUNK: usize = 64;
 /// Runs, at most.
@@ -103,7 +97,8 @@ pub enum TrainingKernel {
 }
 
 impl TrainingKernel {
-    /// Invocations of a workgroup.
+    /// Invocations of a workgroup. A software adapter pays for a barrier with a coroutine a vector register, so there one register
+    /// makes do.
     pub fn workgroup_size(&self) -> usize {
         match self {
             Self::Weight(shape) if shape.software => LANES,
@@ -123,30 +118,27 @@ impl TrainingKernel {
             Self::Sgd { n } => of(n),
             Self::Prepared(shape) => of(shape.n_weights() / 4 + shape.c_in / 4),
             Self::Transposed(shape) | Self::WeightCombined(shape) => of(shape.n_weights() / 4),
-            Self::Forward(shape) => dispatch(&forward(&shape), &shape).workgroups(shape.n),
-            Self::Backward(shape) => dispatch(&backward(&shape), &shape).workgroups(shape.n),
-            Self::Dilated { n, size, channels } => of(4 * n * size * size * channels / 4),
+            Self::Forward(shape) => forward(&shape).dispatch(shape.software, Tile::GPU).workgroups(shape.n),
+            Self::Backward(shape) => backward(&shape).dispatch(shape.software, Tile::GPU).workgroups(shape.n),
+            Self::Dilated { n, size, channels } => of(n * size * size * channels),
             Self::NormSums(shape) => of(Chunks::of(shape.pixels_in()).n * shape.c_in / 4),
             Self::NormGradients(shape) => [shape.c_in as u32 / 4, 1, 1],
-            Self::NormInput(shape) => of(shape.pixels_in().div_ceil(PIXELS_A_THREAD) * shape.c_in / 4),
+            Self::NormInput(shape) => of(Chunks::short(shape.pixels_in()).n * shape.c_in / 4),
             Self::Weight(shape) => WeightTile::new(&shape).workgroups(&shape),
         }
     }
 
     /// WGSL with the entry point `main`.
     pub fn source(&self) -> String {
+        let workgroup = self.workgroup_size();
         match *self {
             Self::Moments { pixels, channels } => with_constants(
                 include_str!("../wgsl/training/moments.wgsl"),
-                &Chunks::of(pixels).constants(pixels, channels),
+                &Chunks::of(pixels).constants(pixels, channels, workgroup),
             ),
-            Self::MomentsCombined {
-                pixels,
-                channels,
-                software,
-            } => with_constants(
+            Self::MomentsCombined { pixels, channels, .. } => with_constants(
                 include_str!("../wgsl/training/moments_combined.wgsl"),
-                &combining(Chunks::of(pixels).constants(pixels, channels), software),
+                &Chunks::of(pixels).constants(pixels, channels, workgroup),
             ),
             Self::Running { pixels, channels } => with_constants(
                 &fill(
@@ -178,28 +170,21 @@ impl TrainingKernel {
                     ("WORKGROUP", WORKGROUP),
                     ("SIZE", size),
                     ("C", channels / 4),
-                    ("VALUES", 4 * n * size * size * channels / 4),
+                    ("VALUES", n * size * size * channels),
                 ],
             ),
-            Self::NormSums(shape) => {
-                with_constants(include_str!("../wgsl/training/norm_sums.wgsl"), &norm_constants(&shape))
-            }
-            Self::NormGradients(shape) => {
-                let source = with_constants(
-                    include_str!("../wgsl/training/norm_gradients.wgsl"),
-                    &combining(norm_constants(&shape), shape.software),
-                );
-                with_epsilon(&source)
-            }
-            Self::NormInput(shape) => {
-                let chunks = Chunks {
-                    n: shape.pixels_in().div_ceil(PIXELS_A_THREAD),
-                    pixels: PIXELS_A_THREAD,
-                };
-                let mut constants = chunks.constants(shape.pixels_in(), shape.c_in);
-                constants.push(("SCALE", shape.n_weights() / 4));
-                with_constants(include_str!("../wgsl/training/norm_input.wgsl"), &constants)
-            }
+            Self::NormSums(shape) => with_constants(
+                include_str!("../wgsl/training/norm_sums.wgsl"),
+                &Chunks::of(shape.pixels_in()).norm_constants(&shape, workgroup),
+            ),
+            Self::NormGradients(shape) => with_constants(
+                &with_epsilon(include_str!("../wgsl/training/norm_gradients.wgsl")),
+                &Chunks::of(shape.pixels_in()).norm_constants(&shape, workgroup),
+            ),
+            Self::NormInput(shape) => with_constants(
+                include_str!("../wgsl/training/norm_input.wgsl"),
+                &Chunks::short(shape.pixels_in()).norm_constants(&shape, workgroup),
+            ),
             Self::Weight(shape) => WeightTile::new(&shape).source(&shape),
             Self::WeightCombined(shape) => with_constants(
                 include_str!("../wgsl/training/weight_combined.wgsl"),
@@ -251,9 +236,24 @@ impl Chunks {
         }
     }
 
-    fn constants(&self, pixels: usize, channels: usize) -> Vec<(&'static str, usize)> {
+    /// For what is not summed.
+    fn short(pixels: usize) -> Self {
+        Self {
+            n: pixels.div_ceil(PIXELS_A_THREAD),
+            pixels: PIXELS_A_THREAD,
+        }
+    }
+
+    /// Of a kernel that reads a norm's scale and shift behind the weight.
+    fn norm_constants(&self, shape: &Shape, workgroup: usize) -> Vec<(&'static str, usize)> {
+        let mut constants = self.constants(shape.pixels_in(), shape.c_in, workgroup);
+        constants.push(("SCALE", shape.n_weights() / 4));
+        constants
+    }
+
+    fn constants(&self, pixels: usize, channels: usize, workgroup: usize) -> Vec<(&'static str, usize)> {
         vec![
-            ("WORKGROUP", WORKGROUP),
+            ("WORKGROUP", workgroup),
             ("PIXELS", pixels),
             ("C", channels / 4),
             ("CHUNKS", self.n),
@@ -267,28 +267,10 @@ pub(super) fn with_constants(template: &str, constants: &[(&str, usize)]) -> Str
     fill(template, &[("$CONSTANTS", lines(constants.len(), constant))])
 }
 
-fn norm_constants(shape: &Shape) -> Vec<(&'static str, usize)> {
-    let mut constants = Chunks::of(shape.pixels_in()).constants(shape.pixels_in(), shape.c_in);
-    constants.push(("SCALE", shape.n_weights() / 4));
-    constants
-}
-
-/// A software adapter pays for a barrier with a coroutine a vector register, so there one makes do.
-fn combining(mut constants: Vec<(&'static str, usize)>, software: bool) -> Vec<(&'static str, usize)> {
-    for (name, value) in &mut constants {
-        if *name == "WORKGROUP" && software {
-            *value = LANES;
-        }
-    }
-    constants
-}
-
-/// Behind the other constants.
-fn with_epsilon(source: &str) -> String {
-    source.replacen(
-        "@compute",
-        &format!("const EPSILON = {BATCH_NORM_EPSILON:e}f;\n\n@compute"),
-        1,
+fn with_epsilon(template: &str) -> String {
+    fill(
+        template,
+        &[("$EPSILON", format!("const EPSILON = {BATCH_NORM_EPSILON:e}f;"))],
     )
 }
 
@@ -323,8 +305,8 @@ fn prepared(shape: &Shape) -> String {
             ("$NORM", norm),
         ],
     );
-    let source = with_constants(
-        &source,
+    with_constants(
+        &with_epsilon(&source),
         &[
             ("WORKGROUP", WORKGROUP),
             ("TAPS", shape.taps()),
@@ -332,8 +314,7 @@ fn prepared(shape: &Shape) -> String {
             ("C_OUT", shape.c_out / 4),
             ("WEIGHTS", shape.n_weights() / 4),
         ],
-    );
-    if shape.normed { with_epsilon(&source) } else { source }
+    )
 }
 
 fn forward(shape: &Shape) -> Convolution {
@@ -374,14 +355,7 @@ fn backward(shape: &Shape) -> Convolution {
 }
 
 fn convolution(convolution: &Convolution, shape: &Shape) -> String {
-    let images = Images::Constant(shape.n);
-    let stationary = shape.software.then(|| convolution.stationary(images)).flatten();
-    stationary
-        .unwrap_or_else(|| convolution.tiled(Tile::GPU, images))
+    convolution
+        .for_adapter(shape.software, Tile::GPU, Images::Constant(shape.n))
         .source
-}
-
-fn dispatch(convolution: &Convolution, shape: &Shape) -> Dispatch {
-    let stationary = shape.software.then(|| convolution.stationary_dispatch()).flatten();
-    stationary.unwrap_or_else(|| convolution.tiled_dispatch(Tile::GPU))
 }

@@ -1,7 +1,7 @@
 //! The gradient of a convolution's weight: a sum over all pixels, shared out in parts.
 
-use super::kernel::{LANES, MOST_WORKGROUPS, Shape, WORKGROUP, with_constants};
-use crate::kernels::webgpu::shader::{component, fill, lines};
+use super::kernel::{Shape, with_constants};
+use crate::kernels::webgpu::shader::{LANES, MOST_WORKGROUPS, WORKGROUP, component, fill, lines};
 
 /// Threads that fill a GPU: with fewer of them, the sum is made in more parts.
 const THREADS: usize = 16_384;

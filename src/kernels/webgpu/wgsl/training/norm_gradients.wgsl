@@ -11,6 +11,7 @@
 @group(0) @binding(6) var<storage, read_write> y: array<vec4f>; // [3, C]: a, b, mean
 
 $CONSTANTS
+$EPSILON
 
 var<workgroup> sums: array<vec4f, WORKGROUP>;
 var<workgroup> products: array<vec4f, WORKGROUP>;

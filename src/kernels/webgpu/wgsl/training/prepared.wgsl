@@ -6,6 +6,7 @@
 $NORM_BINDINGS
 
 $CONSTANTS
+$EPSILON
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
