@@ -1,4 +1,9 @@
 //! The gradient of a convolution's weight: a sum over all pixels, shared out in parts.
+//!
+//! A GPU keeps a thread's values in variables, that is in registers. A software adapter keeps them in one private array: it spills
+//! variables, and writes each back whenever it reads it, but an array that is somewhere indexed by a variable stays in memory,
+//! where a processor's instructions find their operands. Its threads go along rows rather than beside one another, so that a
+//! value is read once for a row of the window, and take one such row, so that the code fits the processor's first cache.
 
 use super::kernel::{Shape, with_constants};
 use crate::kernels::webgpu::shader::{LANES, MOST_WORKGROUPS, WORKGROUP, component, fill, lines};
@@ -14,61 +19,49 @@ pub(super) struct WeightTile {
     tile_in: usize,
     /// Vectors of output channels of a thread.
     tile_out: usize,
-    /// Parts of the sum.
+    /// Parts of the sum, each of every `parts`-th row.
     pub(super) parts: usize,
-    /// Workgroups along the pixels, on a software adapter.
-    workers: usize,
 }
 
 impl WeightTile {
     pub(super) fn new(shape: &Shape) -> Self {
-        let (c_in, c_out) = (shape.c_in / 4, shape.c_out / 4);
+        let (c_in, c_out, rows) = (shape.c_in / 4, shape.c_out / 4, shape.n * shape.size_out());
         let most =
             |vectors: usize, most: usize| (1..=most).rev().find(|tile| vectors.is_multiple_of(*tile)).unwrap_or(1);
-        if shape.software {
-            let (tile_in, tile_out) = match shape.kernel {
-                1 => (most(c_in, 16), most(c_out, 4)),
-                _ => (most(c_in, 4), most(c_out, 2)),
-            };
-            let groups = (c_in / tile_in) * (c_out / tile_out);
-            let workers = (MOST_WORKGROUPS / groups).clamp(1, shape.n);
-            return Self {
-                tile_in,
-                tile_out,
-                parts: LANES * workers,
-                workers,
-            };
-        }
-        let (tile_in, tile_out) = match shape.kernel {
-            1 => (most(c_in, 2), most(c_out, 2)),
-            _ => (1, most(c_out, 2)),
+        let (tile_in, tile_out) = match (shape.software, shape.kernel) {
+            (true, 1) => (most(c_in, 8), most(c_out, 4)),
+            (true, _) => (most(c_in, 4), most(c_out, 4)),
+            (false, 1) => (most(c_in, 2), most(c_out, 2)),
+            (false, _) => (1, most(c_out, 2)),
         };
         let tiles = shape.kernel * (c_in / tile_in) * (c_out / tile_out);
-        let rows = shape.n * shape.size_out();
-        let parts = (THREADS / tiles).clamp(1, MOST_PARTS.min(rows));
-        // So many that each but the last has equally many rows.
-        let parts = rows.div_ceil(rows.div_ceil(parts));
+        let parts = match shape.software {
+            true => LANES * (MOST_WORKGROUPS / tiles).clamp(1, rows.div_ceil(LANES)),
+            false => (THREADS / tiles).clamp(1, MOST_PARTS.min(rows)),
+        };
         Self {
             tile_in,
             tile_out,
             parts,
-            workers: 0,
         }
     }
 
+    fn tiles(&self, shape: &Shape) -> usize {
+        (shape.c_in / 4 / self.tile_in) * (shape.c_out / 4 / self.tile_out)
+    }
+
     pub(super) fn workgroups(&self, shape: &Shape) -> [u32; 3] {
-        let tiles = (shape.c_in / 4 / self.tile_in) * (shape.c_out / 4 / self.tile_out);
+        let tiles = self.tiles(shape);
         match shape.software {
-            true => [self.workers as u32, tiles as u32, 1],
+            true => [self.parts / LANES, tiles, shape.kernel].map(|n| n as u32),
             false => [(self.parts * tiles * shape.kernel).div_ceil(WORKGROUP) as u32, 1, 1],
         }
     }
 
     pub(super) fn source(&self, shape: &Shape) -> String {
-        let rows = shape.n * shape.size_out();
+        let writer = Writer { tile: self, shape };
         let constants = [
-            ("WORKGROUP", WORKGROUP),
-            ("LANES", LANES),
+            ("WORKGROUP", if shape.software { LANES } else { WORKGROUP }),
             ("KERNEL", shape.kernel),
             ("STRIDE", shape.stride),
             ("SIZE_IN", shape.size_in),
@@ -77,239 +70,238 @@ impl WeightTile {
             ("C_OUT", shape.c_out / 4),
             ("TILE_IN", self.tile_in),
             ("TILE_OUT", self.tile_out),
+            ("TILES", self.tiles(shape)),
             ("PARTS", self.parts),
-            ("ROWS", rows),
-            ("ROWS_A_PART", rows.div_ceil(self.parts)),
-            ("WORKERS", self.workers),
+            ("ROWS", shape.n * shape.size_out()),
             ("SCALE", shape.n_weights() / 4),
-            ("SUMS", shape.taps() * 4 * self.tile_in * self.tile_out),
+            ("SUMS", writer.n_sums()),
+            ("PRIVATE", writer.private()),
         ];
-        let binding = match shape.normed {
+        let title = format!(
+            "{}x{} convolution {} -> {}, {} images of {}x{} pixels",
+            shape.kernel, shape.kernel, shape.c_in, shape.c_out, shape.n, shape.size_in, shape.size_in
+        );
+        let norm_binding = match shape.normed {
             true => {
                 "@group(0) @binding(3) var<storage, read> parameters: array<vec4f>; // at SCALE: scale [C_IN], shift [C_IN]"
             }
             false => "",
         };
-        let norm = lines(self.tile_in, |i| {
-            format!(
-                "    let scale{i} = parameters[SCALE + channel_in + {i}u];\n    let shift{i} = parameters[SCALE + C_IN + channel_in + {i}u];"
-            )
-        });
-        let norm = if shape.normed { norm } else { String::new() };
-        let title = format!(
-            "{}x{} convolution {} -> {}, {} images of {}x{} pixels",
-            shape.kernel, shape.kernel, shape.c_in, shape.c_out, shape.n, shape.size_in, shape.size_in
-        );
-        let mut values = vec![
-            ("$TITLE", title),
-            ("$NORM_BINDING", binding.to_owned()),
-            ("$NORM", norm),
-        ];
-        let template = if shape.software {
-            values.push((
-                "$PIXELS",
-                match (shape.kernel, shape.stride) {
-                    (1, _) => self.software_pixels(shape),
-                    (_, 1) => self.software_rows(shape),
-                    _ => self.software_strided_rows(shape),
-                },
-            ));
-            include_str!("../wgsl/training/weight_software.wgsl")
-        } else {
-            values.extend(self.hardware(shape));
-            include_str!("../wgsl/training/weight.wgsl")
+        let how = match shape.software {
+            true => {
+                "Lanes of\n// a vector register take neighbouring rows, and all that a thread keeps is in private memory."
+            }
+            false => "Neighbouring\n// threads share what they read.",
         };
-        with_constants(&fill(template, &values), &constants)
+        let [row, pixel] = writer.row();
+        let source = fill(
+            include_str!("../wgsl/training/weight.wgsl"),
+            &[
+                ("$TITLE", title),
+                ("$HOW", how.into()),
+                ("$NORM_BINDING", norm_binding.into()),
+                ("$MAIN", writer.main().into()),
+                ("$NORM", writer.norm()),
+                ("$CLEAR", writer.clear()),
+                ("$ROW", row),
+                ("$PIXEL", pixel),
+                ("$STORE", writer.store()),
+            ],
+        );
+        with_constants(&source, &constants)
+    }
+}
+
+/// Vectors that a thread keeps.
+#[derive(Clone, Copy)]
+enum Kept {
+    /// Of the gradient: tap of the window's row, input channel, vector of output channels.
+    Sum(usize, usize, usize),
+    /// Of the output's gradient.
+    Dy(usize),
+    /// Of the input, by the column of the window.
+    X(&'static str, usize),
+    /// Of the norm.
+    Norm(&'static str, usize),
+}
+
+/// Writes the parts of the kernel.
+struct Writer<'a> {
+    tile: &'a WeightTile,
+    shape: &'a Shape,
+}
+
+impl Writer<'_> {
+    fn n_sums(&self) -> usize {
+        self.shape.kernel * 4 * self.tile.tile_in * self.tile.tile_out
     }
 
-    /// Reads input channels `i` of this thread at a place, as the convolution sees them.
-    fn read(shape: &Shape, place: &str, i: usize) -> String {
-        let value = format!("x[{place} + {i}u]");
-        match shape.normed {
-            true => format!("max(fma({value}, scale{i}, shift{i}), vec4f())"),
-            false => value,
+    /// Vectors of a software adapter's private memory: behind the sums lie the output's gradient, three columns, scale and shift.
+    fn private(&self) -> usize {
+        self.n_sums() + self.tile.tile_out + 5 * self.tile.tile_in
+    }
+
+    fn name(&self, kept: Kept) -> String {
+        let WeightTile { tile_in, tile_out, .. } = *self.tile;
+        if !self.shape.software {
+            return match kept {
+                Kept::Sum(t, j, v) => format!("sum{t}_{j}_{v}"),
+                Kept::Dy(v) => format!("d{v}"),
+                Kept::X(name, i) | Kept::Norm(name, i) => format!("{name}{i}"),
+            };
+        }
+        let behind = self.n_sums() + tile_out;
+        let place = match kept {
+            Kept::Sum(t, j, v) => (t * 4 * tile_in + j) * tile_out + v,
+            Kept::Dy(v) => self.n_sums() + v,
+            Kept::X("left", i) => behind + i,
+            Kept::X("here", i) => behind + tile_in + i,
+            Kept::X(_, i) => behind + 2 * tile_in + i,
+            Kept::Norm("scale", i) => behind + 3 * tile_in + i,
+            Kept::Norm(_, i) => behind + 4 * tile_in + i,
+        };
+        format!("p[{place}]")
+    }
+
+    /// `how` is `let` or `var`, where it is a variable.
+    fn declared(&self, how: &str, kept: Kept, value: &str) -> String {
+        let how = if self.shape.software {
+            String::new()
+        } else {
+            format!("{how} ")
+        };
+        format!("            {how}{} = {value};", self.name(kept))
+    }
+
+    fn main(&self) -> &'static str {
+        if self.shape.software {
+            return "var<private> p: array<vec4f, PRIVATE>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(local_invocation_id) lane: vec3u) {
+    let tile = id.y;
+    let tap = id.z;
+    let part = id.x * WORKGROUP + lane.x;";
+        }
+        "@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let tile = id.x % TILES;
+    let tap = id.x / TILES % KERNEL;
+    let part = id.x / (TILES * KERNEL);
+    if (part >= PARTS) {
+        return;
+    }"
+    }
+
+    fn norm(&self) -> String {
+        if !self.shape.normed {
+            return String::new();
+        }
+        let mut norm = lines(self.tile.tile_in, |i| {
+            self.declared(
+                "let",
+                Kept::Norm("scale", i),
+                &format!("parameters[SCALE + channel_in + {i}u]"),
+            )
+        });
+        norm += "\n";
+        norm += &lines(self.tile.tile_in, |i| {
+            let value = format!("parameters[SCALE + C_IN + channel_in + {i}u]");
+            self.declared("let", Kept::Norm("shift", i), &value)
+        });
+        norm
+    }
+
+    /// A line for each sum.
+    fn sums(&self, line: impl Fn(usize, usize, usize) -> String) -> String {
+        let (n_in, n_out) = (4 * self.tile.tile_in, self.tile.tile_out);
+        lines(self.n_sums(), |i| line(i / (n_in * n_out), i / n_out % n_in, i % n_out))
+    }
+
+    /// Private memory is zero at first.
+    fn clear(&self) -> String {
+        match self.shape.software {
+            true => String::new(),
+            false => self.sums(|t, j, v| self.declared("var", Kept::Sum(t, j, v), "vec4f()")),
         }
     }
 
-    fn hardware(&self, shape: &Shape) -> Vec<(&'static str, String)> {
-        let (tile_in, tile_out, taps) = (self.tile_in, self.tile_out, shape.kernel);
-        // Sum of tap t of the window's row, input channel j of this thread, vector v of output channels.
-        let sums = |line: &dyn Fn(usize, usize, usize) -> String| {
-            lines(taps * 4 * tile_in * tile_out, |i| {
-                line(i / (4 * tile_in * tile_out), i / tile_out % (4 * tile_in), i % tile_out)
+    fn store(&self) -> String {
+        if self.shape.software {
+            // Indexed by a variable, which keeps the array in memory.
+            return "    for (var i = 0u; i < KERNEL * 4u * TILE_IN; i++) {
+        let place = first + ((i / (4u * TILE_IN)) * 4u * C_IN + i % (4u * TILE_IN)) * C_OUT;
+        for (var v = 0u; v < TILE_OUT; v++) {
+            y[place + v] = p[i * TILE_OUT + v];
+        }
+    }"
+            .into();
+        }
+        self.sums(|t, j, v| format!("    y[first + ({t}u * 4u * C_IN + {j}u) * C_OUT + {v}u] = sum{t}_{j}_{v};"))
+    }
+
+    /// Reads this thread's input channels at a place, as the convolution sees them.
+    fn read(&self, how: &str, name: &'static str, place: &str, condition: Option<&str>) -> String {
+        lines(self.tile.tile_in, |i| {
+            let mut value = format!("x[{place} + {i}u]");
+            if self.shape.normed {
+                let [scale, shift] = ["scale", "shift"].map(|name| self.name(Kept::Norm(name, i)));
+                value = format!("max(fma({value}, {scale}, {shift}), vec4f())");
+            }
+            if let Some(condition) = condition {
+                value = format!("select(vec4f(), {value}, {condition})");
+            }
+            self.declared(how, Kept::X(name, i), &value)
+        })
+    }
+
+    /// What comes before a row's pixels, and for each.
+    fn row(&self) -> [String; 2] {
+        let (tile_in, kernel) = (self.tile.tile_in, self.shape.kernel);
+        let zeros = || lines(tile_in, |i| self.declared("var", Kept::X("left", i), "vec4f()"));
+        let moved = |to: &'static str, from: &'static str| {
+            lines(tile_in, |i| {
+                let [to, from] = [to, from].map(|name| self.name(Kept::X(name, i)));
+                format!("            {to} = {from};")
             })
         };
-        let variables = |name: &str, how: &dyn Fn(usize) -> String| {
-            lines(tile_in, |i| format!("            let {name}{i} = {};", how(i)))
+        // At the end of a row of stride 2 the right neighbour is inside.
+        let (row, read, carry) = match (kernel, self.shape.stride) {
+            (1, _) => (vec![], vec![self.read("let", "here", "place", None)], vec![]),
+            (_, 1) => (
+                vec![zeros(), self.read("var", "here", "start", None)],
+                vec![self.read("let", "right", "place + C_IN", Some("column + 1u < SIZE_OUT"))],
+                vec![moved("left", "here"), moved("here", "right")],
+            ),
+            _ => (
+                vec![zeros()],
+                vec![
+                    self.read("let", "here", "place", None),
+                    self.read("let", "right", "place + C_IN", None),
+                ],
+                vec![moved("left", "right")],
+            ),
         };
-        let read = |place: &'static str| move |i: usize| Self::read(shape, place, i);
-        let carried = lines(tile_in, |i| match shape.stride {
-            1 => format!(
-                "        var left{i} = vec4f();\n        var here{i} = {};",
-                Self::read(shape, "start", i)
-            ),
-            _ => format!("        var left{i} = vec4f();"),
+        let gradient = lines(self.tile.tile_out, |v| {
+            self.declared("let", Kept::Dy(v), &format!("dy[there + {v}u]"))
         });
-        let mut pixel = lines(tile_out, |v| format!("            let d{v} = dy[there + {v}u];"));
-        let mut row = String::new();
         // What each tap of the window's row reads, in its order.
-        let mut names: &[&str] = &["here"];
-        if taps == 1 {
-            pixel += &format!("\n{}", variables("here", &read("place")));
-        } else if shape.stride == 1 {
-            row = carried;
-            names = &["left", "here", "right"];
-            let beyond = |i: usize| {
-                format!(
-                    "select(vec4f(), {}, column + 1u < SIZE_OUT)",
-                    Self::read(shape, "place + C_IN", i)
-                )
-            };
-            pixel += &format!("\n{}", variables("right", &beyond));
+        let columns: &[&'static str] = if kernel == 1 {
+            &["here"]
         } else {
-            row = carried;
-            names = &["left", "here", "right"];
-            // The last pixel's right neighbour is inside.
-            pixel += &format!(
-                "\n{}\n{}",
-                variables("here", &read("place")),
-                variables("right", &read("place + C_IN"))
-            );
-        }
-        pixel += "\n";
-        pixel += &sums(&|t, j, v| {
-            let value = format!("{}{}.{}", names[t], j / 4, component(j));
-            format!("            sum{t}_{j}_{v} = fma(vec4f({value}), d{v}, sum{t}_{j}_{v});")
-        });
-        if taps == 3 {
-            pixel += "\n";
-            pixel += &lines(tile_in, |i| match shape.stride {
-                1 => format!("            left{i} = here{i};\n            here{i} = right{i};"),
-                _ => format!("            left{i} = right{i};"),
-            });
-        }
-        vec![
-            ("$CLEAR", sums(&|t, j, v| format!("    var sum{t}_{j}_{v} = vec4f();"))),
-            ("$ROW", row),
-            ("$PIXEL", pixel),
-            (
-                "$STORE",
-                sums(&|t, j, v| format!("    y[first + ({t}u * 4u * C_IN + {j}u) * C_OUT + {v}u] = sum{t}_{j}_{v};")),
-            ),
-        ]
-    }
-
-    /// Adds the products of what was read, named `x{dx}_{i}`, with a gradient to the sums of row `dy` of the window.
-    fn products(&self, shape: &Shape, x: &str, row: usize, gradient: &str) -> String {
-        let (tile_in, tile_out) = (self.tile_in, self.tile_out);
-        lines(shape.kernel * 4 * tile_in * tile_out, |i| {
-            let (dx, j, v) = (i / (4 * tile_in * tile_out), i / tile_out % (4 * tile_in), i % tile_out);
-            let sum = ((row * shape.kernel + dx) * 4 * tile_in + j) * tile_out + v;
-            let value = format!("{x}{dx}_{}.{}", j / 4, component(j));
-            format!("            p[{sum}] = fma(vec4f({value}), {gradient}{v}, p[{sum}]);")
-        })
-    }
-
-    fn gradients(&self, name: &str, place: &str) -> String {
-        lines(self.tile_out, |v| {
-            format!("            let {name}{v} = dy[{place} + {v}u];")
-        })
-    }
-
-    fn software_pixels(&self, shape: &Shape) -> String {
-        let reads = lines(self.tile_in, |i| {
-            format!("            let x0_{i} = {};", Self::read(shape, "place", i))
-        });
-        format!(
-            "    for (var pixel = id.x * LANES + lane.x; pixel < ROWS * SIZE_OUT; pixel += WORKERS * LANES) {{
-            let place = ((pixel / SIZE_OUT) * STRIDE * SIZE_IN + pixel % SIZE_OUT * STRIDE) * C_IN + channel_in;
-            let there = pixel * C_OUT + channel_out;
-{reads}
-{}
-{}
-    }}",
-            self.gradients("d", "there"),
-            self.products(shape, "x", 0, "d"),
-        )
-    }
-
-    /// Reads a row of the window at the column before `place`.
-    fn row(&self, shape: &Shape, name: &str, place: &str, inside: Option<&str>) -> String {
-        lines(3 * self.tile_in, |i| {
-            let (dx, i) = (i / self.tile_in, i % self.tile_in);
-            let value = Self::read(shape, &format!("{place} + {dx}u * C_IN"), i);
-            let outside = match (dx, shape.stride) {
-                (0, _) => Some("has_left"),
-                (2, 1) => Some("has_right"),
-                // At stride 2 the last pixel's right neighbour is inside.
-                _ => None,
-            };
-            let condition: Vec<_> = outside.into_iter().chain(inside).collect();
-            match condition.is_empty() {
-                true => format!("            let {name}{dx}_{i} = {value};"),
-                false => format!(
-                    "            let {name}{dx}_{i} = select(vec4f(), {value}, {});",
-                    condition.join(" && ")
-                ),
+            &["left", "here", "right"]
+        };
+        let products = self.sums(|t, j, v| {
+            let x = self.name(Kept::X(columns[t], j / 4));
+            let [sum, dy] = [Kept::Sum(t, j, v), Kept::Dy(v)].map(|kept| self.name(kept));
+            let x = format!("{x}.{}", component(j));
+            match self.shape.software {
+                // Without a vector of equal components, which would be kept in memory too.
+                true => format!("            {sum} += {x} * {dy};"),
+                false => format!("            {sum} = fma(vec4f({x}), {dy}, {sum});"),
             }
-        })
-    }
-
-    /// The loop over columns of pixels, four at a time, around a loop over rows.
-    fn strips(before: &str, row: &str) -> String {
-        format!(
-            "    for (var strip = id.x; strip < ROWS / LANES; strip += WORKERS) {{
-        let column = strip % (SIZE_OUT / LANES) * LANES + lane.x;
-        let image = strip / (SIZE_OUT / LANES);
-        let has_left = column > 0u;
-        let has_right = column < SIZE_OUT - 1u;
-        // Left of the first pixel this wraps around; what is read there is not used.
-        var place = (image * SIZE_IN * SIZE_IN + column * STRIDE - 1u) * C_IN + channel_in;
-        var there = (image * SIZE_OUT * SIZE_OUT + column) * C_OUT + channel_out;
-{before}
-        for (var row = 0u; row < SIZE_OUT; row++) {{
-{row}
-            place += STRIDE * SIZE_IN * C_IN;
-            there += SIZE_OUT * C_OUT;
-        }}
-    }}"
-        )
-    }
-
-    /// At stride 1 a row of the input meets the gradients of the rows above it, at it and below it.
-    fn software_rows(&self, shape: &Shape) -> String {
-        let before = lines(self.tile_out, |v| {
-            format!("        var above{v} = vec4f();\n        var here{v} = dy[there + {v}u];")
         });
-        let below = lines(self.tile_out, |v| {
-            format!(
-                "            let below{v} = select(vec4f(), dy[there + SIZE_OUT * C_OUT + {v}u], row + 1u < SIZE_OUT);"
-            )
-        });
-        let carry = lines(self.tile_out, |v| {
-            format!("            above{v} = here{v};\n            here{v} = below{v};")
-        });
-        let row = [
-            self.row(shape, "x", "place", None),
-            below,
-            self.products(shape, "x", 0, "below"),
-            self.products(shape, "x", 1, "here"),
-            self.products(shape, "x", 2, "above"),
-            carry,
-        ];
-        Self::strips(&before, &row.join("\n"))
-    }
-
-    fn software_strided_rows(&self, shape: &Shape) -> String {
-        let row = [
-            self.gradients("d", "there"),
-            self.row(shape, "a", "place - SIZE_IN * C_IN", Some("row > 0u")),
-            self.products(shape, "a", 0, "d"),
-            self.row(shape, "b", "place", None),
-            self.products(shape, "b", 1, "d"),
-            self.row(shape, "c", "place + SIZE_IN * C_IN", None),
-            self.products(shape, "c", 2, "d"),
-        ];
-        Self::strips("", &row.join("\n"))
+        let pixel = [vec![gradient], read, vec![products], carry].concat();
+        [row.join("\n"), pixel.join("\n")]
     }
 }

@@ -1,7 +1,7 @@
 // $TITLE
 //
 // The gradient of a convolution's weight, summed over a part of the pixels. A thread makes a row of the window for TILE_IN by
-// TILE_OUT vectors of channels and goes along rows of pixels; neighbouring threads share what they read.
+// TILE_OUT vectors of channels and goes along rows of pixels. $HOW
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, SIZE_IN, SIZE_IN, C_IN]
 @group(0) @binding(1) var<storage, read> dy: array<vec4f>; // [n, SIZE_OUT, SIZE_OUT, C_OUT]
@@ -10,20 +10,12 @@ $NORM_BINDING
 
 $CONSTANTS
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-    let channel_out = id.x % (C_OUT / TILE_OUT) * TILE_OUT;
-    let rest = id.x / (C_OUT / TILE_OUT);
-    let channel_in = rest % (C_IN / TILE_IN) * TILE_IN;
-    let tap = rest / (C_IN / TILE_IN) % KERNEL;
-    let part = rest / (C_IN / TILE_IN * KERNEL);
-    if (part >= PARTS) {
-        return;
-    }
+$MAIN
+    let channel_in = tile / (C_OUT / TILE_OUT) * TILE_IN;
+    let channel_out = tile % (C_OUT / TILE_OUT) * TILE_OUT;
 $NORM
 $CLEAR
-    let end = min((part + 1u) * ROWS_A_PART, ROWS);
-    for (var row = part * ROWS_A_PART; row < end; row++) {
+    for (var row = part; row < ROWS; row += PARTS) {
         let row_in = i32(row % SIZE_OUT * STRIDE + tap) - i32(KERNEL / 2u);
         if (row_in < 0 || row_in >= i32(SIZE_IN)) {
             continue;
