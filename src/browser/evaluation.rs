@@ -1,4 +1,4 @@
-//! An evaluation, a network and a batch a call.
+//! An evaluation, a batch a call, and a network a call where the device is slow.
 
 use std::rc::Rc;
 
@@ -45,7 +45,7 @@ impl EvaluationRun {
         Ok(self.run.peek(Evaluation::n_images)?)
     }
 
-    /// One network on the batch at hand. Returns the images done.
+    /// See [`Evaluation::advance`]. Returns the images done.
     pub async fn advance(&self) -> Result<usize, JsValue> {
         let work = self.run.with(async |run| run.advance().await);
         Ok(self.shared.checked(work).await?)

@@ -1,7 +1,7 @@
 //! The boundary to JavaScript: the only room that knows wasm-bindgen.
 //!
-//! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`); each call of a run does one network on
-//! one batch, or one step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
+//! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`); each call of a run does a batch
+//! (one network of it, where the device is slow) or a step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
 
 #[cfg(feature = "webgpu")]
 mod constructors;

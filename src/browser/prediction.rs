@@ -1,4 +1,4 @@
-//! A prediction, a network and a batch a call.
+//! A prediction, a batch a call, and a network a call where the device is slow.
 
 use std::rc::Rc;
 
@@ -27,7 +27,7 @@ impl PredictionRun {
 
 #[wasm_bindgen]
 impl PredictionRun {
-    /// One network on one batch. True when all is done.
+    /// See [`Prediction::advance`]. True when all is done.
     pub async fn advance(&self) -> Result<bool, JsValue> {
         let work = self.run.with(async |run| run.advance().await);
         Ok(self.shared.checked(work).await?)

@@ -41,9 +41,8 @@ async fn answer(device: &ComputeDevice) -> LabResult<Vec<f32>> {
     let internal = |message: String| LabError::new(ErrorCode::Internal, message);
     let architecture = Architecture::new(8, 4).map_err(|e| internal(e.to_string()))?;
     let state = formula_state(&architecture);
-    Evaluator::new(&architecture, &state, &Normalisation::default(), device)?
-        .logits(&pixels())
-        .await
+    let network = Evaluator::new(&architecture, &state, &Normalisation::default(), device)?;
+    Ok(Evaluator::logits(&[&network], &pixels()).await?.concat())
 }
 
 fn pixels() -> Vec<u8> {

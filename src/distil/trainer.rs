@@ -200,10 +200,7 @@ impl Distillation {
 
     /// Log-probabilities of the ensemble, `[n, classes]`.
     async fn ensemble(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        let mut members = Vec::with_capacity(self.teachers.len());
-        for teacher in &self.teachers {
-            members.push(teacher.logits(pixels).await?);
-        }
+        let members = Model::logits(&self.teachers, pixels).await?;
         let members: Vec<_> = members.iter().map(Vec::as_slice).collect();
         let log_probs = ensemble_log_probs(&members, self.source.architecture.n_classes)?;
         Ok(log_probs.into_iter().map(|v| v as f32).collect())

@@ -1,4 +1,5 @@
-//! Fidelity and generalisation of loaded networks over a set of images, a network and a batch a call.
+//! Fidelity and generalisation of loaded networks over a set of images, a batch and as many networks a call as the device
+//! computes together.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -45,8 +46,9 @@ pub struct Snapshot {
 
 /// An evaluation on its way.
 pub struct Evaluation {
-    teachers: Vec<Rc<Model>>,
-    students: Vec<Rc<Model>>,
+    /// Teachers, then students.
+    models: Vec<Rc<Model>>,
+    n_teachers: usize,
     known_ensemble: Option<Rc<Vec<f64>>>,
     images: Images,
     batch_size: usize,
@@ -67,22 +69,23 @@ impl Evaluation {
         images: Images,
         batch_size: usize,
     ) -> LabResult<Self> {
-        let infos = || teachers.iter().chain(&students).map(|model| &model.info);
-        let first = infos()
-            .next()
+        let (n_teachers, n_students) = (teachers.len(), students.len());
+        let models = [teachers, students].concat();
+        let first = models
+            .first()
             .ok_or_else(|| LabError::bad_argument("there is no model to evaluate; load one first"))?;
-        same_classes(infos())?;
-        let n_classes = first.n_classes as usize;
+        same_classes(models.iter().map(|model| &model.info))?;
+        let n_classes = first.info.n_classes as usize;
         images.check_labels(n_classes)?;
         let sums = Snapshot {
-            models: vec![GeneralisationAccumulator::default(); teachers.len() + students.len()],
-            fidelity: vec![FidelityAccumulator::default(); students.len()],
+            models: vec![GeneralisationAccumulator::default(); models.len()],
+            fidelity: vec![FidelityAccumulator::default(); n_students],
             ..Snapshot::default()
         };
         let batch_size = batch_size.max(1);
         Ok(Self {
-            teachers,
-            students,
+            models,
+            n_teachers,
             known_ensemble: None,
             images,
             batch_size,
@@ -133,7 +136,8 @@ impl Evaluation {
         }
     }
 
-    /// Runs one network on the batch at hand; after the last network the batch is added to the sums. Returns the images done.
+    /// Runs the networks that have not seen the batch at hand, or some of them; after the last network the batch is added to the
+    /// sums. Returns the images done.
     ///
     /// # Errors
     /// What the device reports; `gpu_error` where a logit is no number.
@@ -143,19 +147,19 @@ impl Evaluation {
         if n == 0 {
             return Ok(first);
         }
-        let next = self.pending.len();
-        let model = self.teachers.iter().chain(&self.students).nth(next).cloned();
-        if let Some(model) = model {
-            let logits = model.logits(self.images.pixels(first, n)).await?;
+        let models = &self.models[self.pending.len()..];
+        let models = &models[..Model::n_a_call(models, n).min(models.len())];
+        let logits = Model::logits(models, self.images.pixels(first, n)).await?;
+        for (model, logits) in models.iter().zip(&logits) {
             if logits.iter().any(|v| !v.is_finite()) {
                 return Err(LabError::new(
                     ErrorCode::GpuError,
                     format!("`{}` gives logits that are no numbers", model.info.name),
                 ));
             }
-            self.pending.push(logits);
         }
-        if self.pending.len() == self.teachers.len() + self.students.len() {
+        self.pending.extend(logits);
+        if self.pending.len() == self.models.len() {
             self.add_batch(first, n)?;
         }
         Ok(self.sums.n_done)
@@ -164,7 +168,7 @@ impl Evaluation {
     fn add_batch(&mut self, first: usize, n: usize) -> LabResult<()> {
         let classes = self.n_classes;
         let pending = std::mem::take(&mut self.pending);
-        let (members, students) = pending.split_at(self.teachers.len());
+        let (members, students) = pending.split_at(self.n_teachers);
         let ensemble = match &self.known_ensemble {
             Some(known) => known[first * classes..(first + n) * classes].to_vec(),
             None if members.is_empty() => Vec::new(),
@@ -208,23 +212,23 @@ impl Evaluation {
 
     /// The figures over the images done.
     pub fn report(&self) -> EvaluationReport {
-        let names = self
-            .teachers
-            .iter()
-            .chain(&self.students)
-            .map(|model| model.info.name.clone());
-        let has_ensemble = self.sums.n_done > 0 && (self.known_ensemble.is_some() || !self.teachers.is_empty());
-        let students = self.students.iter().map(|model| model.info.name.clone());
+        let names: Vec<_> = self.models.iter().map(|model| model.info.name.clone()).collect();
+        let (teachers, students) = names.split_at(self.n_teachers);
+        let has_ensemble = self.sums.n_done > 0 && (self.known_ensemble.is_some() || !teachers.is_empty());
         EvaluationReport {
             n_images: self.sums.n_done as u32,
             cancelled: self.sums.n_done < self.images.n_images(),
-            teachers: self.teachers.iter().map(|model| model.info.name.clone()).collect(),
+            teachers: teachers.to_vec(),
             models: names
+                .iter()
+                .cloned()
                 .zip(self.sums.models.iter().map(GeneralisationAccumulator::report))
                 .collect(),
             ensemble: has_ensemble.then(|| self.sums.ensemble.report()),
             students: match has_ensemble {
                 true => students
+                    .iter()
+                    .cloned()
                     .zip(self.sums.fidelity.iter().map(FidelityAccumulator::report))
                     .collect(),
                 false => BTreeMap::new(),

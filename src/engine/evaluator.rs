@@ -45,22 +45,43 @@ impl Evaluator {
         }
     }
 
-    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    /// Logits `[n, classes]` of each of these networks on pixels `[n, 32, 32, 3]`.
     ///
     /// # Errors
     /// What the device reports; the CPU has nothing to report.
     #[cfg(feature = "cpu")]
-    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        Ok(self.network.borrow_mut().logits(pixels))
+    pub async fn logits(networks: &[&Self], pixels: &[u8]) -> LabResult<Vec<Vec<f32>>> {
+        let logits = |network: &&Self| network.network.borrow_mut().logits(pixels);
+        Ok(networks.iter().map(logits).collect())
     }
 
-    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    /// Logits `[n, classes]` of each of these networks on pixels `[n, 32, 32, 3]`, in as few submits as their length allows.
     ///
     /// # Errors
     /// What the device reports.
     #[cfg(feature = "webgpu")]
-    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        self.network.logits(pixels).await
+    pub async fn logits(networks: &[&Self], pixels: &[u8]) -> LabResult<Vec<Vec<f32>>> {
+        let networks: Vec<_> = networks.iter().map(|network| &network.network).collect();
+        match networks.first() {
+            Some(first) => first.kernels().logits(&networks, pixels).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How many of these networks, from the first on, compute `n_images` in one call that is short enough to wait for: on the CPU
+    /// one.
+    #[cfg(feature = "cpu")]
+    pub fn n_a_call(_networks: &[&Self], _n_images: usize) -> usize {
+        1
+    }
+
+    /// How many of these networks, from the first on, compute `n_images` in one call that is short enough to wait for.
+    #[cfg(feature = "webgpu")]
+    pub fn n_a_call(networks: &[&Self], n_images: usize) -> usize {
+        let networks: Vec<_> = networks.iter().map(|network| &network.network).collect();
+        networks
+            .first()
+            .map_or(1, |first| first.kernels().n_a_call(&networks, n_images))
     }
 }
 

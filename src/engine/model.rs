@@ -55,12 +55,22 @@ impl Model {
         Ok(Self { info, evaluator })
     }
 
-    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    /// Logits `[n, classes]` of each of these models on pixels `[n, 32, 32, 3]`.
     ///
     /// # Errors
     /// What the device reports.
-    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        self.evaluator.logits(pixels).await
+    pub async fn logits(models: &[Rc<Self>], pixels: &[u8]) -> LabResult<Vec<Vec<f32>>> {
+        Evaluator::logits(&Self::evaluators(models), pixels).await
+    }
+
+    /// How many of these models, from the first on, answer for `n_images` in one call that is short enough to wait for; at
+    /// least one.
+    pub fn n_a_call(models: &[Rc<Self>], n_images: usize) -> usize {
+        Evaluator::n_a_call(&Self::evaluators(models), n_images)
+    }
+
+    fn evaluators(models: &[Rc<Self>]) -> Vec<&Evaluator> {
+        models.iter().map(|model| &model.evaluator).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Logits of several networks on several images, a network and a batch a call.
+//! Logits of several networks on several images, a batch and as many networks a call as the device computes together.
 
 use std::rc::Rc;
 
@@ -27,7 +27,8 @@ pub struct Prediction {
     images: Images,
     batch_size: usize,
     n_classes: usize,
-    logits: Vec<f32>,
+    /// `[n, classes]` of each model, as far as it has come.
+    logits: Vec<Vec<f32>>,
 }
 
 impl Prediction {
@@ -44,7 +45,7 @@ impl Prediction {
         let teachers = (0..models.len())
             .filter(|&i| teachers.contains(&models[i].info.name))
             .collect();
-        let capacity = models.len() * images.n_images() * n_classes;
+        let logits = vec![Vec::with_capacity(images.n_images() * n_classes); models.len()];
         let batch_size = batch_size.max(1);
         Ok(Self {
             models,
@@ -52,23 +53,30 @@ impl Prediction {
             images,
             batch_size,
             n_classes,
-            logits: Vec::with_capacity(capacity),
+            logits,
         })
     }
 
-    /// Runs one network on one batch. True when all is done.
+    /// Runs the networks that are behind on one batch, or some of them. True when all is done.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn advance(&mut self) -> LabResult<bool> {
         let n_images = self.images.n_images();
-        let done = self.logits.len() / self.n_classes;
-        let (model, first) = (done / n_images, done % n_images);
-        if let Some(model) = self.models.get(model) {
-            let n = self.batch_size.min(n_images - first);
-            self.logits.extend(model.logits(self.images.pixels(first, n)).await?);
+        let n_done = |logits: &Vec<f32>| logits.len() / self.n_classes;
+        let first = self.logits.iter().map(n_done).min().unwrap_or(n_images);
+        let next = self.logits.iter().take_while(|logits| n_done(logits) > first).count();
+        let n = self.batch_size.min(n_images - first);
+        if n > 0 {
+            let models = &self.models[next..];
+            let models = &models[..Model::n_a_call(models, n).min(models.len())];
+            let answers = Model::logits(models, self.images.pixels(first, n)).await?;
+            for (logits, answer) in self.logits[next..].iter_mut().zip(answers) {
+                logits.extend(answer);
+            }
         }
-        Ok(self.logits.len() == self.models.len() * n_images * self.n_classes)
+        let all = n_images * self.n_classes;
+        Ok(self.logits.iter().all(|logits| logits.len() == all))
     }
 
     /// Logits so far and the ensemble of the teachers.
@@ -76,12 +84,7 @@ impl Prediction {
     /// # Errors
     /// `gpu_error` where a logit is no number.
     pub fn finish(self) -> LabResult<Predictions> {
-        let per_model = self.images.n_images() * self.n_classes;
-        let members: Vec<&[f32]> = self
-            .teachers
-            .iter()
-            .map(|&i| &self.logits[i * per_model..(i + 1) * per_model])
-            .collect();
+        let members: Vec<&[f32]> = self.teachers.iter().map(|&i| self.logits[i].as_slice()).collect();
         let ensemble = match members.is_empty() {
             true => None,
             false => Some(
@@ -95,7 +98,7 @@ impl Prediction {
         Ok(Predictions {
             models,
             n_classes: self.n_classes,
-            logits: self.logits,
+            logits: self.logits.concat(),
             ensemble,
         })
     }

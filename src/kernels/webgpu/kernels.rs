@@ -165,6 +165,17 @@ impl Kernels {
         networks.iter().map(fits).fold(most, usize::min).max(1)
     }
 
+    /// How many of these networks, from the first on, are worth one call for `n` images: as many as take about a quarter of a
+    /// second at the speed measured so far, after which a caller may want to cancel, and one in any case.
+    pub fn n_a_call(&self, networks: &[&GpuNetwork], n: usize) -> usize {
+        let mut rest = self.pace.call_budget();
+        let fits = |network: &&&GpuNetwork| {
+            rest -= network.multiply_adds().iter().sum::<f64>() * n as f64;
+            rest >= 0.0
+        };
+        networks.iter().take_while(fits).count().max(1)
+    }
+
     async fn pass(&self, networks: &[&GpuNetwork], pixels: &[u8]) -> LabResult<Vec<f32>> {
         let started = self.clock.map(|clock| clock());
         let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);

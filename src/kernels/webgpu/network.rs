@@ -99,6 +99,11 @@ impl GpuNetwork {
         }
     }
 
+    /// What it shares with the device's other networks.
+    pub fn kernels(&self) -> &Kernels {
+        &self.kernels
+    }
+
     /// Number of classes.
     pub fn n_classes(&self) -> usize {
         self.n_classes
@@ -107,11 +112,6 @@ impl GpuNetwork {
     /// Dispatches of a pass.
     pub fn n_dispatches(&self) -> usize {
         self.steps.len()
-    }
-
-    /// The kernels of a pass, in their order.
-    pub fn kernels(&self) -> impl Iterator<Item = &Kernel> {
-        self.steps.iter().map(|step| &step.kernel)
     }
 
     /// Logits `[n, classes]` of bytes `[n, 32, 32, 3]`.

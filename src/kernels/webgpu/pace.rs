@@ -1,9 +1,11 @@
-//! How much work a submit may hold.
+//! How much work a submit and a call may hold.
 
 use std::cell::Cell;
 
 /// A submit may hold the GPU for about this long: Windows resets a driver after 2 s and a page stutters long before.
 const SUBMIT_MS: f64 = 50.0;
+/// A call may take about this long before its caller is asked again.
+const CALL_MS: f64 = 250.0;
 /// Multiply-adds a millisecond before anything was measured: a software adapter's, so that the first submits are short.
 const FIRST_GUESS: f64 = 1e6;
 /// Weight of the newest measurement; a slow one may be due to other work on the GPU.
@@ -27,6 +29,11 @@ impl Pace {
     /// Multiply-adds that fit a submit.
     pub(super) fn submit_budget(&self) -> f64 {
         self.multiply_adds_a_ms.get() * SUBMIT_MS
+    }
+
+    /// Multiply-adds that fit a call.
+    pub(super) fn call_budget(&self) -> f64 {
+        self.multiply_adds_a_ms.get() * CALL_MS
     }
 
     /// Takes note of how long work took, reading back included.
