@@ -3,7 +3,6 @@
 use super::activations::{Activations, View};
 use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual};
 use super::parallel;
-use crate::data::IMAGE_BYTES;
 use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
 
 /// Red, green and blue.
@@ -19,6 +18,8 @@ pub struct CpuNetwork {
 
 #[derive(Clone, Debug)]
 struct Layers {
+    /// Pixels of an image's side.
+    side: usize,
     /// Normalised value of each byte, for red, green and blue.
     tables: [[f32; 256]; 3],
     steps: Vec<Step>,
@@ -131,6 +132,7 @@ impl CpuNetwork {
             steps.push(Step::new(last, input, sink));
         }
         let layers = Layers {
+            side: IMAGE_SIZE,
             tables: plan.normalisation.tables(),
             steps,
             buffers,
@@ -144,12 +146,29 @@ impl CpuNetwork {
         }
     }
 
-    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    /// The same network for images of `side` pixels a side, a multiple of 8; it is made for 32.
+    pub fn resized(&self, side: usize) -> Self {
+        let mut layers = self.layers.clone();
+        let resize = |size: &mut usize| *size = *size * side / layers.side;
+        layers
+            .steps
+            .iter_mut()
+            .for_each(|step| resize(step.conv.size_out_mut()));
+        layers.buffers.0.iter_mut().for_each(|(_, size, _, _)| resize(size));
+        layers.side = side;
+        Self {
+            layers,
+            buffers: Vec::new(),
+        }
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, side, side, 3]`.
     pub fn logits(&mut self, pixels: &[u8]) -> Vec<f32> {
         let Self { layers, buffers } = self;
         let n_classes = layers.head.bias.len();
-        let mut logits = vec![0.0; pixels.len() / IMAGE_BYTES * n_classes];
-        let images = pixels.chunks_exact(IMAGE_BYTES).zip(logits.chunks_exact_mut(n_classes));
+        let image_bytes = IMAGE_CHANNELS * layers.side * layers.side;
+        let mut logits = vec![0.0; pixels.len() / image_bytes * n_classes];
+        let images = pixels.chunks_exact(image_bytes).zip(logits.chunks_exact_mut(n_classes));
         parallel::for_each(
             images,
             buffers,
@@ -164,7 +183,7 @@ impl Layers {
     /// The logits of one image.
     fn run(&self, pixels: &[u8], buffers: &mut [Activations], logits: &mut [f32]) {
         let image = &mut buffers[self.image];
-        for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * IMAGE_SIZE).enumerate() {
+        for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * self.side).enumerate() {
             for (to, from) in image
                 .row_mut(y)
                 .chunks_exact_mut(IMAGE_CHANNELS)
@@ -253,6 +272,7 @@ impl Linear {
 mod tests {
     use super::super::parallel::tests::with_threads;
     use super::*;
+    use crate::data::IMAGE_BYTES;
     use crate::weights::Network;
 
     #[test]
