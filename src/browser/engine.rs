@@ -10,7 +10,7 @@ use super::evaluation::EvaluationRun;
 use super::prediction::PredictionRun;
 use super::shared::Shared;
 use super::types::{from_ts, to_ts};
-use crate::distil::{Distillation, Recipe};
+use crate::distil::{Recipe, Training};
 use crate::engine::{Evaluation, Images, Model, ModelInfo, Prediction};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Precision, Role};
@@ -149,7 +149,7 @@ impl Engine {
         let source = models.get(student)?;
         let teachers = models.teachers(teachers.as_deref(), Some(&source.info))?;
         let images = Images::new(pixels, labels)?;
-        let run = Distillation::new(
+        let run = Training::distilling(
             from_ts(&recipe)?,
             models.network(student)?,
             &source.info,

@@ -6,6 +6,7 @@ pub mod augment;
 pub mod cifar;
 pub mod image;
 pub mod names;
+pub(crate) mod random;
 mod reduce;
 
 pub use reduce::reduce_to_32;

@@ -92,7 +92,7 @@ mod tests {
         let device = ComputeDevice::cpu();
         let architecture = Architecture::new(8, 4).unwrap();
         let net = PreResNet::from_state(&architecture, &formula_state(&architecture), &device.tensors).unwrap();
-        let image = upload_images(&pixels(), &Normalisation::default(), &device.tensors);
+        let image = upload_images(&pixels(), 32, &Normalisation::default(), &device.tensors);
         let logits = pollster::block_on(read([net.forward(image)])).unwrap().remove(0);
         let spread = logits.iter().fold(0.0f32, |worst, v| worst.max(v.abs()));
         assert!(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compute::ComputeDevice;
 use super::evaluator::Evaluator;
+use crate::data::SIDE;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Network, Role, StateDict};
 
@@ -37,6 +38,24 @@ pub struct ModelInfo {
     pub notices: Vec<String>,
 }
 
+impl ModelInfo {
+    /// Of a network that plays this role.
+    pub fn new(network: &Network, role: Role) -> Self {
+        Self {
+            name: network.name.clone(),
+            role,
+            family: network.architecture.family(),
+            depth: network.architecture.depth as u32,
+            n_classes: network.architecture.n_classes as u32,
+            n_parameters: network.architecture.n_parameters() as u32,
+            mean: network.normalisation.mean,
+            std: network.normalisation.std,
+            provenance: network.provenance.clone(),
+            notices: network.notices.clone(),
+        }
+    }
+}
+
 /// A network on the device.
 #[derive(Debug)]
 pub struct Model {
@@ -61,6 +80,17 @@ impl Model {
     /// What the device reports.
     pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
         self.evaluator.logits(pixels).await
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
+    ///
+    /// # Errors
+    /// What the device reports; `bad_argument` for a side other than 32 on WebGPU.
+    pub async fn logits_of_side(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
+        match side {
+            SIDE => self.logits(pixels).await,
+            side => self.evaluator.logits_of_side(pixels, side).await,
+        }
     }
 }
 
@@ -111,18 +141,7 @@ impl Models {
     /// `name_taken`, or `bad_argument` where the name is empty.
     pub fn insert(&mut self, network: Network, role: Role) -> LabResult<ModelInfo> {
         self.check_free(&network.name)?;
-        let info = ModelInfo {
-            name: network.name.clone(),
-            role,
-            family: network.architecture.family(),
-            depth: network.architecture.depth as u32,
-            n_classes: network.architecture.n_classes as u32,
-            n_parameters: network.architecture.n_parameters() as u32,
-            mean: network.normalisation.mean,
-            std: network.normalisation.std,
-            provenance: network.provenance.clone(),
-            notices: network.notices.clone(),
-        };
+        let info = ModelInfo::new(&network, role);
         let model = Rc::new(Model::new(info.clone(), &network, &network.state, &self.device)?);
         self.loaded.push(Loaded { model, network });
         Ok(info)
