@@ -117,7 +117,7 @@ fn logits_of_every_network_and_the_ensemble() {
             &network.architecture,
             &network.state,
             &network.normalisation,
-            &ComputeDevice::cpu(),
+            &ComputeDevice::cpu().executor,
         )
         .unwrap();
         let fast = pollster::block_on(evaluator.logits(&golden.pixels(20))).unwrap();
@@ -257,7 +257,7 @@ fn distillation(models: &Models, recipe: Recipe, n: usize) -> Distillation {
         &info,
         teachers(models),
         images,
-        &ComputeDevice::cpu(),
+        &ComputeDevice::cpu().executor,
     )
     .unwrap()
 }
@@ -441,7 +441,7 @@ fn bad_arguments_are_named() {
             &info,
             teachers,
             images,
-            &ComputeDevice::cpu(),
+            &ComputeDevice::cpu().executor,
         )
         .err()
         .unwrap()

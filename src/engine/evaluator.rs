@@ -1,17 +1,23 @@
-//! What computes logits: the kernels of this build's device.
+//! What computes logits: kernels of our own where there are some for the device.
 
-use super::compute::ComputeDevice;
+use super::compute::Executor;
 use crate::error::{ErrorCode, LabError, LabResult};
+#[cfg(any(feature = "cpu", feature = "wgsl"))]
 use crate::kernels::Plan;
 use crate::model::architecture::Architecture;
 use crate::weights::{Normalisation, StateDict};
 
 /// A network that is only evaluated.
-pub struct Evaluator {
+pub struct Evaluator(Laid);
+
+/// A network laid out for its device.
+enum Laid {
     #[cfg(feature = "cpu")]
-    network: std::cell::RefCell<crate::kernels::cpu::CpuNetwork>,
-    #[cfg(feature = "webgpu")]
-    network: crate::kernels::webgpu::GpuNetwork,
+    Cpu(std::cell::RefCell<crate::kernels::cpu::CpuNetwork>),
+    #[cfg(feature = "wgsl")]
+    Gpu(crate::kernels::webgpu::GpuNetwork),
+    #[cfg(feature = "cuda")]
+    Tensors(super::plain::PlainNetwork),
 }
 
 impl Evaluator {
@@ -23,44 +29,37 @@ impl Evaluator {
         architecture: &Architecture,
         state: &StateDict,
         normalisation: &Normalisation,
-        device: &ComputeDevice,
+        executor: &Executor,
     ) -> LabResult<Self> {
-        let plan = Plan::from_state(architecture, state, normalisation)
-            .map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
-        Ok(Self::of(&plan, device))
-    }
-
-    #[cfg(feature = "cpu")]
-    fn of(plan: &Plan, _device: &ComputeDevice) -> Self {
-        let network = crate::kernels::cpu::CpuNetwork::new(plan);
-        Self {
-            network: network.into(),
-        }
-    }
-
-    #[cfg(feature = "webgpu")]
-    fn of(plan: &Plan, device: &ComputeDevice) -> Self {
-        Self {
-            network: crate::kernels::webgpu::GpuNetwork::new(&device.kernels, plan),
-        }
+        let invalid = |e: crate::weights::MissingTensor| LabError::new(ErrorCode::WeightsInvalid, e.to_string());
+        #[cfg(any(feature = "cpu", feature = "wgsl"))]
+        let plan = || Plan::from_state(architecture, state, normalisation).map_err(invalid);
+        Ok(Self(match executor {
+            #[cfg(feature = "cpu")]
+            Executor::Cpu => Laid::Cpu(crate::kernels::cpu::CpuNetwork::new(&plan()?).into()),
+            #[cfg(feature = "wgsl")]
+            Executor::Gpu(kernels) => Laid::Gpu(crate::kernels::webgpu::GpuNetwork::new(kernels, &plan()?)),
+            #[cfg(feature = "cuda")]
+            Executor::Tensors(device) => {
+                let network = super::plain::PlainNetwork::new(architecture, state, normalisation, device);
+                Laid::Tensors(network.map_err(invalid)?)
+            }
+        }))
     }
 
     /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
     ///
     /// # Errors
     /// What the device reports; the CPU has nothing to report.
-    #[cfg(feature = "cpu")]
     pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        Ok(self.network.borrow_mut().logits(pixels))
-    }
-
-    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
-    ///
-    /// # Errors
-    /// What the device reports.
-    #[cfg(feature = "webgpu")]
-    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        self.network.logits(pixels).await
+        match &self.0 {
+            #[cfg(feature = "cpu")]
+            Laid::Cpu(network) => Ok(network.borrow_mut().logits(pixels)),
+            #[cfg(feature = "wgsl")]
+            Laid::Gpu(network) => network.logits(pixels).await,
+            #[cfg(feature = "cuda")]
+            Laid::Tensors(network) => network.logits(pixels).await,
+        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Model {
     /// # Errors
     /// `weights_invalid` where a tensor is missing.
     pub fn new(info: ModelInfo, network: &Network, state: &StateDict, device: &ComputeDevice) -> LabResult<Self> {
-        let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, device)?;
+        let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, &device.executor)?;
         Ok(Self { info, evaluator })
     }
 
