@@ -257,7 +257,7 @@ fn distillation(models: &Models, recipe: Recipe, n: usize) -> Distillation {
         &info,
         teachers(models),
         images,
-        &ComputeDevice::cpu().executor,
+        &ComputeDevice::cpu(),
     )
     .unwrap()
 }
@@ -441,7 +441,7 @@ fn bad_arguments_are_named() {
             &info,
             teachers,
             images,
-            &ComputeDevice::cpu().executor,
+            &ComputeDevice::cpu(),
         )
         .err()
         .unwrap()

@@ -13,7 +13,8 @@ pub struct Evaluator(Laid);
 /// A network laid out for its device.
 enum Laid {
     #[cfg(feature = "cpu")]
-    Cpu(std::cell::RefCell<crate::kernels::cpu::CpuNetwork>),
+    // With its tables it is large, and there are networks without.
+    Cpu(Box<std::cell::RefCell<crate::kernels::cpu::CpuNetwork>>),
     #[cfg(feature = "wgsl")]
     Gpu(crate::kernels::webgpu::GpuNetwork),
     #[cfg(feature = "cuda")]
@@ -36,7 +37,7 @@ impl Evaluator {
         let plan = || Plan::from_state(architecture, state, normalisation).map_err(invalid);
         Ok(Self(match executor {
             #[cfg(feature = "cpu")]
-            Executor::Cpu => Laid::Cpu(crate::kernels::cpu::CpuNetwork::new(&plan()?).into()),
+            Executor::Cpu => Laid::Cpu(Box::new(crate::kernels::cpu::CpuNetwork::new(&plan()?).into())),
             #[cfg(feature = "wgsl")]
             Executor::Gpu(kernels) => Laid::Gpu(crate::kernels::webgpu::GpuNetwork::new(kernels, &plan()?)),
             #[cfg(feature = "cuda")]

@@ -1,11 +1,14 @@
 //! The program `fidelity`: measures, inspects and converts networks natively. A thin shell over the library, one file a command.
 
+mod answers;
 mod data;
 mod device;
 mod devices;
+mod evaluate;
 mod logits;
 mod networks;
 mod output;
+mod report;
 mod stored;
 
 use std::process::ExitCode;
@@ -40,8 +43,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Devices(devices::Arguments),
+    Evaluate(evaluate::Arguments),
     Logits(logits::Arguments),
+    Devices(devices::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -56,8 +60,9 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Devices(arguments) => devices::run(arguments),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Logits(arguments) => logits::run(arguments),
+        Command::Devices(arguments) => devices::run(arguments),
     }
 }
 
