@@ -117,7 +117,7 @@ fn logits_of_every_network_and_the_ensemble() {
             &network.architecture,
             &network.state,
             &network.normalisation,
-            &ComputeDevice::cpu(),
+            &ComputeDevice::cpu().executor,
         )
         .unwrap();
         let fast = pollster::block_on(evaluator.logits(&golden.pixels(20))).unwrap();

@@ -31,7 +31,7 @@ impl Engine {
     pub async fn create() -> Result<Engine, JsValue> {
         let shared = Shared::acquire().await?;
         let device = shared.device();
-        let self_test_error = shared.checked(crate::device::self_test(&device)).await?;
+        let self_test_error = shared.checked(crate::device::self_test(&device.executor)).await?;
         Ok(Engine {
             shared: Rc::new(shared),
             self_test_error,

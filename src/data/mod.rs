@@ -2,6 +2,8 @@
 //!
 //! Pixels are u8 RGB, `[n, 32, 32, 3]`: row by row, three bytes a pixel.
 
+#[cfg(feature = "archive")]
+pub mod archive;
 pub mod augment;
 pub mod cifar;
 pub mod image;

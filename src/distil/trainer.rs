@@ -120,10 +120,9 @@ impl Training {
         images: Images,
         compute: &ComputeDevice,
     ) -> LabResult<Self> {
-        // The WebGPU kernels are made for the sizes of a 32-pixel image.
-        if cfg!(feature = "webgpu") && recipe.small_steps > 0 {
+        if recipe.small_steps > 0 && !compute.takes_any_size() {
             return Err(LabError::bad_argument(format!(
-                "smallSteps is {}; smaller pictures are trained on by the CPU only, so it must be 0",
+                "smallSteps is {}; the WebGPU kernels are made for images of 32 pixels, so it must be 0",
                 recipe.small_steps
             )));
         }

@@ -1,20 +1,25 @@
-//! What computes logits: the kernels of this build's device.
+//! What computes logits: kernels of our own where there are some for the device.
 
-use super::compute::ComputeDevice;
+use super::compute::Executor;
+use crate::data::SIDE;
 use crate::error::{ErrorCode, LabError, LabResult};
+#[cfg(any(feature = "cpu", feature = "wgsl"))]
 use crate::kernels::Plan;
 use crate::model::architecture::Architecture;
 use crate::weights::{Normalisation, StateDict};
 
 /// A network that is only evaluated.
-pub struct Evaluator {
+pub struct Evaluator(Laid);
+
+/// A network laid out for its device.
+enum Laid {
     #[cfg(feature = "cpu")]
-    network: std::cell::RefCell<crate::kernels::cpu::CpuNetwork>,
-    /// The same for images of the last other size that was asked for.
-    #[cfg(feature = "cpu")]
-    resized: std::cell::RefCell<Option<(usize, crate::kernels::cpu::CpuNetwork)>>,
-    #[cfg(feature = "webgpu")]
-    network: crate::kernels::webgpu::GpuNetwork,
+    // With its tables it is large, and there are networks without.
+    Cpu(Box<std::cell::RefCell<crate::kernels::cpu::CpuNetwork>>),
+    #[cfg(feature = "wgsl")]
+    Gpu(crate::kernels::webgpu::GpuNetwork),
+    #[cfg(feature = "cuda")]
+    Tensors(super::plain::PlainNetwork),
 }
 
 impl Evaluator {
@@ -26,71 +31,49 @@ impl Evaluator {
         architecture: &Architecture,
         state: &StateDict,
         normalisation: &Normalisation,
-        device: &ComputeDevice,
+        executor: &Executor,
     ) -> LabResult<Self> {
-        let plan = Plan::from_state(architecture, state, normalisation)
-            .map_err(|e| LabError::new(ErrorCode::WeightsInvalid, e.to_string()))?;
-        Ok(Self::of(&plan, device))
-    }
-
-    #[cfg(feature = "cpu")]
-    fn of(plan: &Plan, _device: &ComputeDevice) -> Self {
-        let network = crate::kernels::cpu::CpuNetwork::new(plan);
-        Self {
-            network: network.into(),
-            resized: None.into(),
-        }
-    }
-
-    #[cfg(feature = "webgpu")]
-    fn of(plan: &Plan, device: &ComputeDevice) -> Self {
-        Self {
-            network: crate::kernels::webgpu::GpuNetwork::new(&device.kernels, plan),
-        }
+        let invalid = |e: crate::weights::MissingTensor| LabError::new(ErrorCode::WeightsInvalid, e.to_string());
+        #[cfg(any(feature = "cpu", feature = "wgsl"))]
+        let plan = || Plan::from_state(architecture, state, normalisation).map_err(invalid);
+        Ok(Self(match executor {
+            #[cfg(feature = "cpu")]
+            Executor::Cpu => Laid::Cpu(Box::new(crate::kernels::cpu::CpuNetwork::new(&plan()?).into())),
+            #[cfg(feature = "wgsl")]
+            Executor::Gpu(kernels) => Laid::Gpu(crate::kernels::webgpu::GpuNetwork::new(kernels, &plan()?)),
+            #[cfg(feature = "cuda")]
+            Executor::Tensors(device) => {
+                let network = super::plain::PlainNetwork::new(architecture, state, normalisation, device);
+                Laid::Tensors(network.map_err(invalid)?)
+            }
+        }))
     }
 
     /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
     ///
     /// # Errors
     /// What the device reports; the CPU has nothing to report.
-    #[cfg(feature = "cpu")]
     pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        Ok(self.network.borrow_mut().logits(pixels))
+        self.logits_of_side(pixels, SIDE).await
     }
 
     /// Logits `[n, classes]` of pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
     ///
     /// # Errors
-    /// None; the CPU has nothing to report.
-    #[cfg(feature = "cpu")]
+    /// What the device reports, and `bad_argument` for a side other than 32 on WebGPU, whose kernels are made for it.
     pub async fn logits_of_side(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
-        let mut resized = self.resized.borrow_mut();
-        if resized.as_ref().is_none_or(|(known, _)| *known != side) {
-            *resized = Some((side, self.network.borrow().resized(side)));
+        match &self.0 {
+            #[cfg(feature = "cpu")]
+            Laid::Cpu(network) => Ok(network.borrow_mut().logits_of_side(pixels, side)),
+            #[cfg(feature = "wgsl")]
+            Laid::Gpu(network) if side == SIDE => network.logits(pixels).await,
+            #[cfg(feature = "wgsl")]
+            Laid::Gpu(_) => Err(LabError::bad_argument(format!(
+                "images have {side} pixels a side; on WebGPU they must have {SIDE}"
+            ))),
+            #[cfg(feature = "cuda")]
+            Laid::Tensors(network) => network.logits_of_side(pixels, side).await,
         }
-        Ok(resized
-            .as_mut()
-            .map_or_else(Vec::new, |(_, network)| network.logits(pixels)))
-    }
-
-    /// The WebGPU kernels are made for 32 pixels a side.
-    ///
-    /// # Errors
-    /// `bad_argument`.
-    #[cfg(feature = "webgpu")]
-    pub async fn logits_of_side(&self, _pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
-        Err(LabError::bad_argument(format!(
-            "images have {side} pixels a side; on WebGPU they must have 32"
-        )))
-    }
-
-    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
-    ///
-    /// # Errors
-    /// What the device reports.
-    #[cfg(feature = "webgpu")]
-    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        self.network.logits(pixels).await
     }
 }
 

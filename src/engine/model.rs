@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use super::compute::ComputeDevice;
 use super::evaluator::Evaluator;
-use crate::data::SIDE;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Network, Role, StateDict};
 
@@ -70,7 +69,7 @@ impl Model {
     /// # Errors
     /// `weights_invalid` where a tensor is missing.
     pub fn new(info: ModelInfo, network: &Network, state: &StateDict, device: &ComputeDevice) -> LabResult<Self> {
-        let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, device)?;
+        let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, &device.executor)?;
         Ok(Self { info, evaluator })
     }
 
@@ -87,10 +86,7 @@ impl Model {
     /// # Errors
     /// What the device reports; `bad_argument` for a side other than 32 on WebGPU.
     pub async fn logits_of_side(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
-        match side {
-            SIDE => self.logits(pixels).await,
-            side => self.evaluator.logits_of_side(pixels, side).await,
-        }
+        self.evaluator.logits_of_side(pixels, side).await
     }
 }
 
