@@ -8,6 +8,7 @@ pub mod augment;
 pub mod cifar;
 pub mod image;
 pub mod names;
+pub mod part;
 pub(crate) mod random;
 mod reduce;
 

@@ -30,6 +30,14 @@ impl DataArguments {
         }
     }
 
+    /// The training set in the order of the data.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn training_set(&self) -> Result<Records> {
+        Ok(parse_records(&self.source()?.records("train.bin")?)?)
+    }
+
     /// The test set in the order of `www/weights/test-records.bin`, whatever the order of the data.
     ///
     /// # Errors

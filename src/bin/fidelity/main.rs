@@ -1,15 +1,25 @@
-//! The program `fidelity`: measures, inspects and converts networks natively. A thin shell over the library, one file a command.
+//! The program `fidelity`: trains, distils, measures, inspects and converts networks natively. A thin shell over the library, one file a command.
 
 mod answers;
+mod augment;
+mod bench;
 mod data;
 mod device;
 mod devices;
+mod distil;
 mod evaluate;
+mod events;
+mod files;
+mod interrupt;
 mod logits;
 mod networks;
 mod output;
+mod png;
 mod report;
+mod settings;
 mod stored;
+mod train;
+mod training;
 
 use std::process::ExitCode;
 
@@ -43,8 +53,12 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Train(Box<train::Arguments>),
+    Distil(Box<distil::Arguments>),
     Evaluate(evaluate::Arguments),
     Logits(logits::Arguments),
+    Augment(augment::Arguments),
+    Bench(bench::Arguments),
     Devices(devices::Arguments),
 }
 
@@ -60,8 +74,12 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
+        Command::Train(arguments) => train::run(*arguments),
+        Command::Distil(arguments) => distil::run(*arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Logits(arguments) => logits::run(arguments),
+        Command::Augment(arguments) => augment::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
     }
 }

@@ -155,7 +155,11 @@ mod tests {
     fn images_are_changed_as_the_reference_changes_them() {
         let (changes, expected) = (golden("jitter.changes"), golden("jitter"));
         let changes = changes.as_chunks::<4>().0.iter();
-        for ((mut image, change), expected) in golden_images().into_iter().zip(changes).zip(expected.chunks(IMAGE_BYTES)) {
+        for ((mut image, change), expected) in golden_images()
+            .into_iter()
+            .zip(changes)
+            .zip(expected.chunks(IMAGE_BYTES))
+        {
             let [brightness, contrast, saturation, hue] = *change;
             let change = Change {
                 brightness,

@@ -124,7 +124,13 @@ mod tests {
         let tensor = tensors.tensor(name).unwrap();
         match tensor.dtype() {
             safetensors::Dtype::U8 => tensor.data().iter().map(|v| f32::from(*v)).collect(),
-            _ => tensor.data().as_chunks().0.iter().map(|v| f32::from_le_bytes(*v)).collect(),
+            _ => tensor
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|v| f32::from_le_bytes(*v))
+                .collect(),
         }
     }
 

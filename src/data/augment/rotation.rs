@@ -67,7 +67,11 @@ mod tests {
         let expected = expected.as_chunks::<IMAGE_BYTES>().0;
         for ((image, degrees), expected) in golden_images().iter().zip(golden("rotation.degrees")).zip(expected) {
             let turned = rotated(image, f64::from(degrees).to_radians());
-            let n_other = turned.iter().zip(expected).filter(|(a, b)| f32::from(**a) != **b).count();
+            let n_other = turned
+                .iter()
+                .zip(expected)
+                .filter(|(a, b)| f32::from(**a) != **b)
+                .count();
             assert!(n_other <= 3 * 3, "{degrees} degrees: {n_other} values differ");
         }
     }
