@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use fidelity_lab::distil::{Distillation, Policy, Recipe, Schedule, Sgd, distillation_loss};
+use fidelity_lab::distil::{Decay, Objective, Policy, Recipe, Schedule, Sgd, Training, distillation_loss};
 use fidelity_lab::engine::{ComputeDevice, Evaluation, Evaluator, Images, Model, Models, upload_images};
 use fidelity_lab::error::ErrorCode;
 use fidelity_lab::fidelity::ensemble_log_probs;
@@ -112,17 +112,15 @@ fn logits_of_every_network_and_the_ensemble() {
     for name in ["teacher0", "teacher1", "teacher2", "student0", "arbitrary20"] {
         let network = network(&format!("{name}.safetensors"));
         let net = PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
-        let plain = values(net.forward(upload_images(&golden.pixels(20), &network.normalisation, &device)));
+        let plain = values(net.forward(upload_images(&golden.pixels(20), 32, &network.normalisation, &device)));
         let evaluator = Evaluator::new(
             &network.architecture,
             &network.state,
             &network.normalisation,
-            &ComputeDevice::cpu(),
+            &ComputeDevice::cpu().executor,
         )
         .unwrap();
-        let fast = pollster::block_on(Evaluator::logits(&[&evaluator], &golden.pixels(20)))
-            .unwrap()
-            .remove(0);
+        let fast = pollster::block_on(evaluator.logits(&golden.pixels(20))).unwrap();
         let expected = golden.f32(&format!("{name}.logits"));
         for (what, found) in [("burn", plain), ("kernels", fast.clone())] {
             let difference = largest_difference(&found, &expected);
@@ -147,7 +145,7 @@ fn stage_activations_of_a_teacher() {
     let (golden, device) = (Golden::new(), Device::flex());
     let network = network("teacher0.safetensors");
     let net = PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
-    let stages = net.stages(upload_images(&golden.pixels(2), &network.normalisation, &device));
+    let stages = net.stages(upload_images(&golden.pixels(2), 32, &network.normalisation, &device));
     assert_eq!(stages.len(), 3);
     for (i, stage) in stages.into_iter().enumerate() {
         let name = format!("teacher0.stage{}", i + 1);
@@ -163,8 +161,8 @@ fn check_step(prefix: &str, file: &str, n: usize) {
     let mut net = PreResNet::from_state(&network.architecture, &network.state, &training).unwrap();
     let z = golden.f32("ensemble.log_probs")[..n * 100].to_vec();
     let teacher = Tensor::<2>::from_data(TensorData::new(z, [n, 100]), &device).autodiff();
-    let logits = net.forward_train(upload_images(&golden.pixels(n), &network.normalisation, &training));
-    let loss = distillation_loss(logits, teacher, None, 4.0, 0.0);
+    let logits = net.forward_train(upload_images(&golden.pixels(n), 32, &network.normalisation, &training));
+    let loss = distillation_loss(Objective::CrossEntropy, logits, teacher, None, 4.0, 0.0);
     let gradients = loss.backward();
 
     let mut by_name = BTreeMap::new();
@@ -191,7 +189,7 @@ fn check_step(prefix: &str, file: &str, n: usize) {
         assert_within(&key, &by_name[name], &golden.f32(&key), gradient_bound(&key));
     }
 
-    Sgd::new(1e-4).step(&mut net, &gradients, 0.01);
+    Sgd::new(1e-4, Decay::All).step(&mut net, &gradients, 0.01);
     let after: BTreeMap<String, Vec<f32>> = net
         .named_tensors()
         .into_iter()
@@ -250,10 +248,10 @@ fn golden_recipe(steps: u32, batch_size: u32) -> Recipe {
     }
 }
 
-fn distillation(models: &Models, recipe: Recipe, n: usize) -> Distillation {
+fn distillation(models: &Models, recipe: Recipe, n: usize) -> Training {
     let images = Images::new(Golden::new().pixels(n), None).unwrap();
     let info = models.get("student").unwrap().info.clone();
-    Distillation::new(
+    Training::distilling(
         recipe,
         models.network("student").unwrap(),
         &info,
@@ -264,7 +262,7 @@ fn distillation(models: &Models, recipe: Recipe, n: usize) -> Distillation {
     .unwrap()
 }
 
-fn losses(run: &mut Distillation, steps: usize) -> Vec<f64> {
+fn losses(run: &mut Training, steps: usize) -> Vec<f64> {
     (0..steps).map(|_| block_on(run.step()).unwrap().loss).collect()
 }
 
@@ -437,7 +435,7 @@ fn bad_arguments_are_named() {
     let info = models.get("student").unwrap().info.clone();
     let one = || Images::new(vec![0; 6144], Some(vec![0, 100])).unwrap();
     let start = |recipe, teachers, images| {
-        Distillation::new(
+        Training::distilling(
             recipe,
             models.network("student").unwrap(),
             &info,

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use super::shared::Shared;
 use super::turn::Turn;
 use super::types::{HoldOutMetrics, StepResult, to_ts};
-use crate::distil::Distillation;
+use crate::distil::Training;
 use crate::engine::{Evaluation, Images, Model, ModelInfo};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::Role;
@@ -17,7 +17,7 @@ use crate::weights::Role;
 /// See the module.
 #[wasm_bindgen]
 pub struct DistillationRun {
-    run: Turn<Distillation>,
+    run: Turn<Training>,
     output_name: String,
     teachers: Vec<Rc<Model>>,
     hold_out: RefCell<Option<HoldOut>>,
@@ -34,7 +34,7 @@ struct HoldOut {
 }
 
 impl DistillationRun {
-    pub(super) fn new(run: Distillation, output_name: String, teachers: Vec<Rc<Model>>, shared: Rc<Shared>) -> Self {
+    pub(super) fn new(run: Training, output_name: String, teachers: Vec<Rc<Model>>, shared: Rc<Shared>) -> Self {
         Self {
             run: Turn::new(run),
             output_name,
@@ -88,19 +88,19 @@ impl DistillationRun {
     /// Steps done, also those before a checkpoint.
     #[wasm_bindgen(getter, js_name = stepsDone)]
     pub fn steps_done(&self) -> Result<u32, JsValue> {
-        Ok(self.run.peek(Distillation::steps_done)?)
+        Ok(self.run.peek(Training::steps_done)?)
     }
 
     /// The learning rate of the coming step.
     #[wasm_bindgen(getter, js_name = learningRate)]
     pub fn learning_rate(&self) -> Result<f64, JsValue> {
-        Ok(self.run.peek(Distillation::learning_rate)?)
+        Ok(self.run.peek(Training::learning_rate)?)
     }
 
     /// Steps of the recipe.
     #[wasm_bindgen(getter, js_name = totalSteps)]
     pub fn total_steps(&self) -> Result<u32, JsValue> {
-        Ok(self.run.peek(Distillation::total_steps)?)
+        Ok(self.run.peek(Training::total_steps)?)
     }
 
     /// Images a batch, after it was capped by the number of images.

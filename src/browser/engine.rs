@@ -10,7 +10,7 @@ use super::evaluation::EvaluationRun;
 use super::prediction::PredictionRun;
 use super::shared::Shared;
 use super::types::{from_ts, to_ts};
-use crate::distil::{Distillation, Recipe};
+use crate::distil::{Recipe, Training};
 use crate::engine::{Evaluation, Images, Model, ModelInfo, Prediction};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Precision, Role};
@@ -31,7 +31,7 @@ impl Engine {
     pub async fn create() -> Result<Engine, JsValue> {
         let shared = Shared::acquire().await?;
         let device = shared.device();
-        let self_test_error = shared.checked(crate::device::self_test(&device)).await?;
+        let self_test_error = shared.checked(crate::device::self_test(&device.executor)).await?;
         Ok(Engine {
             shared: Rc::new(shared),
             self_test_error,
@@ -149,7 +149,7 @@ impl Engine {
         let source = models.get(student)?;
         let teachers = models.teachers(teachers.as_deref(), Some(&source.info))?;
         let images = Images::new(pixels, labels)?;
-        let run = Distillation::new(
+        let run = Training::distilling(
             from_ts(&recipe)?,
             models.network(student)?,
             &source.info,

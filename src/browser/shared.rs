@@ -2,6 +2,8 @@
 
 use std::cell::RefCell;
 
+#[cfg(feature = "webgpu")]
+use crate::engine::Executor;
 use crate::engine::{ComputeDevice, Models};
 use crate::error::LabResult;
 #[cfg(feature = "webgpu")]
@@ -28,7 +30,7 @@ impl Shared {
         super::log::install(gpu.error_sink());
         let models = RefCell::new(Models::new(ComputeDevice {
             tensors: gpu.device.clone(),
-            kernels: gpu.kernels(js_sys::Date::now),
+            executor: Executor::Gpu(gpu.kernels(js_sys::Date::now)),
         }));
         Ok(Self { models, gpu })
     }

@@ -91,19 +91,32 @@ pub fn record_hash(record: &[u8; RECORD_BYTES]) -> [u8; HASH_BYTES] {
 /// # Errors
 /// Where the bytes are no whole number of records, or of hashes.
 pub fn is_test_set(records: &[u8], hashes: &[u8]) -> Result<bool, RecordsError> {
+    Ok(test_order(records, hashes)?.is_some())
+}
+
+/// Where each listed record is among the records, which may be in any order; none where they are not those that the hashes list.
+/// Of equal records the first in one list is the first in the other.
+///
+/// # Errors
+/// Where the bytes are no whole number of records, or of hashes.
+pub fn test_order(records: &[u8], hashes: &[u8]) -> Result<Option<Vec<usize>>, RecordsError> {
     let records = split_records(records)?;
-    let (expected, rest) = hashes.as_chunks::<HASH_BYTES>();
-    if !rest.is_empty() {
-        return Err(RecordsError::Hashes { n_bytes: hashes.len() });
-    }
-    if records.len() != expected.len() {
-        return Ok(false);
-    }
-    let mut found: Vec<_> = records.iter().map(record_hash).collect();
-    let mut expected = expected.to_vec();
+    let expected = split_hashes(hashes)?;
+    let mut found: Vec<_> = records.iter().map(record_hash).zip(0..).collect();
+    let mut expected: Vec<_> = expected.iter().copied().zip(0..).collect();
     found.sort_unstable();
     expected.sort_unstable();
-    Ok(found == expected)
+    let hashes = |list: &[([u8; HASH_BYTES], usize)]| list.iter().map(|(hash, _)| *hash).collect::<Vec<_>>();
+    if hashes(&found) != hashes(&expected) {
+        return Ok(None);
+    }
+    let mut order: Vec<_> = expected
+        .into_iter()
+        .zip(found)
+        .map(|((_, to), (_, from))| (to, from))
+        .collect();
+    order.sort_unstable();
+    Ok(Some(order.into_iter().map(|(_, from)| from).collect()))
 }
 
 /// Labels and record hashes of a `test.bin`, in its order, as the files `test-labels.bin` and `test-records.bin` hold them.
@@ -130,6 +143,13 @@ fn split_records(bytes: &[u8]) -> Result<&[[u8; RECORD_BYTES]], RecordsError> {
     match records.is_empty() {
         true => Err(RecordsError::Empty),
         false => Ok(records),
+    }
+}
+
+fn split_hashes(bytes: &[u8]) -> Result<&[[u8; HASH_BYTES]], RecordsError> {
+    match bytes.as_chunks::<HASH_BYTES>() {
+        (hashes, []) => Ok(hashes),
+        _ => Err(RecordsError::Hashes { n_bytes: bytes.len() }),
     }
 }
 
@@ -204,6 +224,11 @@ mod tests {
         assert!(!is(&[&a, &b]) && !is(&[&a, &b, &c]) && !is(&[&a, &b, &b, &b]));
         assert_eq!(is_test_set(&a, &[0; 9]), Err(RecordsError::Hashes { n_bytes: 9 }));
         assert!(is_test_set(&a[1..], &hashes).is_err());
+        let order = |records: &[&[u8]]| test_order(&records.concat(), &hashes).unwrap();
+        assert_eq!(order(&[&a, &b, &b]), Some(vec![0, 1, 2]));
+        assert_eq!(order(&[&b, &a, &b]), Some(vec![1, 0, 2]));
+        assert_eq!(order(&[&b, &b, &a]), Some(vec![2, 0, 1]));
+        assert_eq!(order(&[&a, &b, &c]), None);
     }
 
     #[test]

@@ -2,10 +2,14 @@
 //!
 //! Pixels are u8 RGB, `[n, 32, 32, 3]`: row by row, three bytes a pixel.
 
+#[cfg(feature = "archive")]
+pub mod archive;
 pub mod augment;
 pub mod cifar;
 pub mod image;
 pub mod names;
+pub mod part;
+pub(crate) mod random;
 mod reduce;
 
 pub use reduce::reduce_to_32;

@@ -1,7 +1,7 @@
 //! A known answer, asked of each device before it is trusted.
 
 use crate::data::IMAGE_BYTES;
-use crate::engine::{ComputeDevice, Evaluator};
+use crate::engine::{Evaluator, Executor};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::model::architecture::Architecture;
 use crate::weights::{Normalisation, StateDict, Tensor};
@@ -17,8 +17,8 @@ const TOLERANCE: f32 = 1e-4;
 ///
 /// # Errors
 /// `gpu_error` where the difference is more than rounding.
-pub async fn self_test(device: &ComputeDevice) -> LabResult<f32> {
-    let logits = answer(device).await?;
+pub async fn self_test(executor: &Executor) -> LabResult<f32> {
+    let logits = answer(executor).await?;
     let error = logits
         .iter()
         .zip(KNOWN_ANSWER)
@@ -37,12 +37,13 @@ pub async fn self_test(device: &ComputeDevice) -> LabResult<f32> {
 }
 
 /// The logits of the small network, four classes.
-async fn answer(device: &ComputeDevice) -> LabResult<Vec<f32>> {
+async fn answer(executor: &Executor) -> LabResult<Vec<f32>> {
     let internal = |message: String| LabError::new(ErrorCode::Internal, message);
     let architecture = Architecture::new(8, 4).map_err(|e| internal(e.to_string()))?;
     let state = formula_state(&architecture);
-    let network = Evaluator::new(&architecture, &state, &Normalisation::default(), device)?;
-    Ok(Evaluator::logits(&[&network], &pixels()).await?.concat())
+    Evaluator::new(&architecture, &state, &Normalisation::default(), executor)?
+        .logits(&pixels())
+        .await
 }
 
 fn pixels() -> Vec<u8> {
@@ -83,7 +84,7 @@ const KNOWN_ANSWER: [f32; 4] = [0.021_815_535, 0.116_607_25, 0.133_672_7, 0.059_
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
-    use crate::engine::{read, upload_images};
+    use crate::engine::{ComputeDevice, read, upload_images};
     use crate::model::PreResNet;
 
     #[test]
@@ -91,7 +92,7 @@ mod tests {
         let device = ComputeDevice::cpu();
         let architecture = Architecture::new(8, 4).unwrap();
         let net = PreResNet::from_state(&architecture, &formula_state(&architecture), &device.tensors).unwrap();
-        let image = upload_images(&pixels(), &Normalisation::default(), &device.tensors);
+        let image = upload_images(&pixels(), 32, &Normalisation::default(), &device.tensors);
         let logits = pollster::block_on(read([net.forward(image)])).unwrap().remove(0);
         let spread = logits.iter().fold(0.0f32, |worst, v| worst.max(v.abs()));
         assert!(
@@ -100,6 +101,6 @@ mod tests {
         );
         let difference = logits.iter().zip(KNOWN_ANSWER).map(|(a, b)| (a - b).abs());
         assert!(difference.fold(0.0, f32::max) <= TOLERANCE, "{logits:?}");
-        pollster::block_on(self_test(&device)).unwrap();
+        pollster::block_on(self_test(&device.executor)).unwrap();
     }
 }

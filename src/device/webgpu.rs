@@ -17,6 +17,7 @@ use crate::kernels::webgpu::Kernels;
 const TASKS_MAX: usize = 32;
 
 /// A burn device and what goes wrong on it.
+#[derive(Clone)]
 pub struct GpuDevice {
     /// For tensors, without autodiff.
     pub device: Device,
@@ -107,6 +108,12 @@ impl GpuDevice {
             )),
             None => Ok(()),
         }
+    }
+
+    /// What kind of adapter it is on.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn adapter(&self) -> wgpu::AdapterInfo {
+        self.gpu.adapter_info()
     }
 
     /// Our own kernels on the device; `clock` tells milliseconds.

@@ -1,11 +1,12 @@
-//! SGD with Nesterov momentum and weight decay on every parameter, as `torch.optim.SGD` does it.
+//! SGD with Nesterov momentum and weight decay, as `torch.optim.SGD` does it.
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Gradients, Tensor};
 
+use super::Decay;
 use crate::kernels::ops;
-use crate::model::PreResNet;
+use crate::model::{Parameter, PreResNet};
 
 const MOMENTUM: f64 = 0.9;
 
@@ -15,14 +16,16 @@ const MOMENTUM: f64 = 0.9;
 #[derive(Clone)]
 pub struct Sgd {
     weight_decay: f64,
+    decay: Decay,
     velocities: BTreeMap<String, Tensor<1>>,
 }
 
 impl Sgd {
-    /// With the given weight decay and no velocity yet.
-    pub fn new(weight_decay: f64) -> Self {
+    /// With the given weight decay, on the parameters that `decay` says, and no velocity yet.
+    pub fn new(weight_decay: f64, decay: Decay) -> Self {
         Self {
             weight_decay,
+            decay,
             velocities: BTreeMap::new(),
         }
     }
@@ -39,12 +42,14 @@ impl Sgd {
 
     /// Updates every parameter that has a gradient.
     pub fn step(&mut self, model: &mut PreResNet, gradients: &Gradients, learning_rate: f64) {
-        let mut settings = None;
+        let mut settings = [None, None];
         for parameter in model.parameters_mut() {
             let Some(gradient) = parameter.flat().grad(gradients) else {
                 continue;
             };
-            let settings = settings.get_or_insert_with(|| self.settings(learning_rate, &gradient.device()));
+            let decays = self.decays(parameter);
+            let settings = settings[usize::from(decays)]
+                .get_or_insert_with(|| self.settings(learning_rate, decays, &gradient.device()));
             let value = parameter.flat().clone().without_autodiff();
             let velocity = self.velocities.remove(parameter.name());
             let (value, velocity) = Self::update(value, gradient, velocity, settings);
@@ -53,8 +58,17 @@ impl Sgd {
         }
     }
 
-    fn settings(&self, learning_rate: f64, device: &Device) -> Tensor<1> {
-        let settings = [learning_rate, self.weight_decay, MOMENTUM].map(|setting| setting as f32);
+    /// Norms and biases are of rank 1, weights of more.
+    fn decays(&self, parameter: &Parameter) -> bool {
+        match self.decay {
+            Decay::All => true,
+            Decay::Weights => parameter.shape().len() > 1,
+        }
+    }
+
+    fn settings(&self, learning_rate: f64, decays: bool, device: &Device) -> Tensor<1> {
+        let weight_decay = if decays { self.weight_decay } else { 0.0 };
+        let settings = [learning_rate, weight_decay, MOMENTUM].map(|setting| setting as f32);
         Tensor::from_floats(settings, device)
     }
 
@@ -85,7 +99,7 @@ mod tests {
     #[test]
     fn three_steps_by_hand() {
         let device = Device::flex();
-        let settings = Sgd::new(0.1).settings(0.1, &device);
+        let settings = Sgd::new(0.1, Decay::All).settings(0.1, true, &device);
         let mut velocity = None;
         let mut p = Tensor::<1>::from_floats([1.0], &device);
         for (gradient, expected) in [(1.0, 0.791), (1.0, 0.496871), (-1.0, 0.509_833_351f64)] {
@@ -94,6 +108,35 @@ mod tests {
             (p, velocity) = (value, Some(new));
             let value: f32 = p.clone().into_scalar();
             assert!((f64::from(value) - expected).abs() < 1e-6, "{value} {expected}");
+        }
+    }
+
+    /// With gradients of zero only the decay moves a parameter: by rate * (1 + momentum) * decay of its value.
+    #[test]
+    fn decay_is_on_all_parameters_or_on_weights() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/arbitrary20.safetensors");
+        let network = crate::weights::Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+        let device = Device::flex().autodiff();
+        let build = || PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
+        for (decay, on_norms) in [(Decay::All, 0.019), (Decay::Weights, 0.0)] {
+            let mut model = build();
+            let sums = model
+                .parameters()
+                .into_iter()
+                .map(|p| p.flat().clone().mul_scalar(0.0).sum());
+            let gradients = sums.reduce(|a, b| a.add(b)).unwrap().backward();
+            Sgd::new(0.1, decay).step(&mut model, &gradients, 0.1);
+            for (before, after) in build().parameters().into_iter().zip(model.parameters()) {
+                let values = |p: &Parameter| -> Vec<f32> { p.flat().clone().into_data().try_to_vec().unwrap() };
+                let lost = if before.shape().len() > 1 { 0.019 } else { on_norms };
+                for (before, after) in values(before).iter().zip(values(after)) {
+                    let expected = before * (1.0 - lost);
+                    assert!(
+                        (after - expected).abs() <= 2e-7 * before.abs(),
+                        "{after}, not {expected}"
+                    );
+                }
+            }
         }
     }
 }

@@ -1,43 +1,56 @@
-//! What is distilled and how.
+//! How a network is trained or distilled.
 
 use serde::{Deserialize, Serialize};
 
-use super::Schedule;
+use super::schedule::{Course, Schedule};
+use super::{Objective, Policy};
 use crate::error::{LabError, LabResult};
 
-/// How training images are varied.
+/// Which parameters weight decay pulls on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
-pub enum Policy {
-    /// As they are.
-    None,
-    /// Random crop with padding 4 in black, and a horizontal flip with probability 1/2.
+pub enum Decay {
+    /// All of them, BatchNorm's and the head's bias too, as the paper does.
     #[default]
-    FlipCrop,
+    All,
+    /// Those of convolutions and of the head, neither norms nor biases.
+    Weights,
 }
 
-/// The settings of one distillation.
+/// The settings of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Recipe {
+    /// What the student is held to, beside the labels.
+    pub objective: Objective,
     /// tau of the distillation loss.
     pub temperature: f64,
     /// Weight of the labels' NLL, 0 to 1.
     pub alpha: f64,
-    /// At the first step.
+    /// The largest, once the run is warm.
     pub learning_rate: f64,
-    /// On every parameter, BatchNorm's too.
+    /// Where a falling learning rate ends.
+    pub last_learning_rate: f64,
+    /// Steps in which the learning rate rises.
+    pub warm_up_steps: u32,
+    /// Strength, on what `decay` says.
     pub weight_decay: f64,
+    /// Which parameters decay.
+    pub decay: Decay,
     /// Batches in all.
     pub steps: u32,
+    /// Batches, the first ones, that are reduced to 24x24 pixels.
+    pub small_steps: u32,
     /// Images a batch; no more than there are.
     pub batch_size: u32,
     /// How training images are varied.
     pub policy: Policy,
     /// How the learning rate falls.
     pub schedule: Schedule,
+    /// Whether BatchNorm keeps the running statistics that it started with, and normalises with them.
+    pub freeze_statistics: bool,
     /// Fixes the order of the images and their augmentation.
     pub seed: u32,
 }
@@ -45,14 +58,20 @@ pub struct Recipe {
 impl Default for Recipe {
     fn default() -> Self {
         Self {
+            objective: Objective::default(),
             temperature: 4.0,
             alpha: 0.0,
             learning_rate: 0.003,
+            last_learning_rate: 0.0,
+            warm_up_steps: 0,
             weight_decay: 1e-4,
+            decay: Decay::default(),
             steps: 60,
+            small_steps: 0,
             batch_size: 64,
             policy: Policy::default(),
             schedule: Schedule::default(),
+            freeze_statistics: false,
             seed: 0,
         }
     }
@@ -71,8 +90,11 @@ impl Recipe {
         in_range("temperature", self.temperature, 0.1, 100.0)?;
         in_range("alpha", self.alpha, 0.0, 1.0)?;
         in_range("learningRate", self.learning_rate, 0.0, 10.0)?;
+        in_range("lastLearningRate", self.last_learning_rate, 0.0, 10.0)?;
         in_range("weightDecay", self.weight_decay, 0.0, 1.0)?;
-        in_range("steps", self.steps.into(), 1.0, 1e6)?;
+        in_range("steps", self.steps.into(), 1.0, 1e7)?;
+        in_range("warmUpSteps", self.warm_up_steps.into(), 0.0, self.steps.into())?;
+        in_range("smallSteps", self.small_steps.into(), 0.0, self.steps.into())?;
         in_range("batchSize", self.batch_size.into(), 2.0, 1024.0)?;
         in_range("the number of training images", n_images as f64, 2.0, 1e6)?;
         if self.alpha > 0.0 && !has_labels {
@@ -81,6 +103,75 @@ impl Recipe {
                 self.alpha
             )));
         }
+        if self.alpha > 0.0 && self.policy == Policy::Mixup {
+            return Err(LabError::bad_argument(format!(
+                "alpha is {}; the policy mixup makes images that no label fits, so it must be 0",
+                self.alpha
+            )));
+        }
         Ok(())
+    }
+
+    /// The learning rate of step `step`, counted from 0.
+    pub fn learning_rate_at(&self, step: u32) -> f64 {
+        let course = Course {
+            base: self.learning_rate,
+            last: self.last_learning_rate,
+            warm_up_steps: self.warm_up_steps,
+            total_steps: self.steps,
+        };
+        self.schedule.learning_rate(&course, step)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_are_not_given_are_the_default_s() {
+        let recipe: Recipe = serde_json::from_str("{\"steps\":7,\"policy\":\"mixup\",\"decay\":\"weights\"}").unwrap();
+        assert_eq!(
+            recipe,
+            Recipe {
+                steps: 7,
+                policy: Policy::Mixup,
+                decay: Decay::Weights,
+                ..Recipe::default()
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_named() {
+        let message = |recipe: Recipe| recipe.check(100, false).unwrap_err().message;
+        let default = Recipe::default;
+        assert!(default().check(100, false).is_ok());
+        let warm = Recipe {
+            warm_up_steps: 61,
+            ..default()
+        };
+        assert_eq!(message(warm), "warmUpSteps is 61; it must be from 0 to 60");
+        let small = Recipe {
+            small_steps: 61,
+            ..default()
+        };
+        assert!(message(small).starts_with("smallSteps is 61"));
+        let last = Recipe {
+            last_learning_rate: f64::NAN,
+            ..default()
+        };
+        assert!(message(last).starts_with("lastLearningRate is NaN"));
+        let mixed = Recipe {
+            alpha: 0.5,
+            policy: Policy::Mixup,
+            ..default()
+        };
+        assert!(mixed.check(100, true).unwrap_err().message.contains("no label fits"));
+        let labelled = Recipe {
+            alpha: 0.5,
+            ..default()
+        };
+        assert!(message(labelled).contains("needs labels"));
     }
 }

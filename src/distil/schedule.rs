@@ -2,27 +2,51 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate moves over a run.
+/// How the learning rate moves over a run, once it is warm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
-    /// Half a cosine from the base at step 0 towards 0 (Loshchilov and Hutter 2017, without restarts), as in the paper.
+    /// Half a cosine from the base towards the last rate (Loshchilov and Hutter 2017, without restarts), as in the paper.
     #[default]
     Cosine,
     Constant,
 }
 
+/// What a schedule moves between, and how long it has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Course {
+    /// The largest rate: of the first step, or of the first step that is warm.
+    pub base: f64,
+    /// Where the cosine would be at `total_steps`.
+    pub last: f64,
+    /// Steps in which the rate rises in equal parts from `base / warm_up_steps` to the base (Goyal et al. 2017).
+    pub warm_up_steps: u32,
+    /// Steps in all.
+    pub total_steps: u32,
+}
+
 impl Schedule {
-    /// Learning rate of step `step`, counted from 0. It would be 0 at `total_steps`, so that the last step still moves.
-    /// A run of 0 steps, or a step past the end, has no rate that matters: the base, or 0 for the cosine.
-    pub fn learning_rate(self, base: f64, step: u32, total_steps: u32) -> f64 {
+    /// Learning rate of step `step`, counted from 0. The cosine would reach the last rate at `total_steps`, so that with a last
+    /// rate of 0 the last step still moves. A run of 0 steps, or a step past the end, has no rate that matters: the base, or the
+    /// last for the cosine.
+    pub fn learning_rate(self, course: &Course, step: u32) -> f64 {
+        let Course {
+            base,
+            last,
+            warm_up_steps,
+            total_steps,
+        } = *course;
+        if step < warm_up_steps {
+            return base * (f64::from(step) + 1.0) / f64::from(warm_up_steps);
+        }
         match self {
             Self::Constant => base,
             Self::Cosine if total_steps == 0 => base,
             Self::Cosine => {
-                let progress = f64::from(step.min(total_steps)) / f64::from(total_steps);
-                base * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
+                let falling = total_steps.saturating_sub(warm_up_steps).max(1);
+                let progress = f64::from((step - warm_up_steps).min(falling)) / f64::from(falling);
+                last + (base - last) * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
             }
         }
     }
@@ -32,9 +56,16 @@ impl Schedule {
 mod tests {
     use super::*;
 
+    const PLAIN: Course = Course {
+        base: 0.1,
+        last: 0.0,
+        warm_up_steps: 0,
+        total_steps: 300,
+    };
+
     #[test]
     fn cosine_falls_from_the_base_towards_zero() {
-        let rate = |step| Schedule::Cosine.learning_rate(0.1, step, 300);
+        let rate = |step| Schedule::Cosine.learning_rate(&PLAIN, step);
         assert_eq!(rate(0), 0.1);
         assert!((rate(100) - 0.075).abs() < 1e-15, "cos 60 degrees is a half");
         assert!((rate(150) - 0.05).abs() < 1e-15);
@@ -43,10 +74,45 @@ mod tests {
         assert!((0..300).all(|step| rate(step + 1) < rate(step)));
     }
 
+    /// As the paper's students: 5e-2 to 1e-6.
+    #[test]
+    fn cosine_falls_towards_the_last_rate() {
+        let course = Course {
+            base: 5e-2,
+            last: 1e-6,
+            ..PLAIN
+        };
+        let rate = |step| Schedule::Cosine.learning_rate(&course, step);
+        assert_eq!(rate(0), 5e-2);
+        assert!((rate(150) - (5e-2 + 1e-6) / 2.0).abs() < 1e-15);
+        assert!((rate(300) - 1e-6).abs() < 1e-15 && rate(299) > 1e-6);
+    }
+
+    /// Four warm steps of 12: a quarter, a half, three quarters, all, and then a cosine over the other eight.
+    #[test]
+    fn it_warms_up_in_equal_parts() {
+        let course = Course {
+            warm_up_steps: 4,
+            total_steps: 12,
+            ..PLAIN
+        };
+        let rate = |step| Schedule::Cosine.learning_rate(&course, step);
+        for (step, expected) in [(0, 0.025), (1, 0.05), (3, 0.1), (4, 0.1), (8, 0.05), (12, 0.0)] {
+            assert!((rate(step) - expected).abs() < 1e-15, "{step}: {}", rate(step));
+        }
+        assert_eq!(Schedule::Constant.learning_rate(&course, 1), 0.05);
+        assert_eq!(Schedule::Constant.learning_rate(&course, 11), 0.1);
+    }
+
     #[test]
     fn constant_stays_and_no_steps_is_no_division_by_zero() {
-        assert_eq!(Schedule::Constant.learning_rate(0.02, 7, 10), 0.02);
-        assert_eq!(Schedule::Cosine.learning_rate(0.02, 0, 0), 0.02);
+        let course = |total_steps| Course {
+            base: 0.02,
+            total_steps,
+            ..PLAIN
+        };
+        assert_eq!(Schedule::Constant.learning_rate(&course(10), 7), 0.02);
+        assert_eq!(Schedule::Cosine.learning_rate(&course(0), 0), 0.02);
     }
 
     #[test]

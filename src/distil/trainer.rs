@@ -1,4 +1,4 @@
-//! One distillation, a step a call.
+//! One training, a step a call: of a student on its teachers' answers, or of a teacher on labels.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -6,34 +6,24 @@ use std::rc::Rc;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::checkpoint::Checkpoint;
-use super::loss::distillation_loss;
+use super::loss::{distillation_loss, label_loss};
+use super::measure::{Answers, Step};
 use super::optimiser::Sgd;
 use super::{Policy, Recipe};
-use crate::data::augment;
+use crate::data::SIDE;
+use crate::data::augment::{self, SMALL_SIDE};
 use crate::engine::{ComputeDevice, Images, Model, ModelInfo, read, upload_images};
 use crate::error::{ErrorCode, LabError, LabResult};
-use crate::fidelity::{argmax, ensemble_log_probs, entropy, log_softmax};
+use crate::fidelity::ensemble_log_probs;
 use crate::kernels::cpu::parallel::stay_awake;
 use crate::model::PreResNet;
 use crate::weights::{self, Network, StateDict};
 
-/// What one step measured, on the batch as it was augmented and with BatchNorm in training mode.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Step {
-    /// Steps done, this one included.
-    pub step: u32,
-    /// The distillation loss before the update.
-    pub loss: f64,
-    /// (1 - alpha) tau^2 H(softmax(z_t / tau)): the loss of a student that answers as its teacher.
-    pub loss_floor: f64,
-    /// Share of the batch with the ensemble's top-1 class.
-    pub agreement: f64,
-    /// Of this step.
-    pub learning_rate: f64,
-}
+/// Steps whose logits may wait on the device; the next one reads them all.
+const MAX_WAITING: usize = 64;
 
-/// A student on its way from one set of weights to another.
-pub struct Distillation {
+/// A network on its way from one set of weights to another.
+pub struct Training {
     recipe: Recipe,
     source: Network,
     info: ModelInfo,
@@ -41,20 +31,42 @@ pub struct Distillation {
     /// The same, with autodiff.
     device: Device,
     student: PreResNet,
+    /// None where it is trained on labels.
     teachers: Vec<Rc<Model>>,
     optimiser: Sgd,
     images: Images,
     /// The ensemble's log-probabilities by image, where images are distilled on as they are.
     known: BTreeMap<usize, Vec<f32>>,
     steps_done: u32,
+    /// Steps that are done and not yet measured.
+    waiting: Vec<Waiting>,
 }
 
-impl Distillation {
-    /// Starts from the source student, which stays as it is.
+/// What measures a step, once its logits are read.
+struct Waiting {
+    /// `[n, classes]`
+    logits: Tensor<2>,
+    /// Log-probabilities `[n, classes]`.
+    teacher: Option<Vec<f32>>,
+    labels: Option<Vec<u8>>,
+    step: u32,
+}
+
+/// The images of a step.
+struct Batch {
+    indices: Vec<usize>,
+    /// `[n, side, side, 3]`
+    pixels: Vec<u8>,
+    side: usize,
+    labels: Option<Vec<u8>>,
+}
+
+impl Training {
+    /// A distillation. It starts from the source student, which stays as it is.
     ///
     /// # Errors
     /// `bad_argument` where the recipe is out of range or a label is no class, `no_teacher` where `teachers` is empty.
-    pub fn new(
+    pub fn distilling(
         recipe: Recipe,
         source: &Network,
         info: &ModelInfo,
@@ -70,9 +82,53 @@ impl Distillation {
                 "there is no teacher to distil from; load one of the student's family first",
             ));
         }
+        Self::new(recipe, source, info, teachers, images, compute)
+    }
+
+    /// A training on labels; `objective`, `temperature` and `alpha` of the recipe are not used. It starts from the source, which
+    /// stays as it is.
+    ///
+    /// # Errors
+    /// `bad_argument` where the recipe is out of range, there are no labels, a label is no class or the policy mixes images.
+    pub fn on_labels(
+        recipe: Recipe,
+        source: &Network,
+        info: &ModelInfo,
+        images: Images,
+        compute: &ComputeDevice,
+    ) -> LabResult<Self> {
+        recipe.check(images.n_images(), images.all_labels().is_some())?;
+        images.check_labels(source.architecture.n_classes)?;
+        if images.all_labels().is_none() {
+            return Err(LabError::bad_argument(
+                "training without a teacher needs labels, and there are none",
+            ));
+        }
+        if recipe.policy == Policy::Mixup {
+            return Err(LabError::bad_argument(
+                "the policy mixup makes images that no label fits; without a teacher another policy is needed",
+            ));
+        }
+        Self::new(recipe, source, info, Vec::new(), images, compute)
+    }
+
+    fn new(
+        recipe: Recipe,
+        source: &Network,
+        info: &ModelInfo,
+        teachers: Vec<Rc<Model>>,
+        images: Images,
+        compute: &ComputeDevice,
+    ) -> LabResult<Self> {
+        if recipe.small_steps > 0 && !compute.takes_any_size() {
+            return Err(LabError::bad_argument(format!(
+                "smallSteps is {}; the WebGPU kernels are made for images of 32 pixels, so it must be 0",
+                recipe.small_steps
+            )));
+        }
         let device = compute.tensors.clone().autodiff();
         let student = build(source, &source.state, &device)?;
-        let optimiser = Sgd::new(recipe.weight_decay);
+        let optimiser = Sgd::new(recipe.weight_decay, recipe.decay);
         Ok(Self {
             recipe,
             source: source.clone(),
@@ -85,6 +141,7 @@ impl Distillation {
             images,
             known: BTreeMap::new(),
             steps_done: 0,
+            waiting: Vec::new(),
         })
     }
 
@@ -101,7 +158,7 @@ impl Distillation {
             let n = data.len();
             (name, Tensor::<1>::from_data(TensorData::new(data, [n]), plain))
         });
-        self.optimiser = Sgd::new(self.recipe.weight_decay).with_velocities(velocities.collect());
+        self.optimiser = Sgd::new(self.recipe.weight_decay, self.recipe.decay).with_velocities(velocities.collect());
         self.steps_done = checkpoint.steps_done;
         Ok(self)
     }
@@ -113,9 +170,7 @@ impl Distillation {
 
     /// The learning rate of the coming step.
     pub fn learning_rate(&self) -> f64 {
-        self.recipe
-            .schedule
-            .learning_rate(self.recipe.learning_rate, self.steps_done, self.recipe.steps)
+        self.recipe.learning_rate_at(self.steps_done)
     }
 
     /// Steps of the recipe.
@@ -128,52 +183,115 @@ impl Distillation {
         (self.recipe.batch_size as usize).min(self.images.n_images())
     }
 
-    /// Distils one batch.
+    /// Trains on one batch, and measures it.
     ///
     /// # Errors
     /// What the device reports, and `gpu_error` where the loss is no number any more.
     pub async fn step(&mut self) -> LabResult<Step> {
-        let _awake = stay_awake();
-        let (indices, pixels, labels) = self.batch();
-        let teacher = match self.recipe.policy {
-            Policy::FlipCrop => self.ensemble(&pixels).await?,
-            Policy::None => self.known_ensemble(&indices).await?,
-        };
-        let n_classes = self.source.architecture.n_classes;
-        let target = TensorData::new(teacher.clone(), [teacher.len() / n_classes, n_classes]);
-        let target = Tensor::<2>::from_data(target, &self.device);
+        self.step_unread().await?;
+        let missing = || LabError::new(ErrorCode::Internal, "a step was not measured");
+        self.measured().await?.pop().ok_or_else(missing)
+    }
 
-        let logits = self
-            .student
-            .forward_train(upload_images(&pixels, &self.source.normalisation, &self.device));
-        let label_tensor = labels.as_ref().map(|labels| {
-            let data: Vec<i32> = labels.iter().map(|&label| label.into()).collect();
-            Tensor::<1, Int>::from_data(TensorData::new(data, [labels.len()]), &self.device)
-        });
-        let loss = distillation_loss(
-            logits.clone(),
-            target,
-            label_tensor,
-            self.recipe.temperature,
-            self.recipe.alpha,
-        );
+    /// Trains on one batch, whose figures [`Training::measured`] gives later: a read-back makes a GPU wait. (A GPU's teachers still
+    /// give their answers through one.)
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn step_unread(&mut self) -> LabResult<()> {
+        if self.waiting.len() >= MAX_WAITING {
+            let message = format!("{MAX_WAITING} steps wait to be measured; they must be before the next one");
+            return Err(LabError::new(ErrorCode::Internal, message));
+        }
+        let _awake = stay_awake();
+        let batch = self.batch();
+        let teacher = self.answers(&batch).await?;
+        let images = upload_images(&batch.pixels, batch.side, &self.source.normalisation, &self.device);
+        let logits = match self.recipe.freeze_statistics {
+            true => self.student.forward(images),
+            false => self.student.forward_train(images),
+        };
+        let loss = self.loss(logits.clone(), teacher.as_deref(), batch.labels.as_deref());
         let gradients = loss.backward();
         let learning_rate = self.learning_rate();
         self.optimiser.step(&mut self.student, &gradients, learning_rate);
-
-        let logits = read([logits.without_autodiff()]).await?.remove(0);
         self.steps_done += 1;
-        let step = self.measure(&logits, &teacher, labels.as_deref(), learning_rate);
-        match step.loss.is_finite() {
-            true => Ok(step),
-            false => Err(LabError::new(
-                ErrorCode::GpuError,
-                format!(
-                    "the loss is {} at step {}; a smaller learning rate than {learning_rate} may keep it finite",
-                    step.loss, step.step
-                ),
-            )),
+        self.waiting.push(Waiting {
+            logits: logits.without_autodiff(),
+            teacher,
+            labels: batch.labels,
+            step: self.steps_done,
+        });
+        Ok(())
+    }
+
+    fn loss(&self, logits: Tensor<2>, teacher: Option<&[f32]>, labels: Option<&[u8]>) -> Tensor<1> {
+        let n_classes = self.source.architecture.n_classes;
+        let labels = labels.map(|labels| {
+            let data: Vec<i32> = labels.iter().map(|&label| label.into()).collect();
+            Tensor::<1, Int>::from_data(TensorData::new(data, [labels.len()]), &self.device)
+        });
+        let Recipe {
+            objective,
+            temperature,
+            alpha,
+            ..
+        } = self.recipe;
+        match (teacher, labels) {
+            (Some(teacher), labels) => {
+                let target = TensorData::new(teacher.to_vec(), [teacher.len() / n_classes, n_classes]);
+                let target = Tensor::<2>::from_data(target, &self.device);
+                distillation_loss(objective, logits, target, labels, temperature, alpha)
+            }
+            (None, Some(labels)) => label_loss(logits, labels),
+            // Without either there is nothing to learn; the constructors let no such run begin.
+            (None, None) => logits.sum().mul_scalar(0.0),
         }
+    }
+
+    /// The figures of all steps that wait for theirs, in order, by one read-back.
+    ///
+    /// # Errors
+    /// What the device reports, and `gpu_error` where a loss is no number any more.
+    pub async fn measured(&mut self) -> LabResult<Vec<Step>> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if waiting.is_empty() {
+            return Ok(Vec::new());
+        }
+        let logits = read(waiting.iter().map(|waiting| waiting.logits.clone())).await?;
+        let steps = waiting.iter().zip(&logits).map(|(waiting, logits)| {
+            let answers = Answers {
+                logits,
+                teacher: waiting.teacher.as_deref(),
+                labels: waiting.labels.as_deref(),
+                n_classes: self.source.architecture.n_classes,
+            };
+            let step = answers.measure(&self.recipe, waiting.step);
+            match step.loss.is_finite() {
+                true => Ok(step),
+                false => Err(LabError::new(
+                    ErrorCode::GpuError,
+                    format!(
+                        "the loss is {} at step {}; a smaller learning rate than {} may keep it finite",
+                        step.loss, step.step, step.learning_rate
+                    ),
+                )),
+            }
+        });
+        steps.collect()
+    }
+
+    /// Log-probabilities of the ensemble `[n, classes]`; none where it is trained on labels.
+    async fn answers(&mut self, batch: &Batch) -> LabResult<Option<Vec<f32>>> {
+        if self.teachers.is_empty() {
+            return Ok(None);
+        }
+        let as_they_are = self.recipe.policy == Policy::None && batch.side == SIDE;
+        let answers = match as_they_are {
+            true => self.known_ensemble(&batch.indices).await?,
+            false => self.ensemble(&batch.pixels, batch.side).await?,
+        };
+        Ok(Some(answers))
     }
 
     /// The ensemble's answers to images as they are, each computed once.
@@ -191,7 +309,7 @@ impl Distillation {
                 .flat_map(|&i| self.images.pixels(i, 1))
                 .copied()
                 .collect();
-            let answers = self.ensemble(&pixels).await?;
+            let answers = self.ensemble(&pixels, SIDE).await?;
             let answers = answers.chunks_exact(n_classes).map(<[f32]>::to_vec);
             self.known.extend(unknown.into_iter().zip(answers));
         }
@@ -199,66 +317,40 @@ impl Distillation {
     }
 
     /// Log-probabilities of the ensemble, `[n, classes]`.
-    async fn ensemble(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        let members = Model::logits(&self.teachers, pixels).await?;
+    async fn ensemble(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
+        let members = Model::logits_of_side(&self.teachers, pixels, side).await?;
         let members: Vec<_> = members.iter().map(Vec::as_slice).collect();
         let log_probs = ensemble_log_probs(&members, self.source.architecture.n_classes)?;
         Ok(log_probs.into_iter().map(|v| v as f32).collect())
     }
 
-    /// The indices, pixels and labels of the coming step, a function of the seed and the step alone so that a resumed run sees the same.
-    fn batch(&self) -> (Vec<usize>, Vec<u8>, Option<Vec<u8>>) {
-        let indices = augment::batch_indices(
-            self.recipe.seed,
-            self.steps_done,
-            self.batch_size(),
-            self.images.n_images(),
-        );
+    /// The coming step's, a function of the seed and the step alone so that a resumed run sees the same.
+    fn batch(&self) -> Batch {
+        let Recipe { seed, policy, .. } = self.recipe;
+        let indices = augment::batch_indices(seed, self.steps_done, self.batch_size(), self.images.n_images());
         let mut pixels: Vec<u8> = indices
             .iter()
             .flat_map(|&i| self.images.pixels(i, 1))
             .copied()
             .collect();
-        if self.recipe.policy == Policy::FlipCrop {
-            augment::flip_crop(&mut pixels, self.recipe.seed, self.steps_done);
-        }
+        policy.apply(&mut pixels, seed, self.steps_done);
         let labels = self
             .images
             .all_labels()
             .map(|labels| indices.iter().map(|&i| labels[i]).collect());
-        (indices, pixels, labels)
-    }
-
-    /// The step's figures in f64, from the logits that were read back.
-    fn measure(&self, logits: &[f32], teacher: &[f32], labels: Option<&[u8]>, learning_rate: f64) -> Step {
-        let n_classes = self.source.architecture.n_classes;
-        let Recipe {
-            temperature: tau,
-            alpha,
-            ..
-        } = self.recipe;
-        let n = (logits.len() / n_classes) as f64;
-        let (mut soft, mut hard, mut floor, mut n_agree) = (0.0, 0.0, 0.0, 0u32);
-        for (i, (s, t)) in logits.chunks(n_classes).zip(teacher.chunks(n_classes)).enumerate() {
-            let target = log_softmax(t, tau);
-            let answer = log_softmax(s, tau);
-            soft -= target.iter().zip(&answer).map(|(t, s)| t.exp() * s).sum::<f64>();
-            floor += entropy(&target);
-            n_agree += u32::from(argmax(s) == argmax(t));
-            if let Some(labels) = labels.filter(|_| alpha > 0.0) {
-                hard -= log_softmax(s, 1.0)[usize::from(labels[i])];
-            }
-        }
-        Step {
-            step: self.steps_done,
-            loss: (alpha * hard + (1.0 - alpha) * tau * tau * soft) / n,
-            loss_floor: (1.0 - alpha) * tau * tau * floor / n,
-            agreement: f64::from(n_agree) / n,
-            learning_rate,
+        let (pixels, side) = match self.steps_done < self.recipe.small_steps {
+            true => (augment::smaller(&pixels), SMALL_SIDE),
+            false => (pixels, SIDE),
+        };
+        Batch {
+            indices,
+            pixels,
+            side,
+            labels,
         }
     }
 
-    /// The student as it is now, for evaluation.
+    /// The network as it is now, for evaluation.
     ///
     /// # Errors
     /// What the device reports.
@@ -266,34 +358,34 @@ impl Distillation {
         Model::new(self.info.clone(), &self.source, &self.state().await?, &self.compute)
     }
 
-    /// The student's tensors, read back.
+    /// The network's tensors, read back.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn state(&self) -> LabResult<StateDict> {
-        let tensors = self.student.named_tensors();
-        let values = read(tensors.iter().map(|(_, _, tensor)| tensor.clone())).await?;
-        let named = tensors.into_iter().zip(values);
-        Ok(named
-            .map(|((name, shape, _), data)| (name, weights::Tensor { shape, data }))
-            .collect())
+        read_state(&self.student).await
     }
 
-    /// The student as a network of its own, with its provenance.
+    /// The network as one of its own, with its provenance.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn network(&self, name: &str) -> LabResult<Network> {
         let state = self.state().await?;
         let teachers: Vec<_> = self.teachers.iter().map(|teacher| &teacher.info.name).collect();
-        let provenance = serde_json::json!({
+        let mut provenance = serde_json::json!({
             "madeBy": concat!("fidelity-lab ", env!("CARGO_PKG_VERSION")),
-            "distilledFrom": self.info.name,
-            "teachers": teachers,
             "recipe": self.recipe,
             "stepsDone": self.steps_done,
             "nImages": self.images.n_images(),
         });
+        match teachers.is_empty() {
+            true => provenance["trainedFrom"] = self.info.name.as_str().into(),
+            false => {
+                provenance["distilledFrom"] = self.info.name.as_str().into();
+                provenance["teachers"] = serde_json::json!(teachers);
+            }
+        }
         Ok(Network {
             name: name.to_owned(),
             state,
@@ -303,7 +395,8 @@ impl Distillation {
         })
     }
 
-    /// Everything that going on from here needs, apart from the recipe, the images and the networks' files.
+    /// Everything that going on from here needs, apart from the recipe, the images and the networks' files. Figures that wait to be
+    /// read are not part of it.
     ///
     /// # Errors
     /// What the device reports.
@@ -322,6 +415,19 @@ impl Distillation {
         }
         .to_bytes()
     }
+}
+
+/// All tensors of a network, read back.
+///
+/// # Errors
+/// What the device reports.
+pub(super) async fn read_state(model: &PreResNet) -> LabResult<StateDict> {
+    let tensors = model.named_tensors();
+    let values = read(tensors.iter().map(|(_, _, tensor)| tensor.clone())).await?;
+    let named = tensors.into_iter().zip(values);
+    Ok(named
+        .map(|((name, shape, _), data)| (name, weights::Tensor { shape, data }))
+        .collect())
 }
 
 fn build(source: &Network, state: &StateDict, device: &Device) -> LabResult<PreResNet> {

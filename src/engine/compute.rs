@@ -2,14 +2,27 @@
 
 use burn::tensor::Device;
 
-/// burn's device, on which networks are trained, and what our own kernels need of the same hardware.
+/// What evaluates networks.
+#[derive(Clone)]
+pub enum Executor {
+    /// SIMD kernels of our own, on the threads of the calling thread's pool.
+    #[cfg(feature = "cpu")]
+    Cpu,
+    /// WGSL kernels of our own: pipelines and activations that all networks share.
+    #[cfg(feature = "wgsl")]
+    Gpu(std::rc::Rc<crate::kernels::webgpu::Kernels>),
+    /// burn's operations on a device for which there are no kernels of our own.
+    #[cfg(feature = "cuda")]
+    Tensors(Device),
+}
+
+/// burn's device, on which networks are trained, and what evaluates them on the same hardware.
 #[derive(Clone)]
 pub struct ComputeDevice {
     /// For tensors, without autodiff.
     pub tensors: Device,
-    /// Pipelines and activations that all networks share.
-    #[cfg(feature = "webgpu")]
-    pub kernels: std::rc::Rc<crate::kernels::webgpu::Kernels>,
+    /// For networks that are only evaluated.
+    pub executor: Executor,
 }
 
 impl ComputeDevice {
@@ -18,6 +31,19 @@ impl ComputeDevice {
     pub fn cpu() -> Self {
         Self {
             tensors: Device::flex(),
+            executor: Executor::Cpu,
+        }
+    }
+
+    /// Whether images may have another size than 32 pixels.
+    pub fn takes_any_size(&self) -> bool {
+        match self.executor {
+            #[cfg(feature = "cpu")]
+            Executor::Cpu => true,
+            #[cfg(feature = "wgsl")]
+            Executor::Gpu(_) => false,
+            #[cfg(feature = "cuda")]
+            Executor::Tensors(_) => true,
         }
     }
 }

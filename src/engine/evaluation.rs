@@ -148,7 +148,7 @@ impl Evaluation {
             return Ok(first);
         }
         let models = &self.models[self.pending.len()..];
-        let models = &models[..Model::n_a_call(models, n).min(models.len())];
+        let models = &models[..Model::n_a_call(models, n)];
         let logits = Model::logits(models, self.images.pixels(first, n)).await?;
         for (model, logits) in models.iter().zip(&logits) {
             if logits.iter().any(|v| !v.is_finite()) {

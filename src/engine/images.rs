@@ -77,13 +77,14 @@ impl Images {
     }
 }
 
-/// u8 pixels `[n, 32, 32, 3]` -> normalised `[n, 32, 32, 3]` on the device: (v / 255 - mean) / std.
-pub fn upload_images(pixels: &[u8], normalisation: &Normalisation, device: &Device) -> Tensor<4> {
+/// u8 pixels `[n, side, side, 3]` -> normalised values of the same shape on the device: (v / 255 - mean) / std.
+pub fn upload_images(pixels: &[u8], side: usize, normalisation: &Normalisation, device: &Device) -> Tensor<4> {
     let tables = normalisation.tables();
     let values = pixels.chunks_exact(3).flat_map(|pixel| {
         let channels = pixel.iter().zip(&tables);
         channels.map(|(v, table)| table[usize::from(*v)])
     });
     let values: Vec<f32> = values.collect();
-    Tensor::from_data(TensorData::new(values, [pixels.len() / IMAGE_BYTES, 32, 32, 3]), device)
+    let shape = [pixels.len() / (3 * side * side), side, side, 3];
+    Tensor::from_data(TensorData::new(values, shape), device)
 }

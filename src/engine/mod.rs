@@ -5,10 +5,12 @@ mod evaluation;
 mod evaluator;
 mod images;
 mod model;
+#[cfg(feature = "cuda")]
+mod plain;
 mod prediction;
 mod read;
 
-pub use compute::ComputeDevice;
+pub use compute::{ComputeDevice, Executor};
 pub use evaluation::{Evaluation, EvaluationReport, Snapshot};
 pub use evaluator::Evaluator;
 pub use images::{Images, upload_images};

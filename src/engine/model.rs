@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::compute::ComputeDevice;
 use super::evaluator::Evaluator;
+use crate::data::SIDE;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Network, Role, StateDict};
 
@@ -37,6 +38,24 @@ pub struct ModelInfo {
     pub notices: Vec<String>,
 }
 
+impl ModelInfo {
+    /// Of a network that plays this role.
+    pub fn new(network: &Network, role: Role) -> Self {
+        Self {
+            name: network.name.clone(),
+            role,
+            family: network.architecture.family(),
+            depth: network.architecture.depth as u32,
+            n_classes: network.architecture.n_classes as u32,
+            n_parameters: network.architecture.n_parameters() as u32,
+            mean: network.normalisation.mean,
+            std: network.normalisation.std,
+            provenance: network.provenance.clone(),
+            notices: network.notices.clone(),
+        }
+    }
+}
+
 /// A network on the device.
 #[derive(Debug)]
 pub struct Model {
@@ -51,7 +70,7 @@ impl Model {
     /// # Errors
     /// `weights_invalid` where a tensor is missing.
     pub fn new(info: ModelInfo, network: &Network, state: &StateDict, device: &ComputeDevice) -> LabResult<Self> {
-        let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, device)?;
+        let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, &device.executor)?;
         Ok(Self { info, evaluator })
     }
 
@@ -60,13 +79,21 @@ impl Model {
     /// # Errors
     /// What the device reports.
     pub async fn logits(models: &[Rc<Self>], pixels: &[u8]) -> LabResult<Vec<Vec<f32>>> {
-        Evaluator::logits(&Self::evaluators(models), pixels).await
+        Self::logits_of_side(models, pixels, SIDE).await
+    }
+
+    /// Logits `[n, classes]` of each of these models on pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
+    ///
+    /// # Errors
+    /// What the device reports; `bad_argument` for a side other than 32 on WebGPU.
+    pub async fn logits_of_side(models: &[Rc<Self>], pixels: &[u8], side: usize) -> LabResult<Vec<Vec<f32>>> {
+        Evaluator::all_logits(&Self::evaluators(models), pixels, side).await
     }
 
     /// How many of these models, from the first on, answer for `n_images` in one call that is short enough to wait for; at
-    /// least one.
+    /// least one, where there is one.
     pub fn n_a_call(models: &[Rc<Self>], n_images: usize) -> usize {
-        Evaluator::n_a_call(&Self::evaluators(models), n_images)
+        Evaluator::n_a_call(&Self::evaluators(models), n_images).min(models.len())
     }
 
     fn evaluators(models: &[Rc<Self>]) -> Vec<&Evaluator> {
@@ -121,18 +148,7 @@ impl Models {
     /// `name_taken`, or `bad_argument` where the name is empty.
     pub fn insert(&mut self, network: Network, role: Role) -> LabResult<ModelInfo> {
         self.check_free(&network.name)?;
-        let info = ModelInfo {
-            name: network.name.clone(),
-            role,
-            family: network.architecture.family(),
-            depth: network.architecture.depth as u32,
-            n_classes: network.architecture.n_classes as u32,
-            n_parameters: network.architecture.n_parameters() as u32,
-            mean: network.normalisation.mean,
-            std: network.normalisation.std,
-            provenance: network.provenance.clone(),
-            notices: network.notices.clone(),
-        };
+        let info = ModelInfo::new(&network, role);
         let model = Rc::new(Model::new(info.clone(), &network, &network.state, &self.device)?);
         self.loaded.push(Loaded { model, network });
         Ok(info)

@@ -69,7 +69,7 @@ impl Prediction {
         let n = self.batch_size.min(n_images - first);
         if n > 0 {
             let models = &self.models[next..];
-            let models = &models[..Model::n_a_call(models, n).min(models.len())];
+            let models = &models[..Model::n_a_call(models, n)];
             let answers = Model::logits(models, self.images.pixels(first, n)).await?;
             for (logits, answer) in self.logits[next..].iter_mut().zip(answers) {
                 logits.extend(answer);

@@ -49,7 +49,7 @@ impl Activations {
         &mut self.values[first..][..self.shape.size * self.shape.channels]
     }
 
-    /// Eight channels of a pixel.
+    /// A tile's channels of a pixel.
     #[inline(always)]
     pub fn channels_mut(&mut self, y: usize, x: usize, channel: usize) -> &mut [f32; CHANNELS] {
         let first = self.shape.index(y, x) + channel;

@@ -5,30 +5,30 @@
 //! is a border in the input's buffer.
 
 use super::activations::{Activations, View};
-use super::simd::F32x4;
-use super::tile::{self, CHANNELS, PIXELS};
+use super::simd::Vector;
+use super::tile::{self, CHANNELS, PIXELS, Tile};
 use crate::kernels::plan::{Affine, Conv};
 
 /// Inputs of a strip of output rows are to stay in the first cache (32 KiB and more) beside a panel of weights.
 const STRIP_FLOATS: usize = 4096;
 
-/// A convolution with its weights in panels of eight output channels.
+/// A convolution with its weights in panels of a tile's output channels.
 #[derive(Clone, Debug)]
 pub struct PackedConv {
     kernel: usize,
     stride: usize,
     c_in: usize,
     size_out: usize,
-    /// `[c_out / 8, kernel, kernel * c_in, 8]`
+    /// `[c_out / CHANNELS, kernel, kernel * c_in, CHANNELS]`
     weights: Vec<[f32; CHANNELS]>,
-    /// `[c_out / 8, 8]`
+    /// `[c_out / CHANNELS, CHANNELS]`
     bias: Vec<[f32; CHANNELS]>,
 }
 
 /// What becomes of a finished sum.
 pub trait Store {
-    /// Takes eight channels, from `channel` on, of the pixel at `x`, `y`.
-    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]);
+    /// Takes a tile's channels, from `channel` on, of the pixel at `x`, `y`.
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [Vector; 2]);
 }
 
 impl PackedConv {
@@ -59,6 +59,11 @@ impl PackedConv {
         }
     }
 
+    /// Pixels a side of its output, which nothing else of it depends on.
+    pub fn size_out_mut(&mut self) -> &mut usize {
+        &mut self.size_out
+    }
+
     /// Computes all pixels and channels and hands them to `store`. `input` has a border of `kernel / 2` zeros or more.
     pub fn run(&self, input: View<'_>, store: &mut impl Store) {
         let run = self.kernel * self.c_in;
@@ -68,26 +73,54 @@ impl PackedConv {
         let origin = border * (next_row + self.c_in);
         let rows = (STRIP_FLOATS / next_row).clamp(1, self.size_out);
         let values = input.values();
+        let whole = self.size_out / PIXELS * PIXELS;
         for strip in (0..self.size_out).step_by(rows) {
             let panels = self.weights.chunks_exact(self.kernel * run).zip(&self.bias);
             for (panel, (weights, bias)) in panels.enumerate() {
                 for y in strip..(strip + rows).min(self.size_out) {
                     let first_row = origin + y * self.stride * next_row;
-                    for x in (0..self.size_out).step_by(PIXELS) {
-                        let mut sums = tile::start(bias);
-                        for (i, weights) in weights.chunks_exact(run).enumerate() {
-                            let first = first_row + i * next_row + x * next_pixel;
-                            let pixel = |p: usize| &values[first + p * next_pixel..][..run];
-                            sums = tile::accumulate(sums, [pixel(0), pixel(1), pixel(2), pixel(3)], weights);
-                        }
-                        for (p, sums) in sums.into_iter().enumerate() {
+                    let tile = |pixels: [usize; PIXELS]| {
+                        let first = pixels.map(|x| first_row + x * next_pixel);
+                        sums(values, first, next_row, run, weights, bias)
+                    };
+                    for x in (0..whole).step_by(PIXELS) {
+                        for (p, sums) in tile([x, x + 1, x + 2, x + 3]).into_iter().enumerate() {
                             store.store(y, x + p, panel * CHANNELS, sums);
+                        }
+                    }
+                    if whole < self.size_out {
+                        // Of fewer pixels than a tile has, the last is computed several times and stored once.
+                        let last = self.size_out - 1;
+                        let sums = tile([0, 1, 2, 3].map(|p| (whole + p).min(last)));
+                        for (p, sums) in sums.into_iter().enumerate().take(PIXELS - 1) {
+                            if whole + p <= last {
+                                store.store(y, whole + p, panel * CHANNELS, sums);
+                            }
                         }
                     }
                 }
             }
         }
     }
+}
+
+/// The sums of a tile whose pixels begin at `first` in the first row of their kernel. (As a closure that is called in two places,
+/// it might not be inlined.)
+#[inline(always)]
+fn sums(
+    values: &[f32],
+    first: [usize; PIXELS],
+    next_row: usize,
+    run: usize,
+    weights: &[[f32; CHANNELS]],
+    bias: &[f32; CHANNELS],
+) -> Tile {
+    let mut sums = tile::start(bias);
+    for (row, weights) in weights.chunks_exact(run).enumerate() {
+        let inputs = first.map(|first| &values[first + row * next_row..][..run]);
+        sums = tile::accumulate(sums, inputs, weights);
+    }
+    sums
 }
 
 /// Keeps the sums as they are.
@@ -107,7 +140,7 @@ pub struct Batch<'a> {
 
 impl Store for Batch<'_> {
     #[inline(always)]
-    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]) {
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [Vector; 2]) {
         let first = (y * self.size + x) * self.stride * self.channels + channel;
         let to = self.values[first..].first_chunk_mut();
         write(to.expect("a convolution stores within its output"), sums);
@@ -127,7 +160,7 @@ pub struct Residual<'a, const ADD: bool> {
     pub norm: &'a PackedAffine,
 }
 
-/// Scale and shift in groups of eight channels.
+/// Scale and shift in groups of a tile's channels.
 #[derive(Clone, Debug)]
 pub struct PackedAffine {
     scale: Vec<[f32; CHANNELS]>,
@@ -135,7 +168,7 @@ pub struct PackedAffine {
 }
 
 impl PackedAffine {
-    /// Channel counts are multiples of eight.
+    /// Channel counts are multiples of a tile's.
     pub fn new(affine: &Affine) -> Self {
         Self {
             scale: affine.scale.as_chunks().0.to_vec(),
@@ -146,36 +179,36 @@ impl PackedAffine {
 
 impl Store for Plain<'_> {
     #[inline(always)]
-    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]) {
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [Vector; 2]) {
         write(self.0.channels_mut(y, x, channel), sums);
     }
 }
 
 impl Store for Relu<'_> {
     #[inline(always)]
-    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [F32x4; 2]) {
-        write(self.0.channels_mut(y, x, channel), sums.map(F32x4::relu));
+    fn store(&mut self, y: usize, x: usize, channel: usize, sums: [Vector; 2]) {
+        write(self.0.channels_mut(y, x, channel), sums.map(Vector::relu));
     }
 }
 
 impl<const ADD: bool> Store for Residual<'_, ADD> {
     #[inline(always)]
-    fn store(&mut self, y: usize, x: usize, channel: usize, [mut low, mut high]: [F32x4; 2]) {
+    fn store(&mut self, y: usize, x: usize, channel: usize, [mut low, mut high]: [Vector; 2]) {
         let stream = self.stream.channels_mut(y, x, channel);
         if ADD {
-            let [old_low, old_high] = tile::halves(stream).map(F32x4::load);
+            let [old_low, old_high] = tile::halves(stream).map(Vector::load);
             (low, high) = (low.add(old_low), high.add(old_high));
         }
         write(stream, [low, high]);
-        let [scale_low, scale_high] = tile::halves(&self.norm.scale[channel / CHANNELS]).map(F32x4::load);
-        let [shift_low, shift_high] = tile::halves(&self.norm.shift[channel / CHANNELS]).map(F32x4::load);
+        let [scale_low, scale_high] = tile::halves(&self.norm.scale[channel / CHANNELS]).map(Vector::load);
+        let [shift_low, shift_high] = tile::halves(&self.norm.shift[channel / CHANNELS]).map(Vector::load);
         let activated = [shift_low.mul_add(low, scale_low), shift_high.mul_add(high, scale_high)];
-        write(self.activated.channels_mut(y, x, channel), activated.map(F32x4::relu));
+        write(self.activated.channels_mut(y, x, channel), activated.map(Vector::relu));
     }
 }
 
 #[inline(always)]
-fn write(to: &mut [f32; CHANNELS], [low, high]: [F32x4; 2]) {
+fn write(to: &mut [f32; CHANNELS], [low, high]: [Vector; 2]) {
     let [to_low, to_high] = tile::halves_mut(to);
     low.store(to_low);
     high.store(to_high);

@@ -3,7 +3,6 @@
 use super::activations::{Activations, View};
 use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual};
 use super::parallel;
-use crate::data::IMAGE_BYTES;
 use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
 
 /// Red, green and blue.
@@ -19,6 +18,8 @@ pub struct CpuNetwork {
 
 #[derive(Clone, Debug)]
 struct Layers {
+    /// Pixels of an image's side.
+    side: usize,
     /// Normalised value of each byte, for red, green and blue.
     tables: [[f32; 256]; 3],
     steps: Vec<Step>,
@@ -131,6 +132,7 @@ impl CpuNetwork {
             steps.push(Step::new(last, input, sink));
         }
         let layers = Layers {
+            side: IMAGE_SIZE,
             tables: plan.normalisation.tables(),
             steps,
             buffers,
@@ -146,10 +148,20 @@ impl CpuNetwork {
 
     /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
     pub fn logits(&mut self, pixels: &[u8]) -> Vec<f32> {
+        self.logits_of_side(pixels, IMAGE_SIZE)
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
+    pub fn logits_of_side(&mut self, pixels: &[u8], side: usize) -> Vec<f32> {
+        if side != self.layers.side {
+            self.layers.resize(side);
+            self.buffers.clear();
+        }
         let Self { layers, buffers } = self;
         let n_classes = layers.head.bias.len();
-        let mut logits = vec![0.0; pixels.len() / IMAGE_BYTES * n_classes];
-        let images = pixels.chunks_exact(IMAGE_BYTES).zip(logits.chunks_exact_mut(n_classes));
+        let image_bytes = IMAGE_CHANNELS * layers.side * layers.side;
+        let mut logits = vec![0.0; pixels.len() / image_bytes * n_classes];
+        let images = pixels.chunks_exact(image_bytes).zip(logits.chunks_exact_mut(n_classes));
         parallel::for_each(
             images,
             buffers,
@@ -161,10 +173,18 @@ impl CpuNetwork {
 }
 
 impl Layers {
+    /// Weights do not depend on the size of an image.
+    fn resize(&mut self, side: usize) {
+        let resize = |size: &mut usize| *size = *size * side / self.side;
+        self.steps.iter_mut().for_each(|step| resize(step.conv.size_out_mut()));
+        self.buffers.0.iter_mut().for_each(|(_, size, _, _)| resize(size));
+        self.side = side;
+    }
+
     /// The logits of one image.
     fn run(&self, pixels: &[u8], buffers: &mut [Activations], logits: &mut [f32]) {
         let image = &mut buffers[self.image];
-        for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * IMAGE_SIZE).enumerate() {
+        for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * self.side).enumerate() {
             for (to, from) in image
                 .row_mut(y)
                 .chunks_exact_mut(IMAGE_CHANNELS)
@@ -249,10 +269,11 @@ impl Linear {
     }
 }
 
-#[cfg(all(test, feature = "threads"))]
+#[cfg(all(test, feature = "cpu", feature = "threads"))]
 mod tests {
     use super::super::parallel::tests::with_threads;
     use super::*;
+    use crate::data::IMAGE_BYTES;
     use crate::weights::Network;
 
     #[test]
@@ -268,5 +289,25 @@ mod tests {
         // Each image by itself, with buffers that others have used.
         let apart: Vec<f32> = pixels.chunks(IMAGE_BYTES).flat_map(|image| cpu.logits(image)).collect();
         assert_eq!(apart, results[0]);
+    }
+
+    /// Rows of 24, 12 and 6 pixels, the last no whole number of tiles; and back.
+    #[test]
+    fn images_of_other_sizes() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/arbitrary20.safetensors");
+        let network = Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+        let plan = Plan::from_state(&network.architecture, &network.state, &network.normalisation).unwrap();
+        let device = burn::tensor::Device::flex();
+        let plain = crate::model::PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
+        let mut cpu = CpuNetwork::new(&plan);
+        for side in [24, 32, 8] {
+            let pixels: Vec<u8> = (0..3 * side * side * 3).map(|i| (i * 7919 % 251) as u8).collect();
+            let images = crate::engine::upload_images(&pixels, side, &network.normalisation, &device);
+            let expected: Vec<f32> = plain.forward(images).into_data().try_to_vec().unwrap();
+            let found = cpu.logits_of_side(&pixels, side);
+            assert_eq!(found.len(), expected.len());
+            let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+            assert!(differences.fold(0.0, f32::max) < 1e-3, "{side}");
+        }
     }
 }

@@ -1,19 +1,19 @@
-//! The inner loop: a tile of 4 pixels by 8 channels of a matrix product.
+//! The inner loop: a tile of 4 pixels by two vectors of channels of a matrix product.
 
-use super::simd::F32x4;
+use super::simd::{LANES, Vector};
 
 /// Pixels a tile.
 pub const PIXELS: usize = 4;
-/// Channels a tile: two vectors.
-pub const CHANNELS: usize = 8;
-/// Accumulators of a tile, `[pixel][channel / 4]`: eight registers of the sixteen that x86 has, which leaves room for two of
+/// Channels a tile: two vectors, which are 8 channels, or 16 with AVX2.
+pub const CHANNELS: usize = 2 * LANES;
+/// Accumulators of a tile, `[pixel][channel / LANES]`: eight registers of the sixteen that x86 has, which leaves room for two of
 /// weights, one of inputs and a temporary.
-pub type Tile = [[F32x4; 2]; PIXELS];
+pub type Tile = [[Vector; 2]; PIXELS];
 
 /// All pixels of a tile begin with the bias of its channels.
 #[inline(always)]
 pub fn start(bias: &[f32; CHANNELS]) -> Tile {
-    [halves(bias).map(F32x4::load); PIXELS]
+    [halves(bias).map(Vector::load); PIXELS]
 }
 
 /// Adds `inputs[pixel][k] * weights[k][channel]` over k.
@@ -23,9 +23,9 @@ pub fn start(bias: &[f32; CHANNELS]) -> Tile {
 pub fn accumulate(mut tile: Tile, inputs: [&[f32]; PIXELS], weights: &[[f32; CHANNELS]]) -> Tile {
     let [a, b, c, d] = inputs;
     for ((((weights, a), b), c), d) in weights.iter().zip(a).zip(b).zip(c).zip(d) {
-        let [low, high] = halves(weights).map(F32x4::load);
+        let [low, high] = halves(weights).map(Vector::load);
         for (pixel, input) in tile.iter_mut().zip([a, b, c, d]) {
-            let input = F32x4::splat(*input);
+            let input = Vector::splat(*input);
             pixel[0] = pixel[0].mul_add(input, low);
             pixel[1] = pixel[1].mul_add(input, high);
         }
@@ -36,7 +36,7 @@ pub fn accumulate(mut tile: Tile, inputs: [&[f32]; PIXELS], weights: &[[f32; CHA
 /// A tile of zeros.
 #[inline(always)]
 pub fn zero() -> Tile {
-    [[F32x4::splat(0.0); 2]; PIXELS]
+    [[Vector::splat(0.0); 2]; PIXELS]
 }
 
 /// Adds `inputs[k][row] * gradients[k][column]` over k, as many as there are gradients.
@@ -47,9 +47,9 @@ pub fn add_outer<'a>(
     gradients: &[[f32; CHANNELS]],
 ) -> Tile {
     for (gradients, inputs) in gradients.iter().zip(inputs) {
-        let [low, high] = halves(gradients).map(F32x4::load);
+        let [low, high] = halves(gradients).map(Vector::load);
         for (row, input) in tile.iter_mut().zip(inputs) {
-            let input = F32x4::splat(*input);
+            let input = Vector::splat(*input);
             row[0] = row[0].mul_add(input, low);
             row[1] = row[1].mul_add(input, high);
         }
@@ -57,20 +57,20 @@ pub fn add_outer<'a>(
     tile
 }
 
-/// The two vectors of eight channels.
+/// The two vectors of a tile's channels.
 #[inline(always)]
-pub fn halves(channels: &[f32; CHANNELS]) -> [&[f32; 4]; 2] {
-    let [low, high] = channels.as_chunks::<4>().0 else {
-        unreachable!("eight are two times four")
+pub fn halves(channels: &[f32; CHANNELS]) -> [&[f32; LANES]; 2] {
+    let [low, high] = channels.as_chunks::<LANES>().0 else {
+        unreachable!("they are two vectors")
     };
     [low, high]
 }
 
 /// As [`halves`], to be written.
 #[inline(always)]
-pub fn halves_mut(channels: &mut [f32; CHANNELS]) -> [&mut [f32; 4]; 2] {
-    let [low, high] = channels.as_chunks_mut::<4>().0 else {
-        unreachable!("eight are two times four")
+pub fn halves_mut(channels: &mut [f32; CHANNELS]) -> [&mut [f32; LANES]; 2] {
+    let [low, high] = channels.as_chunks_mut::<LANES>().0 else {
+        unreachable!("they are two vectors")
     };
     [low, high]
 }

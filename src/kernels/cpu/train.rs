@@ -9,7 +9,7 @@
 use super::activations::{Activations, View};
 use super::conv::{Batch, PackedConv};
 use super::parallel::for_each;
-use super::simd::F32x4;
+use super::simd::{LANES, Vector};
 use super::tile::{CHANNELS, PIXELS, Tile, add_outer, halves, zero};
 use crate::kernels::plan::Conv;
 use crate::model::architecture::BATCH_NORM_EPSILON;
@@ -79,7 +79,7 @@ impl Moments {
             for image in images.chunks_exact(image) {
                 add_sums(sums, channels, |group| {
                     let shift = lanes(&shift, group);
-                    let mut sums = [F32x4::splat(0.0); 4];
+                    let mut sums = [Vector::splat(0.0); 4];
                     for pixel in image.chunks_exact(channels) {
                         let [low, high] = lanes(pixel, group);
                         let (low, high) = (low.sub(shift[0]), high.sub(shift[1]));
@@ -118,25 +118,25 @@ fn add_parts<'a>(mut parts: impl Iterator<Item = &'a [[f64; 2]]>) -> Vec<[f64; 2
     sums
 }
 
-/// Adds what `sums_of` finds for each group of eight channels: the sums of two quantities, `[quantity][vector]`.
-fn add_sums(sums: &mut [[f64; 2]], channels: usize, mut sums_of: impl FnMut(usize) -> [F32x4; 4]) {
+/// Adds what `sums_of` finds for each group of a tile's channels: the sums of two quantities, `[quantity][vector]`.
+fn add_sums(sums: &mut [[f64; 2]], channels: usize, mut sums_of: impl FnMut(usize) -> [Vector; 4]) {
     for group in 0..channels / CHANNELS {
-        let found = sums_of(group).map(F32x4::to_array);
+        let found = sums_of(group).map(Vector::to_array);
         let channels = sums[group * CHANNELS..][..CHANNELS].iter_mut().enumerate();
         channels.for_each(|(i, [first, second])| {
-            *first += f64::from(found[i / 4][i % 4]);
-            *second += f64::from(found[2 + i / 4][i % 4]);
+            *first += f64::from(found[i / LANES][i % LANES]);
+            *second += f64::from(found[2 + i / LANES][i % LANES]);
         });
     }
 }
 
-/// The two vectors of a group of eight channels.
+/// The two vectors of a group of channels.
 #[inline(always)]
-fn lanes(pixel: &[f32], group: usize) -> [F32x4; 2] {
+fn lanes(pixel: &[f32], group: usize) -> [Vector; 2] {
     let channels = pixel[group * CHANNELS..]
         .first_chunk()
-        .expect("channels are multiples of eight");
-    halves(channels).map(F32x4::load)
+        .expect("channels are multiples of a tile's");
+    halves(channels).map(Vector::load)
 }
 
 /// What a layer computes: `conv(relu(norm(x)))`, or `conv(x)` without a norm.
@@ -194,7 +194,7 @@ impl<'a> Affine<'a> {
 }
 
 impl<'a> Layer<'a> {
-    /// `weight` is `[c_out, c_in, kernel, kernel]`; channel counts are multiples of eight, but for the stem's input.
+    /// `weight` is `[c_out, c_in, kernel, kernel]`; channel counts are multiples of a tile's, but for the stem's input.
     pub fn new(weight: &[f32], shape: [usize; 3], stride: usize, size_in: usize, norm: Option<Norm<'a>>) -> Self {
         Self {
             conv: Conv::from_pytorch(weight, shape, stride, size_in),
@@ -342,15 +342,15 @@ impl Affine<'_> {
         add_sums(sums, channels, |group| {
             let (scale, shift) = (lanes(&self.scale, group), lanes(&self.shift, group));
             let mean = lanes(self.norm.mean, group);
-            let mut sums = [F32x4::splat(0.0); 4];
+            let mut sums = [Vector::splat(0.0); 4];
             for (x, dx) in x.chunks_exact(channels).zip(dx.chunks_exact_mut(channels)) {
                 let x = lanes(x, group);
                 let dx = dx[group * CHANNELS..]
                     .first_chunk_mut()
-                    .expect("channels are multiples of eight");
+                    .expect("channels are multiples of a tile's");
                 for (half, dx) in super::tile::halves_mut(dx).into_iter().enumerate() {
                     let on = shift[half].mul_add(x[half], scale[half]);
-                    let gradient = F32x4::load(dx).where_positive(on);
+                    let gradient = Vector::load(dx).where_positive(on);
                     gradient.store(dx);
                     sums[half] = sums[half].add(gradient);
                     sums[2 + half] = sums[2 + half].mul_add(gradient, x[half].sub(mean[half]));
@@ -447,7 +447,7 @@ impl InputGradient {
     }
 }
 
-/// `[input channel % 4, output channel % 8]`
+/// `[input channel % PIXELS, output channel % CHANNELS]`
 type WeightTile = [[f32; CHANNELS]; PIXELS];
 
 /// The gradient of a convolution's weights, an image at a time: of each kernel position, inputs^T * gradients.
@@ -455,7 +455,7 @@ struct WeightGradient<'a> {
     conv: &'a Conv,
     /// `[c_in / 4, side, side, 4]`, inputs with their border.
     inputs: Vec<[f32; PIXELS]>,
-    /// `[c_out / 8, pixels, 8]`, the output's gradients.
+    /// `[c_out / CHANNELS, pixels, CHANNELS]`, the output's gradients.
     gradients: Vec<[f32; CHANNELS]>,
 }
 
@@ -471,7 +471,7 @@ impl<'a> WeightGradient<'a> {
         }
     }
 
-    /// Adds to `sums`, `[kernel * kernel, c_in / 4, c_out / 8]`.
+    /// Adds to `sums`, `[kernel * kernel, c_in / PIXELS, c_out / CHANNELS]`.
     fn add(&mut self, input: View<'_>, dy: View<'_>, sums: &mut [WeightTile]) {
         let Conv {
             kernel,
@@ -547,7 +547,7 @@ fn weight_gradient(conv: &Conv, mut parts: impl Iterator<Item = Vec<WeightTile>>
 
 fn add_tile(sums: &mut WeightTile, tile: Tile) {
     for (sums, [low, high]) in sums.iter_mut().zip(tile) {
-        let [old_low, old_high] = halves(sums).map(F32x4::load);
+        let [old_low, old_high] = halves(sums).map(Vector::load);
         let [to_low, to_high] = super::tile::halves_mut(sums);
         low.add(old_low).store(to_low);
         high.add(old_high).store(to_high);

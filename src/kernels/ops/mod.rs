@@ -62,17 +62,21 @@ mod tests {
         }
     }
 
-    /// [n, size, c_in, c_out, kernel, stride]: every shape of the networks, smaller; one image and odd batches.
-    const SHAPES: [[usize; 6]; 9] = [
+    /// [n, size, c_in, c_out, kernel, stride]: every shape of the networks, smaller; one image and odd batches; the 6 pixels a side
+    /// that smaller pictures end with.
+    const SHAPES: [[usize; 6]; 12] = [
         [1, 8, 16, 16, 1, 1],
         [3, 8, 16, 64, 1, 1],
         [2, 4, 64, 16, 1, 1],
         [3, 8, 16, 16, 3, 1],
         [1, 8, 16, 32, 3, 2],
         [5, 8, 32, 32, 3, 2],
-        [2, 16, 8, 24, 3, 1],
-        [3, 8, 24, 40, 1, 2],
-        [1, 32, 16, 8, 3, 1],
+        [2, 16, 16, 48, 3, 1],
+        [3, 8, 48, 80, 1, 2],
+        [1, 32, 32, 16, 3, 1],
+        [2, 6, 64, 16, 3, 1],
+        [3, 12, 32, 64, 3, 2],
+        [3, 12, 32, 64, 1, 2],
     ];
 
     #[test]

@@ -3,25 +3,18 @@
 mod archive;
 mod download;
 mod records;
-mod source;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
+use fidelity_lab::data::archive::{Source, TEST_BYTES, TRAIN_BYTES};
+
 use crate::repo::Repo;
 use crate::step::step;
 
 pub use download::Download;
-use source::Source;
-
-pub const NAMES: [&str; 4] = [
-    "test.bin",
-    "train.bin",
-    "fine_label_names.txt",
-    "coarse_label_names.txt",
-];
 
 /// The data set's public home.
 pub const OFFICIAL_URL: &str = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz";
@@ -51,11 +44,11 @@ impl Cache {
     }
 
     pub fn has_test_set(&self) -> bool {
-        has_length(&self.cifar().join("test.bin"), records::TEST_BYTES)
+        has_length(&self.cifar().join("test.bin"), TEST_BYTES)
     }
 
     fn has_training_set(&self) -> bool {
-        has_length(&self.cifar().join("train.bin"), records::TRAIN_BYTES)
+        has_length(&self.cifar().join("train.bin"), TRAIN_BYTES)
     }
 
     fn archive(&self) -> PathBuf {

@@ -1,51 +1,7 @@
-//! test.bin and train.bin: lengths, labels, and whose records they are.
+//! Whose records a test.bin holds.
 
-use std::io::{Read, Write};
-
-use anyhow::{Context, Result, bail};
-use fidelity_lab::data::cifar::{HASH_BYTES, RECORD_BYTES, RecordsError, is_test_set, parse_records, record_hash};
-
-use super::archive::explain;
-
-pub const TEST_BYTES: u64 = 10_000 * RECORD_BYTES as u64;
-pub const TRAIN_BYTES: u64 = 50_000 * RECORD_BYTES as u64;
-const CHUNK_RECORDS: usize = 1000;
-
-/// Copies a file of records of which the container says that it has `bytes` bytes, and checks it on the way.
-pub fn copy_checked(name: &str, bytes: u64, mut from: impl Read, to: &mut impl Write) -> Result<()> {
-    let expected = if name == "test.bin" { TEST_BYTES } else { TRAIN_BYTES };
-    if bytes != expected {
-        bail!("{name} has {bytes} bytes; CIFAR-100's has {expected}");
-    }
-    let mut chunk = vec![0; CHUNK_RECORDS * RECORD_BYTES];
-    for i in 0..expected as usize / chunk.len() {
-        from.read_exact(&mut chunk).map_err(explain)?;
-        parse_records(&chunk)
-            .map_err(|error| from_the_start(error, i * CHUNK_RECORDS))
-            .context(name.to_owned())?;
-        to.write_all(&chunk)
-            .with_context(|| format!("could not write {name}"))?;
-    }
-    Ok(())
-}
-
-/// Counts the record from the start of the file.
-fn from_the_start(error: RecordsError, first: usize) -> RecordsError {
-    match error {
-        RecordsError::Label {
-            record,
-            kind,
-            label,
-            max,
-        } => RecordsError::Label {
-            record: first + record,
-            kind,
-            label,
-            max,
-        },
-        other => other,
-    }
-}
+use anyhow::Result;
+use fidelity_lab::data::cifar::{HASH_BYTES, RECORD_BYTES, is_test_set, record_hash};
 
 /// Says whether the records are CIFAR-100's test set, by the list of their hashes, in whatever order.
 pub fn compare(test: &[u8], hashes: &[u8]) -> Result<String> {

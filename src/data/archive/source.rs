@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-#[derive(Debug, PartialEq, Eq)]
+/// Where CIFAR-100's files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A .tar.gz in one file or in parts, in order.
     Archive(Vec<PathBuf>),
@@ -17,6 +18,10 @@ pub enum Source {
 }
 
 impl Source {
+    /// What `path` is: an archive of any name, one of its parts, a folder with either, a folder with test.bin, or that file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, holds none or several of these, or a part is missing.
     pub fn find(path: &Path) -> Result<Self> {
         let metadata = fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
         if metadata.is_dir() {
@@ -97,13 +102,13 @@ fn parts_of(folder: &Path, stem: &str) -> Result<Vec<PathBuf>> {
 }
 
 /// The bytes of several files one after the other.
-pub struct Joined {
+pub(super) struct Joined {
     rest: VecDeque<PathBuf>,
     current: Option<File>,
 }
 
 impl Joined {
-    pub fn new(files: &[PathBuf]) -> Self {
+    pub(super) fn new(files: &[PathBuf]) -> Self {
         Self {
             rest: files.to_vec().into(),
             current: None,

@@ -1,0 +1,97 @@
+//! The program `fidelity`: trains, distils, measures, inspects and converts networks natively. A thin shell over the library, one file a command.
+
+mod answers;
+mod augment;
+mod bench;
+mod data;
+mod device;
+mod devices;
+mod distil;
+mod evaluate;
+mod events;
+mod files;
+mod interrupt;
+mod logits;
+mod networks;
+mod output;
+mod png;
+mod report;
+mod settings;
+mod stored;
+mod train;
+mod training;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+const ABOUT: &str = "Measures how faithfully a distilled student predicts as its teachers do";
+
+const MANUAL: &str = "\
+Measures how faithfully a distilled student predicts as its teachers do, and takes care of the networks' files.
+
+Networks are PreResNets for CIFAR-100 as safetensors in PyTorch's conventions: those of the page, those that the page saves, and \
+state dicts of other programs. Figures are those of Stanton et al. 2021, over the 10,000 test images: accuracy, top-5 accuracy, \
+negative log-likelihood and calibration error of each network and of the teachers' ensemble, and the agreement and KL divergence of \
+each student with the ensemble.
+
+The test images come from CIFAR-100's binary version, which --data or the variable CIFAR100_ARCHIVE names: a .tar.gz of any name, its \
+first part, or a folder with the parts or with test.bin. Stored logits need no images.";
+
+const EXAMPLES: &str = "\
+Examples:
+  fidelity devices
+  fidelity help evaluate";
+
+#[derive(Parser)]
+#[command(name = "fidelity", version, about = ABOUT, long_about = MANUAL, after_long_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Train(Box<train::Arguments>),
+    Distil(Box<distil::Arguments>),
+    Evaluate(evaluate::Arguments),
+    Logits(logits::Arguments),
+    Augment(augment::Arguments),
+    Bench(bench::Arguments),
+    Devices(devices::Arguments),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Train(arguments) => train::run(*arguments),
+        Command::Distil(arguments) => distil::run(*arguments),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
+        Command::Logits(arguments) => logits::run(arguments),
+        Command::Augment(arguments) => augment::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::Devices(arguments) => devices::run(arguments),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,204 @@
+//! Seeded order and augmentation of training images, one policy a file.
+//!
+//! All of it is a function of seed and step (and epoch) alone, with no state between calls: a run that goes on from a checkpoint
+//! sees the images that it would have seen.
+//!
+//! Images stay bytes, as every kernel takes them. Where a policy makes fractions of a level (colour jitter, MixUp, smaller
+//! pictures), its last act is to round them: at most half a level, 1/510 of the range, which a test holds against PyTorch's
+//! fractions.
+
+mod colour;
+mod crop;
+mod flip;
+mod mixup;
+mod noise;
+mod order;
+mod rotation;
+mod small;
+
+use serde::{Deserialize, Serialize};
+
+pub use colour::{Jitter, color_jitter};
+pub use crop::{PADDING, flip_crop};
+pub use flip::vertical_flip;
+pub use mixup::mixup;
+pub use noise::noise;
+pub use order::{batch_indices, epoch_order};
+pub use rotation::{MAX_DEGREES, rotate};
+pub use small::{SMALL_SIDE, smaller};
+
+/// How training images are varied: the policies of Fig. 3 that need no other data. All but the first begin with the baseline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// As they are.
+    None,
+    /// The paper's baseline: random crop with padding 4 in black, and a horizontal flip with probability 1/2.
+    #[default]
+    FlipCrop,
+    /// And a rotation by up to 20 degrees either way.
+    Rotation,
+    /// And upside down with probability 1/2.
+    VerticalFlip,
+    /// And brightness, contrast, saturation and hue by up to 0.2 each.
+    ColorJitter,
+    /// And rotation, vertical flip and colour jitter, in this order.
+    Combined,
+    /// And every image mixed with another of its batch, one lambda a batch, uniform on [0, 1]; labels do not fit these images.
+    Mixup,
+    /// And each channel value drawn anew from 0 to 255 with probability 0.2.
+    Noise,
+}
+
+impl Policy {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::None,
+        Self::FlipCrop,
+        Self::Rotation,
+        Self::VerticalFlip,
+        Self::ColorJitter,
+        Self::Combined,
+        Self::Mixup,
+        Self::Noise,
+    ];
+
+    /// The name in recipes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::FlipCrop => "flip_crop",
+            Self::Rotation => "rotation",
+            Self::VerticalFlip => "vertical_flip",
+            Self::ColorJitter => "color_jitter",
+            Self::Combined => "combined",
+            Self::Mixup => "mixup",
+            Self::Noise => "noise",
+        }
+    }
+
+    /// Varies the images `[n, 32, 32, 3]` of a step. Bytes that are no whole image stay as they are.
+    pub fn apply(self, pixels: &mut [u8], seed: u32, step: u32) {
+        if self != Self::None {
+            flip_crop(pixels, seed, step);
+        }
+        if matches!(self, Self::Rotation | Self::Combined) {
+            rotate(pixels, seed, step);
+        }
+        if matches!(self, Self::VerticalFlip | Self::Combined) {
+            vertical_flip(pixels, seed, step);
+        }
+        if matches!(self, Self::ColorJitter | Self::Combined) {
+            color_jitter(pixels, Jitter::PAPER, seed, step);
+        }
+        if self == Self::Mixup {
+            mixup(pixels, seed, step);
+        }
+        if self == Self::Noise {
+            noise(pixels, seed, step);
+        }
+    }
+}
+
+/// 0 to 1 to the nearest of the 256 levels.
+fn level(value: f32) -> u8 {
+    (value * 255.0).round() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::IMAGE_BYTES;
+
+    /// Black only where it was brought in.
+    pub(super) fn picture() -> [u8; IMAGE_BYTES] {
+        std::array::from_fn(|i| (i % 251) as u8 + 1)
+    }
+
+    /// A tensor of `tests/golden/augment.safetensors`, which `augment.py` beside it made by PyTorch.
+    pub(super) fn golden(name: &str) -> Vec<f32> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/augment.safetensors");
+        let bytes = std::fs::read(path).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensor = tensors.tensor(name).unwrap();
+        match tensor.dtype() {
+            safetensors::Dtype::U8 => tensor.data().iter().map(|v| f32::from(*v)).collect(),
+            _ => tensor
+                .data()
+                .as_chunks()
+                .0
+                .iter()
+                .map(|v| f32::from_le_bytes(*v))
+                .collect(),
+        }
+    }
+
+    /// The images that the golden values are made of.
+    pub(super) fn golden_images() -> Vec<[u8; IMAGE_BYTES]> {
+        let levels: Vec<u8> = golden("images").into_iter().map(|v| v as u8).collect();
+        levels.as_chunks().0.to_vec()
+    }
+
+    /// Rounding to levels takes at most half a level; a thousandth is for other roundings on the way.
+    pub(super) fn assert_levels(what: &str, found: &[u8], expected: &[f32]) {
+        assert_eq!(found.len(), expected.len());
+        let differences = found.iter().zip(expected).map(|(a, b)| (f32::from(*a) - b).abs());
+        let largest = differences.fold(0.0, f32::max);
+        assert!(largest <= 0.501, "{what}: off by {largest} levels");
+        assert!(largest > 0.4, "{what}: fractions of a level are expected");
+    }
+
+    pub(super) fn pixel(image: &[u8], row: usize, column: usize) -> &[u8] {
+        &image[3 * (row * crate::data::SIDE + column)..][..3]
+    }
+
+    #[test]
+    fn names_are_the_recipes_() {
+        for policy in Policy::ALL {
+            let name = serde_json::to_string(&policy).unwrap();
+            assert_eq!(name, format!("\"{}\"", policy.name()));
+        }
+    }
+
+    #[test]
+    fn policies_differ_from_one_another_and_depend_on_seed_and_step_alone() {
+        let images = |policy: Policy, seed, step| {
+            let mut pixels = picture().repeat(16);
+            policy.apply(&mut pixels, seed, step);
+            pixels
+        };
+        for (i, policy) in Policy::ALL.into_iter().enumerate() {
+            let found = images(policy, 1, 2);
+            assert_eq!(found, images(policy, 1, 2));
+            for other in &Policy::ALL[i + 1..] {
+                assert_ne!(found, images(*other, 1, 2), "{policy:?} and {other:?}");
+            }
+            if policy != Policy::None {
+                assert_ne!(found, images(policy, 2, 2), "{policy:?}");
+                assert_ne!(found, images(policy, 1, 3), "{policy:?}");
+            }
+        }
+        assert_eq!(images(Policy::None, 1, 2), picture().repeat(16));
+    }
+
+    #[test]
+    fn a_policy_begins_with_the_baseline() {
+        let (mut whole, mut steps) = (picture().repeat(16), picture().repeat(16));
+        Policy::Combined.apply(&mut whole, 5, 6);
+        flip_crop(&mut steps, 5, 6);
+        rotate(&mut steps, 5, 6);
+        vertical_flip(&mut steps, 5, 6);
+        color_jitter(&mut steps, Jitter::PAPER, 5, 6);
+        assert_eq!(whole, steps);
+    }
+
+    #[test]
+    fn what_is_no_whole_image_stays() {
+        for policy in Policy::ALL {
+            let mut pixels = vec![7; 100];
+            policy.apply(&mut pixels, 1, 1);
+            assert_eq!(pixels, vec![7; 100], "{policy:?}");
+        }
+    }
+}

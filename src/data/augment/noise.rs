@@ -1,0 +1,50 @@
+//! Noise.
+
+use crate::data::IMAGE_BYTES;
+use crate::data::random::{Purpose, Random};
+
+/// Probability that a channel value is drawn anew: 0.2, in 2^24ths.
+const PROBABILITY: u32 = 3_355_443;
+
+/// Draws each channel value of the images `[n, 32, 32, 3]` on its own, with probability 0.2, anew from 0 to 255. Bytes that are
+/// no whole image stay as they are.
+pub fn noise(pixels: &mut [u8], seed: u32, step: u32) {
+    let mut random = Random::new(seed, Purpose::Noise, step.into());
+    for value in pixels.as_chunks_mut::<IMAGE_BYTES>().0.as_flattened_mut() {
+        // 24 bits decide, the other 8 are the value.
+        let bits = random.bits();
+        if bits >> 8 < PROBABILITY {
+            *value = bits as u8;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 100 images of 0: drawn anew are 20 % (of which 1 in 256 shows as 0 again), all levels alike, no channel with its pixel's
+    /// others. Bounds of five standard deviations.
+    #[test]
+    fn a_fifth_of_all_values_is_uniform() {
+        let n = 100 * IMAGE_BYTES;
+        let mut pixels = vec![0; n];
+        noise(&mut pixels, 1, 0);
+        let n_new = pixels.iter().filter(|v| **v > 0).count() as f64;
+        let expected = 0.2 * 255.0 / 256.0;
+        assert!((n_new / n as f64 - expected).abs() < 0.0037, "{n_new}");
+        let mut bins = [0usize; 8];
+        pixels
+            .iter()
+            .filter(|v| **v > 0)
+            .for_each(|v| bins[usize::from(*v) / 32] += 1);
+        let each = n_new / 8.0;
+        assert!(
+            bins[1..].iter().all(|n| (*n as f64 - each).abs() < 5.0 * each.sqrt()),
+            "{bins:?}"
+        );
+        let pairs = pixels.chunks(3).filter(|p| p[0] > 0 && p[1] > 0).count() as f64;
+        let share = pairs / (n / 3) as f64;
+        assert!((share - expected * expected).abs() < 0.0031, "{share}");
+    }
+}
