@@ -7,5 +7,6 @@ pub mod parallel;
 mod simd;
 mod tile;
 pub mod train;
+mod winograd;
 
 pub use network::CpuNetwork;

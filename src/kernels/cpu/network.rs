@@ -1,8 +1,9 @@
 //! A whole network, image by image: the activations of one image stay in the second cache from layer to layer.
 
 use super::activations::{Activations, View};
-use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual};
+use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual, Store};
 use super::parallel;
+use super::winograd::{Scratch, WinogradConv};
 use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
 
 /// Red, green and blue.
@@ -13,7 +14,7 @@ const IMAGE_CHANNELS: usize = 3;
 pub struct CpuNetwork {
     layers: Layers,
     /// Those of each thread that has worked so far.
-    buffers: Vec<Vec<Activations>>,
+    buffers: Vec<(Vec<Activations>, Scratch)>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,9 +33,39 @@ struct Layers {
 /// One convolution and what becomes of it.
 #[derive(Clone, Debug)]
 struct Step {
-    conv: PackedConv,
+    conv: Packed,
     input: usize,
     sink: Sink,
+}
+
+/// A convolution by the method that is fastest for it.
+#[derive(Clone, Debug)]
+enum Packed {
+    Sums(PackedConv),
+    Winograd(WinogradConv),
+}
+
+impl Packed {
+    fn new(conv: &Conv) -> Self {
+        match WinogradConv::new(conv) {
+            Some(conv) => Self::Winograd(conv),
+            None => Self::Sums(PackedConv::new(conv)),
+        }
+    }
+
+    fn size_mut(&mut self) -> &mut usize {
+        match self {
+            Self::Sums(conv) => conv.size_out_mut(),
+            Self::Winograd(conv) => conv.size_mut(),
+        }
+    }
+
+    fn run(&self, input: View<'_>, scratch: &mut Scratch, store: &mut impl Store) {
+        match self {
+            Self::Sums(conv) => conv.run(input, store),
+            Self::Winograd(conv) => conv.run(input, scratch, store),
+        }
+    }
 }
 
 /// Indices of buffers that a step writes.
@@ -110,7 +141,7 @@ impl CpuNetwork {
         };
         let (sink, mut stream, mut activated) = end(&mut buffers, &plan.stem, false);
         let mut steps = vec![Step {
-            conv: PackedConv::new(&plan.stem),
+            conv: Packed::new(&plan.stem),
             input: image,
             sink,
         }];
@@ -165,8 +196,8 @@ impl CpuNetwork {
         parallel::for_each(
             images,
             buffers,
-            || layers.buffers.make(),
-            |buffers, (image, logits)| layers.run(image, buffers, logits),
+            || (layers.buffers.make(), Scratch::default()),
+            |(buffers, scratch), (image, logits)| layers.run(image, buffers, scratch, logits),
         );
         logits
     }
@@ -176,13 +207,13 @@ impl Layers {
     /// Weights do not depend on the size of an image.
     fn resize(&mut self, side: usize) {
         let resize = |size: &mut usize| *size = *size * side / self.side;
-        self.steps.iter_mut().for_each(|step| resize(step.conv.size_out_mut()));
+        self.steps.iter_mut().for_each(|step| resize(step.conv.size_mut()));
         self.buffers.0.iter_mut().for_each(|(_, size, _, _)| resize(size));
         self.side = side;
     }
 
     /// The logits of one image.
-    fn run(&self, pixels: &[u8], buffers: &mut [Activations], logits: &mut [f32]) {
+    fn run(&self, pixels: &[u8], buffers: &mut [Activations], scratch: &mut Scratch, logits: &mut [f32]) {
         let image = &mut buffers[self.image];
         for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * self.side).enumerate() {
             for (to, from) in image
@@ -196,7 +227,7 @@ impl Layers {
             }
         }
         for step in &self.steps {
-            step.run(buffers);
+            step.run(buffers, scratch);
         }
         self.head.run(buffers[self.features].view(), logits);
     }
@@ -205,18 +236,18 @@ impl Layers {
 impl Step {
     fn new(conv: &Conv, input: usize, sink: Sink) -> Self {
         Self {
-            conv: PackedConv::new(conv),
+            conv: Packed::new(conv),
             input,
             sink,
         }
     }
 
-    fn run(&self, buffers: &mut [Activations]) {
+    fn run(&self, buffers: &mut [Activations], scratch: &mut Scratch) {
         // Taken out for the time of the step, so that the others can be written.
         let input = std::mem::take(&mut buffers[self.input]);
         match &self.sink {
-            Sink::Plain(output) => self.conv.run(input.view(), &mut Plain(&mut buffers[*output])),
-            Sink::Relu(output) => self.conv.run(input.view(), &mut Relu(&mut buffers[*output])),
+            Sink::Plain(output) => self.conv.run(input.view(), scratch, &mut Plain(&mut buffers[*output])),
+            Sink::Relu(output) => self.conv.run(input.view(), scratch, &mut Relu(&mut buffers[*output])),
             Sink::Residual {
                 stream,
                 activated,
@@ -229,6 +260,7 @@ impl Step {
                 match add {
                     true => self.conv.run(
                         input.view(),
+                        scratch,
                         &mut Residual::<true> {
                             stream,
                             activated,
@@ -237,6 +269,7 @@ impl Step {
                     ),
                     false => self.conv.run(
                         input.view(),
+                        scratch,
                         &mut Residual::<false> {
                             stream,
                             activated,
