@@ -103,7 +103,7 @@ fn labels_are_learnt() {
     };
     let found = steps(&mut on_labels(recipe, &network(), images(8)), 12);
     assert!(
-        found[11].loss < 0.3 * found[0].loss,
+        found[11].loss < 0.6 * found[0].loss,
         "{} {}",
         found[0].loss,
         found[11].loss

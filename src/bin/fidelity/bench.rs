@@ -27,7 +27,7 @@ const STEPS_A_READ: usize = 50;
 /// pass is an evaluation of the same images. Each is repeated until the time is over; the figure is the median, so that what else runs
 /// on the machine counts little. --threads 1 gives the speed of one core.
 ///
-/// A program that is compiled for its own processor (RUSTFLAGS=\"-C target-cpu=native\") is two to three times as fast on the CPU.
+/// The CPU's kernels use AVX2 where the program is compiled for it: RUSTFLAGS="-C target-cpu=native".
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:

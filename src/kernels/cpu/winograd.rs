@@ -112,8 +112,9 @@ impl WinogradConv {
                 let d: [Vector; 4] = std::array::from_fn(|row| load(row, column));
                 differences(d)
             });
-            for row in 0..4 {
-                let products = differences(std::array::from_fn(|column| columns[column][row]));
+            let rows: [[Vector; 4]; 4] = std::array::from_fn(|row| columns.map(|column| column[row]));
+            for (row, values) in rows.into_iter().enumerate() {
+                let products = differences(values);
                 for (column, product) in products.into_iter().enumerate() {
                     let at = ((4 * row + column) * TILES + tile) * c_in + channel;
                     product.store(vector_mut(&mut windows[at..]));
@@ -159,7 +160,7 @@ fn differences([a, b, c, d]: [Vector; 4]) -> [Vector; 4] {
 #[inline(always)]
 fn transformed_sums(sums: &[[f32; CHANNELS]; PRODUCTS], bias: &[f32; CHANNELS]) -> [[Vector; 2]; 4] {
     let mut pixels = [tile::halves(bias).map(Vector::load); 4];
-    for half in 0..2 {
+    for half in [0, 1] {
         let load = |i: usize| Vector::load(tile::halves(&sums[i])[half]);
         let ends = |[a, b, c, d]: [Vector; 4]| [a.add(b).add(c), b.sub(c).sub(d)];
         let columns: [[Vector; 2]; 4] =
