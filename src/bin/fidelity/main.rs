@@ -1,11 +1,14 @@
 //! The program `fidelity`: measures, inspects and converts networks natively. A thin shell over the library, one file a command.
 
 mod answers;
+mod convert;
 mod data;
 mod device;
 mod devices;
 mod evaluate;
+mod inspect;
 mod logits;
+mod manifest;
 mod networks;
 mod output;
 mod report;
@@ -31,7 +34,8 @@ first part, or a folder with the parts or with test.bin. Stored logits need no i
 
 const EXAMPLES: &str = "\
 Examples:
-  fidelity devices
+  fidelity evaluate --teacher t0.logits.f16 --teacher t1.logits.f16 --student s.logits.f16
+  fidelity inspect t0.safetensors
   fidelity help evaluate";
 
 #[derive(Parser)]
@@ -45,6 +49,9 @@ struct Cli {
 enum Command {
     Evaluate(evaluate::Arguments),
     Logits(logits::Arguments),
+    Inspect(inspect::Arguments),
+    Convert(convert::Arguments),
+    Manifest(manifest::Arguments),
     Devices(devices::Arguments),
 }
 
@@ -62,6 +69,9 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Logits(arguments) => logits::run(arguments),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Convert(arguments) => convert::run(arguments),
+        Command::Manifest(arguments) => manifest::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
     }
 }
