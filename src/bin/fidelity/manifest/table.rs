@@ -16,8 +16,8 @@ const HEAD: &str = "\
 
 Written by `fidelity manifest` from the manifests in `www/weights`; changes by hand are lost.
 
-All figures are over the 10,000 test images of CIFAR-100, of the networks as they ship (weights in half precision, BatchNorm in f32), by this
-program: accuracy, negative log-likelihood (NLL, nats), expected calibration error (ECE, ten bins); of a student its agreement with the
+All figures are over the 10,000 test images of CIFAR-100, of the networks as they ship (weights in half precision, BatchNorm in f32), by
+this program: accuracy, negative log-likelihood (NLL, nats), expected calibration error (ECE, ten bins); of a student its agreement with the
 ensemble of its own teachers and the mean KL divergence from it (nats). The ensembles, in rows of their own and as what students are compared with, are of the stored logits (half
 precision). Train agreement is with the teachers on the first 10,000 training images, not augmented, as the trainer measured it. Seconds are
 of training, on the machine that it was done on: they compare with nothing but one another.
