@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::provenance::Recipe;
 use super::{Network, Normalisation, Role};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +36,42 @@ pub struct Entry {
     pub taught_by: Option<Vec<String>>,
     pub normalisation: Normalisation,
     pub metrics: Metrics,
+    /// How it was trained, as its file's provenance says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Recipe>,
+    /// Of a student: the share of the training images on which it agrees with its teachers' ensemble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_agreement: Option<f64>,
+    /// Of a student.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub curve: Option<Curve>,
+    /// Its answers to the test set, loaded when they are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logits: Option<LogitsFile>,
+}
+
+/// A training as it went, an element an epoch.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Curve {
+    pub loss: Vec<f64>,
+    /// With the teachers on the training images, as they were augmented.
+    pub train_agreement: Vec<Option<f64>>,
+    /// With the teachers on the test images; null where it was not measured.
+    pub agreement: Vec<Option<f64>>,
+    /// On the test images; null where it was not measured.
+    pub accuracy: Vec<Option<f64>>,
+}
+
+/// Logits on the test set: little-endian f16 `[10000, classes]` in the order of `test-records.bin`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LogitsFile {
+    /// Relative to the manifest.
+    pub file: String,
+    pub bytes: u64,
+    /// Of the file, 64 lower-case hexadecimal digits.
+    pub sha256: String,
 }
 
 /// On the 10,000 test images of CIFAR-100, in the words of the reports.
@@ -112,20 +149,7 @@ impl Entry {
     /// # Errors
     /// [`ManifestError::File`], for another length or checksum.
     pub fn check_bytes(&self, bytes: &[u8]) -> Result<(), ManifestError> {
-        let wrong = |reason| {
-            Err(ManifestError::File {
-                file: self.file.clone(),
-                reason,
-            })
-        };
-        if bytes.len() as u64 != self.bytes {
-            return wrong(format!("it has {} bytes instead of {}", bytes.len(), self.bytes));
-        }
-        let sha256 = sha256_hex(bytes);
-        if sha256 != self.sha256 {
-            return wrong(format!("its sha256 is {sha256} instead of {}", self.sha256));
-        }
-        Ok(())
+        check_file(&self.file, self.bytes, &self.sha256, bytes)
     }
 
     /// Whether the entry says of the network what its file says.
@@ -161,6 +185,42 @@ impl Entry {
     }
 }
 
+impl LogitsFile {
+    /// The entry for a file of these bytes.
+    pub fn of(file: impl Into<String>, bytes: &[u8]) -> Self {
+        Self {
+            file: file.into(),
+            bytes: bytes.len() as u64,
+            sha256: sha256_hex(bytes),
+        }
+    }
+
+    /// Whether these are the bytes that the manifest lists.
+    ///
+    /// # Errors
+    /// [`ManifestError::File`], for another length or checksum.
+    pub fn check_bytes(&self, bytes: &[u8]) -> Result<(), ManifestError> {
+        check_file(&self.file, self.bytes, &self.sha256, bytes)
+    }
+}
+
+fn check_file(file: &str, n_bytes: u64, expected: &str, bytes: &[u8]) -> Result<(), ManifestError> {
+    let wrong = |reason| {
+        Err(ManifestError::File {
+            file: file.to_owned(),
+            reason,
+        })
+    };
+    if bytes.len() as u64 != n_bytes {
+        return wrong(format!("it has {} bytes instead of {n_bytes}", bytes.len()));
+    }
+    let sha256 = sha256_hex(bytes);
+    match sha256 == expected {
+        true => Ok(()),
+        false => wrong(format!("its sha256 is {sha256} instead of {expected}")),
+    }
+}
+
 /// 64 lower-case hexadecimal digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -177,7 +237,10 @@ mod tests {
          "metrics": {"accuracy": 0.5, "top5Accuracy": 0.75, "nll": 1.5, "ece": 0.125}},
         {"role": "student", "family": "PreResNet-8", "name": "s", "file": "s.safetensors", "bytes": 3, "sha256": "", "depth": 8,
          "nClasses": 10, "taughtBy": ["t"], "normalisation": {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]},
-         "metrics": {"accuracy": 0.5, "top5Accuracy": 0.75, "nll": 1.5, "ece": 0.125, "agreement": 0.5, "kl": 0.25}}]}"#;
+         "metrics": {"accuracy": 0.5, "top5Accuracy": 0.75, "nll": 1.5, "ece": 0.125, "agreement": 0.5, "kl": 0.25},
+         "recipe": {"trainer": "by hand", "epochs": 2}, "trainAgreement": 0.5,
+         "curve": {"loss": [2.0, 1.5], "trainAgreement": [0.25, 0.5], "agreement": [null, 0.5], "accuracy": [null, 0.5]},
+         "logits": {"file": "s.logits.f16", "bytes": 3, "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}]}"#;
 
     #[test]
     fn reads_and_writes_the_same() {
@@ -199,7 +262,11 @@ mod tests {
 
     #[test]
     fn compares_the_bytes() {
-        let entry = &Manifest::parse(JSON).unwrap().networks[0];
+        let manifest = Manifest::parse(JSON).unwrap();
+        let logits = manifest.networks[1].logits.as_ref().unwrap();
+        assert_eq!(logits, &LogitsFile::of("s.logits.f16", b"abc"));
+        assert!(logits.check_bytes(b"abc").is_ok() && logits.check_bytes(b"ab").is_err());
+        let entry = &manifest.networks[0];
         assert_eq!(entry.check_bytes(b"abc"), Ok(()));
         assert!(
             entry

@@ -3,13 +3,18 @@
 //! A file that loads is complete and sane: every tensor of its architecture, in its shape, finite, and metadata that agree
 //! with the tensors. One that does not load gives one [`WeightsError`] that names all that is wrong.
 
+mod authors;
+mod contents;
 mod error;
 mod file;
 pub mod manifest;
 mod network;
+pub mod provenance;
 mod state;
 mod validate;
 
+pub use authors::{from_authors, has_authors_names};
+pub use contents::{Contents, TensorInfo};
 pub use error::{Fault, MAX_HEADER_BYTES, WeightsError};
 pub use file::{Metadata, read_tensors, write_tensors};
 pub use network::{Network, Normalisation, Precision, Role};

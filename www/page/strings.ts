@@ -67,6 +67,8 @@ export const t = {
     origin: { shipped: "ships with the page", visitor: "yours", distilled: "distilled here" },
     add: "Add a network (.safetensors)",
     addHint: "PreResNet weights under PyTorch names, f32 or f16. The file stays on this device.",
+    more: "More networks of this family, loaded when you ask for them:",
+    load: (name: string, size: string) => `Load ${name} (${size})`,
     addAs: (file: string) => `Add ${file} as`,
     addTeacher: "Add as teacher",
     addStudent: "Add as student",
@@ -203,6 +205,8 @@ export const t = {
     exportCsv: "Save as CSV",
     exportJson: "Save as JSON",
     shipped: "The maker’s figures on the whole test set",
+    testLogits: "Test logits",
+    testLogitsOf: (name: string) => `Download the test logits of ${name}`,
     shippedNote: "Not computed here: these came with the networks, over 10,000 test images.",
   },
 

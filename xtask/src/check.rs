@@ -21,7 +21,7 @@ pub fn check(repo: &Repo) -> Result<()> {
     stages.run("clippy: native, no engine", || {
         clippy(repo, &["--workspace", "--all-targets"])
     });
-    stages.run("clippy: native, cpu with threads, GPU kernels", || {
+    stages.run("clippy: native, cpu with threads, GPU kernels, the program", || {
         clippy(
             repo,
             &[
@@ -29,8 +29,14 @@ pub fn check(repo: &Repo) -> Result<()> {
                 "fidelity-lab",
                 "--all-targets",
                 "--features",
-                "cpu,threads,vulkan",
+                "cpu,threads,vulkan,cli",
             ],
+        )
+    });
+    stages.run("clippy: native, the program with burn on all its devices", || {
+        clippy(
+            repo,
+            &["--package", "fidelity-lab", "--features", "cli,native-wgpu,cuda"],
         )
     });
     let toolchain = stages.run("wasm toolchain", WasmToolchain::find);

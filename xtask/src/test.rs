@@ -58,21 +58,26 @@ fn cargo_test(repo: &Repo, arguments: &[&str], filters: &[String]) -> Command {
     test
 }
 
-/// With the engine, threads and the GPU kernels on: this covers all that compiles without them. A thread without a pool works as
-/// without the feature `threads`, so that the tests cover both.
+/// With the engine, threads, the GPU kernels and the program `fidelity` on: this covers all that compiles without them. A thread
+/// without a pool works as without the feature `threads`, so that the tests cover both.
 fn natively(repo: &Repo, stages: &mut Stages, filters: &[String]) {
-    const TESTS: &str = "native: cargo test --features cpu,threads,vulkan";
+    const TESTS: &str = "native: cargo test --features cpu,threads,vulkan,cli";
     let adapter = stages.run("native: a GPU adapter", || {
         npm::install(repo)?;
         vulkan::settings(browser::find(repo)?.as_deref())
     });
-    match adapter {
-        Some(settings) => {
-            let arguments = ["--package", "fidelity-lab", "--features", "cpu,threads,vulkan"];
+    let data = stages.run("native: CIFAR-100", || {
+        data::require(repo)?;
+        Ok(Cache::locate()?.cifar())
+    });
+    match (adapter, data) {
+        (Some(settings), Some(data)) => {
+            let arguments = ["--package", "fidelity-lab", "--features", "cpu,threads,vulkan,cli"];
             let mut test = cargo_test(repo, &arguments, filters);
-            stages.run(TESTS, || run(test.envs(settings)));
+            stages.run(TESTS, || run(test.envs(settings).env("CIFAR100_ARCHIVE", data)));
         }
-        None => stages.skip(TESTS, "no GPU adapter could be had"),
+        (None, _) => stages.skip(TESTS, "no GPU adapter could be had"),
+        (_, None) => stages.skip(TESTS, "CIFAR-100 is not there"),
     }
 }
 

@@ -10,8 +10,8 @@ use crate::output;
 /// List the devices that this program can use, each with its name.
 ///
 /// Opens each device that the program was built with and asks it for a known answer. One that cannot be had is listed with the
-/// reason. Vulkan and Metal are the device `wgpu`; the features `vulkan` (evaluates) and `native-wgpu` (trains too) build it in, and the
-/// feature `cuda` builds CUDA in.
+/// reason. Vulkan and Metal are the device `wgpu`; the features `vulkan` (evaluates) and `native-wgpu` (trains too) build it
+/// in, and the feature `cuda` builds CUDA in.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:

@@ -16,13 +16,13 @@ use crate::{networks, output};
 
 /// Report how faithful students are to an ensemble of teachers.
 ///
-/// The teachers form one ensemble, whose probabilities are the mean of theirs. Each network and the ensemble get accuracy, top-5 accuracy,
-/// negative log-likelihood (NLL) and expected calibration error (ECE, ten bins); each student its agreement with the ensemble (the share
-/// of images with the same first class) and the mean KL divergence from the ensemble, and its agreement where the ensemble is right and
-/// where it is wrong. To measure a network alone, name it as a teacher.
+/// The teachers form one ensemble, whose probabilities are the mean of theirs. Each network and the ensemble get accuracy,
+/// top-5 accuracy, negative log-likelihood (NLL) and expected calibration error (ECE, ten bins); each student its agreement
+/// with the ensemble (the share of images with the same first class) and the mean KL divergence from the ensemble, and its
+/// agreement where the ensemble is right and where it is wrong. To measure a network alone, name it as a teacher.
 ///
-/// A file is a network (safetensors) or its stored logits (*.logits.f16 of `fidelity logits`). Where all are logits, no images are needed.
-/// Logits in half precision differ by up to 0.004, which moves a figure by some hundredths of a percent at most.
+/// A file is a network (safetensors) or its stored logits (*.logits.f16 of `fidelity logits`). Where all are logits, no images
+/// are needed. Logits in half precision differ by up to 0.004, which moves a figure by some hundredths of a percent at most.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:

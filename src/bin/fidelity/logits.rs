@@ -11,9 +11,9 @@ use crate::{networks, output, stored};
 
 /// Write the logits of networks on the test set.
 ///
-/// Each network's go to FOLDER/NAME.logits.f16, where NAME is its file's name: 10,000 rows of 100 little-endian half-precision floats,
-/// without a header, in the order of www/weights/test-records.bin, whatever the order of the data. `fidelity evaluate` reads them in the
-/// place of the network.
+/// Each network's go to FOLDER/NAME.logits.f16, where NAME is its file's name: 10,000 rows of 100 little-endian half-precision
+/// floats, without a header, in the order of www/weights/test-records.bin, whatever the order of the data. `fidelity evaluate`
+/// reads them in the place of the network.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:

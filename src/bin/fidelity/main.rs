@@ -1,8 +1,10 @@
-//! The program `fidelity`: trains, distils, measures, inspects and converts networks natively. A thin shell over the library, one file a command.
+//! The program `fidelity`: trains, distils, measures, inspects and converts networks natively. A thin shell over the library, one file a
+//! command.
 
 mod answers;
 mod augment;
 mod bench;
+mod convert;
 mod data;
 mod device;
 mod devices;
@@ -10,8 +12,10 @@ mod distil;
 mod evaluate;
 mod events;
 mod files;
+mod inspect;
 mod interrupt;
 mod logits;
+mod manifest;
 mod networks;
 mod output;
 mod png;
@@ -41,7 +45,8 @@ first part, or a folder with the parts or with test.bin. Stored logits need no i
 
 const EXAMPLES: &str = "\
 Examples:
-  fidelity devices
+  fidelity evaluate --teacher t0.logits.f16 --teacher t1.logits.f16 --student s.logits.f16
+  fidelity inspect t0.safetensors
   fidelity help evaluate";
 
 #[derive(Parser)]
@@ -59,6 +64,9 @@ enum Command {
     Logits(logits::Arguments),
     Augment(augment::Arguments),
     Bench(bench::Arguments),
+    Inspect(inspect::Arguments),
+    Convert(convert::Arguments),
+    Manifest(manifest::Arguments),
     Devices(devices::Arguments),
 }
 
@@ -80,6 +88,9 @@ fn run(command: Command) -> Result<()> {
         Command::Logits(arguments) => logits::run(arguments),
         Command::Augment(arguments) => augment::run(arguments),
         Command::Bench(arguments) => bench::run(arguments),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Convert(arguments) => convert::run(arguments),
+        Command::Manifest(arguments) => manifest::run(arguments),
         Command::Devices(arguments) => devices::run(arguments),
     }
 }

@@ -112,8 +112,8 @@ impl WinogradConv {
                 let d: [Vector; 4] = std::array::from_fn(|row| load(row, column));
                 differences(d)
             });
-            let rows: [[Vector; 4]; 4] = std::array::from_fn(|row| columns.map(|column| column[row]));
-            for (row, values) in rows.into_iter().enumerate() {
+            let transposed: [[Vector; 4]; 4] = std::array::from_fn(|row| columns.map(|column| column[row]));
+            for (row, values) in transposed.into_iter().enumerate() {
                 let products = differences(values);
                 for (column, product) in products.into_iter().enumerate() {
                     let at = ((4 * row + column) * TILES + tile) * c_in + channel;

@@ -12,10 +12,16 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+#[cfg(feature = "cuda")]
+use super::reference;
 use super::{Affine, Moments};
 
 /// Mean and biased variance of each channel.
 pub fn moments(x: &Tensor<4>) -> Moments {
+    #[cfg(feature = "cuda")]
+    if is_foreign(x) {
+        return reference::moments(x);
+    }
     let channels = x.dims()[3];
     let both = <Dispatch as TrainingOps>::moments(x.clone().without_autodiff().into_dispatch());
     let both = Tensor::<2>::from_dispatch(both);
@@ -28,6 +34,10 @@ pub fn moments(x: &Tensor<4>) -> Moments {
 
 /// See the reference.
 pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
+    #[cfg(feature = "cuda")]
+    if is_foreign(&x) {
+        return reference::conv(x, weight, stride);
+    }
     #[cfg(feature = "webgpu")]
     let (x, weight) = whole_vectors(x, weight);
     let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
@@ -36,6 +46,10 @@ pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
 
 /// See the reference.
 pub fn norm_relu_conv(x: Tensor<4>, affine: Affine, moments: &Moments, weight: Tensor<4>, stride: usize) -> Tensor<4> {
+    #[cfg(feature = "cuda")]
+    if is_foreign(&x) {
+        return reference::norm_relu_conv(x, affine, moments, weight, stride);
+    }
     Tensor::from_dispatch(<Dispatch as TrainingOps>::norm_relu_conv(
         x.into_dispatch(),
         affine.weight.into_dispatch(),
@@ -50,6 +64,10 @@ pub fn norm_relu_conv(x: Tensor<4>, affine: Affine, moments: &Moments, weight: T
 /// `(1 - momentum) * running + momentum * batch` of mean and variance, `[channels]`, with the unbiased variance of the batch, as
 /// PyTorch does it, where `n_values` values a channel gave the moments.
 pub fn running(running: [Tensor<1>; 2], moments: &Moments, n_values: usize) -> [Tensor<1>; 2] {
+    #[cfg(feature = "cuda")]
+    if is_foreign(&moments.mean) {
+        return reference::running(running, moments, n_values);
+    }
     let [mean, var] = running.map(Tensor::into_dispatch);
     let (mean, var) = <Dispatch as TrainingOps>::running(
         mean,
@@ -64,6 +82,10 @@ pub fn running(running: [Tensor<1>; 2], moments: &Moments, n_values: usize) -> [
 /// A step of SGD with Nesterov momentum as PyTorch does it: the new value and velocity. `settings` are learning rate, weight
 /// decay and momentum; none of the tensors is differentiable.
 pub fn sgd(value: Tensor<1>, gradient: Tensor<1>, velocity: Tensor<1>, settings: Tensor<1>) -> [Tensor<1>; 2] {
+    #[cfg(feature = "cuda")]
+    if is_foreign(&value) {
+        return reference::sgd(value, gradient, velocity, settings);
+    }
     let (value, velocity) = <Dispatch as TrainingOps>::sgd(
         value.into_dispatch(),
         gradient.into_dispatch(),
@@ -71,6 +93,14 @@ pub fn sgd(value: Tensor<1>, gradient: Tensor<1>, velocity: Tensor<1>, settings:
         settings.into_dispatch(),
     );
     [value, velocity].map(Tensor::from_dispatch)
+}
+
+/// Whether the tensor is on a device that has none of the kernels below, so that burn's own operations do the work.
+#[cfg(feature = "cuda")]
+fn is_foreign<const D: usize>(x: &Tensor<D>) -> bool {
+    use burn::backend::{CubeDevice, DispatchDevice};
+    let device = x.device().without_autodiff();
+    matches!(device.as_dispatch(), DispatchDevice::Cube(CubeDevice::Cuda(_)))
 }
 
 /// The WebGPU kernels read four input channels at a time, and images have three: the fourth is zero.

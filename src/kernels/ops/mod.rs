@@ -144,4 +144,26 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn statistics_and_steps_are_those_of_the_reference() {
+        let plain = |seed| values([24], seed).detach().without_autodiff();
+        let moments = Moments {
+            mean: plain(1),
+            var: plain(2).abs(),
+        };
+        let statistics = || [plain(3), plain(4).abs()];
+        let found = running(statistics(), &moments, 40);
+        for (found, expected) in found.into_iter().zip(reference::running(statistics(), &moments, 40)) {
+            assert_close("running", found, expected);
+        }
+        let settings = Tensor::from_data([0.1, 0.01, 0.9], &Device::flex());
+        let found = sgd(plain(5), plain(6), plain(7), settings.clone());
+        for (found, expected) in found
+            .into_iter()
+            .zip(reference::sgd(plain(5), plain(6), plain(7), settings))
+        {
+            assert_close("step", found, expected);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
 use super::{Affine, Moments};
-use crate::model::architecture::BATCH_NORM_EPSILON;
+use crate::model::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
 /// Of `[n, h, w, channels]`.
 pub fn moments(x: &Tensor<4>) -> Moments {
@@ -43,4 +43,23 @@ pub fn norm(x: Tensor<4>, affine: Affine) -> Tensor<4> {
         .mul(affine.weight.reshape([1, channels]))
         .add(affine.bias.reshape([1, channels]))
         .reshape([n, h, w, channels])
+}
+
+/// `(1 - momentum) * running + momentum * batch` of mean and variance, with the unbiased variance of the batch.
+pub fn running(running: [Tensor<1>; 2], moments: &Moments, n_values: usize) -> [Tensor<1>; 2] {
+    let unbiased = n_values as f64 / (n_values.max(2) - 1) as f64;
+    let [mean, var] = running.map(|values| values.mul_scalar(1.0 - BATCH_NORM_MOMENTUM));
+    [
+        mean.add(moments.mean.clone().mul_scalar(BATCH_NORM_MOMENTUM)),
+        var.add(moments.var.clone().mul_scalar(BATCH_NORM_MOMENTUM * unbiased)),
+    ]
+}
+
+/// A step of SGD with Nesterov momentum; `settings` are learning rate, weight decay and momentum.
+pub fn sgd(value: Tensor<1>, gradient: Tensor<1>, velocity: Tensor<1>, settings: Tensor<1>) -> [Tensor<1>; 2] {
+    let [rate, decay, momentum] = [0, 1, 2].map(|i| settings.clone().slice([i..i + 1]));
+    let gradient = gradient.add(decay.mul(value.clone()));
+    let velocity = momentum.clone().mul(velocity).add(gradient.clone());
+    let step = rate.mul(gradient.add(momentum.mul(velocity.clone())));
+    [value.sub(step), velocity]
 }

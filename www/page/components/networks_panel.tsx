@@ -1,9 +1,9 @@
 import { useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { count } from "../format.ts";
+import { count, megabytes } from "../format.ts";
 import { downloadNetwork, isActive } from "../state/distillation.ts";
 import { networksToPlace } from "../state/intake.ts";
-import { activeFamily, isInUse, loadOwnNetwork, loadProgress, networks, removeNetwork, sets, use, useFamily, type Network } from "../state/networks.ts";
+import { activeFamily, addShipped, available, isInUse, loadOwnNetwork, loadProgress, networks, removeNetwork, sets, use, useFamily, type Network } from "../state/networks.ts";
 import { t } from "../strings.ts";
 import type { Role } from "../../../pkg/api.js";
 import { FileButton } from "./file_button.tsx";
@@ -24,6 +24,18 @@ export function NetworksPanel() {
         {sets.value.length > 1 && <FamilySwitch testId="panel-family-switch" />}
         <p class="hint">{isActive.value ? t.networks.busy : t.networks.intro}</p>
         <ul class="network-list">{networks.value.map((network) => <Entry key={network.info.name} network={network} />)}</ul>
+        {available.value.length > 0 && (
+          <>
+            <p class="hint">{t.networks.more}</p>
+            <div class="row" data-testid="available-networks">
+              {available.value.map((entry) => (
+                <button key={entry.name} type="button" class={entry.role} disabled={loadProgress.value !== null || isActive.value} onClick={() => void addShipped(entry)} data-testid={`load-${entry.name}`}>
+                  {t.networks.load(entry.name, megabytes(entry.bytes))}
+                </button>
+              ))}
+            </div>
+          </>
+        )}
         <FileButton text={t.networks.add} accept=".safetensors" testId="network-input" onFiles={(files) => {
           networksToPlace.value = [...networksToPlace.value, ...files];
         }} />

@@ -1,4 +1,5 @@
-import { nats, percent } from "../format.ts";
+import { megabytes, nats, percent } from "../format.ts";
+import { weightsUrl, type ManifestLogits } from "../state/manifest.ts";
 import { activeFamily, sets } from "../state/networks.ts";
 import { t } from "../strings.ts";
 import { ScrollingTable } from "./scrolling_table.tsx";
@@ -14,10 +15,10 @@ export function ShippedFigures() {
       <ScrollingTable label={t.fidelity.shipped}>
         <table class="results">
           <thead>
-            <tr>{[t.fidelity.network, t.fidelity.accuracy, t.fidelity.top5, t.fidelity.nll, t.fidelity.ece, t.fidelity.agreement, t.fidelity.kl].map((word) => <th key={word} scope="col">{word}</th>)}</tr>
+            <tr>{[t.fidelity.network, t.fidelity.accuracy, t.fidelity.top5, t.fidelity.nll, t.fidelity.ece, t.fidelity.agreement, t.fidelity.kl, t.fidelity.testLogits].map((word) => <th key={word} scope="col">{word}</th>)}</tr>
           </thead>
           <tbody>
-            {[...set.teachers, ...set.students].map(({ name, role, metrics }) => (
+            {[...set.teachers, ...set.students, ...set.others].map(({ name, role, metrics, logits }) => (
               <tr key={name}>
                 <th scope="row"><span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" />{name}</th>
                 <td>{percent(metrics.accuracy)}</td>
@@ -26,6 +27,7 @@ export function ShippedFigures() {
                 <td>{nats(metrics.ece)}</td>
                 <td>{metrics.agreement === undefined ? "–" : percent(metrics.agreement)}</td>
                 <td>{metrics.kl === undefined ? "–" : nats(metrics.kl)}</td>
+                <td>{logits ? <LogitsLink name={name} logits={logits} /> : "–"}</td>
               </tr>
             ))}
           </tbody>
@@ -33,4 +35,9 @@ export function ShippedFigures() {
       </ScrollingTable>
     </details>
   );
+}
+
+/** Fetched when it is followed, not before. */
+function LogitsLink({ name, logits }: { name: string; logits: ManifestLogits }) {
+  return <a href={weightsUrl(logits.file)} download={logits.file} aria-label={t.fidelity.testLogitsOf(name)}>{megabytes(logits.bytes)}</a>;
 }

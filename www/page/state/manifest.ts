@@ -11,6 +11,15 @@ export interface ManifestMetrics {
   kl?: number;
 }
 
+/** What of a recipe is told; more may be listed. */
+export interface ManifestRecipe { trainer: string; epochs?: number; temperature?: number; policy?: string; lambda?: number }
+
+/** A student's training, an element an epoch; null where it was not measured. */
+export interface ManifestCurve { loss: number[]; trainAgreement: (number | null)[]; agreement: (number | null)[]; accuracy: (number | null)[] }
+
+/** Answers to the 10,000 test images, f16, in the order of test-records.bin. */
+export interface ManifestLogits { file: string; bytes: number; sha256: string }
+
 export interface ManifestNetwork {
   role: "teacher" | "student";
   family: string;
@@ -22,17 +31,26 @@ export interface ManifestNetwork {
   nClasses: number;
   taughtBy: string[] | null;
   metrics: ManifestMetrics;
+  recipe?: ManifestRecipe;
+  trainAgreement?: number;
+  curve?: ManifestCurve;
+  logits?: ManifestLogits;
 }
 
-/** Teachers of one family and the students they taught. */
+/** The best teachers of a family and the students they taught. */
 export interface NetworkSet {
   family: string;
   depth: number;
   teachers: ManifestNetwork[];
   students: ManifestNetwork[];
+  /** The rest of the family, which is loaded when it is asked for. */
+  others: ManifestNetwork[];
 }
 
-const urls = import.meta.glob<string>("../../weights/*.{json,bin,safetensors}", { query: "?url", import: "default", eager: true });
+/** From so many teachers on, an ensemble's size does not make a set better. */
+const N_TEACHERS = 3;
+
+const urls = import.meta.glob<string>("../../weights/*.{json,bin,safetensors,f16}", { query: "?url", import: "default", eager: true });
 
 /** Address of a file of `www/weights` in this build. */
 export function weightsUrl(file: string): string {
@@ -44,6 +62,12 @@ export function weightsUrl(file: string): string {
 const isText = (value: unknown): value is string => typeof value === "string" && value.length > 0;
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
 
+function isLogits(value: unknown): value is ManifestLogits {
+  if (typeof value !== "object" || value === null) return false;
+  const { file, bytes, sha256 } = value as Record<string, unknown>;
+  return isText(file) && isCount(bytes) && isText(sha256) && /^[0-9a-f]{64}$/.test(sha256);
+}
+
 function isNetwork(value: unknown): value is ManifestNetwork {
   if (typeof value !== "object" || value === null) return false;
   const network = value as Record<string, unknown>;
@@ -52,7 +76,8 @@ function isNetwork(value: unknown): value is ManifestNetwork {
     isText(network.name) && isText(network.family) && isText(network.file) &&
     isText(network.sha256) && /^[0-9a-f]{64}$/.test(network.sha256) &&
     isCount(network.bytes) && isCount(network.depth) && isCount(network.nClasses) &&
-    (network.taughtBy === null || (Array.isArray(network.taughtBy) && network.taughtBy.every(isText)))
+    (network.taughtBy === null || (Array.isArray(network.taughtBy) && network.taughtBy.every(isText))) &&
+    (network.logits === undefined || isLogits(network.logits))
   );
 }
 
@@ -66,14 +91,28 @@ export async function fetchManifest(): Promise<ManifestNetwork[]> {
   return manifest.networks;
 }
 
-/** Sets that have at least one teacher and one student, deepest first. */
+/** The best set of each family that has a teacher and a student taught by its teachers alone, deepest family first. */
 export function setsOf(networks: readonly ManifestNetwork[]): NetworkSet[] {
   const families = [...new Set(networks.filter((n) => n.role === "teacher").map((n) => n.family))];
-  const sets = families.map((family) => {
-    const teachers = networks.filter((n) => n.role === "teacher" && n.family === family);
-    const names = new Set(teachers.map((n) => n.name));
-    const students = networks.filter((n) => n.role === "student" && (n.taughtBy ?? []).length > 0 && n.taughtBy!.every((name) => names.has(name)));
-    return { family, depth: teachers[0]?.depth ?? 0, teachers, students };
-  });
-  return sets.filter((set) => set.students.length > 0).sort((a, b) => b.depth - a.depth);
+  const sets = families.flatMap((family) => bestSet(family, networks) ?? []);
+  return sets.sort((a, b) => b.depth - a.depth);
+}
+
+/** Students are told apart by who taught them: a set's ensemble is its students' own. Of several, an ensemble of three or more comes first, then the one that a student follows best. */
+function bestSet(family: string, networks: readonly ManifestNetwork[]): NetworkSet | null {
+  const members = networks.filter((n) => n.family === family);
+  const all = new Set(members.filter((n) => n.role === "teacher").map((n) => n.name));
+  const groups = new Map<string, ManifestNetwork[]>();
+  for (const student of networks.filter((n) => n.role === "student" && (n.taughtBy ?? []).length > 0 && n.taughtBy!.every((name) => all.has(name)))) {
+    const key = JSON.stringify([...student.taughtBy!].sort());
+    groups.set(key, [...(groups.get(key) ?? []), student]);
+  }
+  const size = (students: ManifestNetwork[]) => Math.min(students[0]!.taughtBy!.length, N_TEACHERS);
+  const agreement = (students: ManifestNetwork[]) => Math.max(...students.map((student) => student.metrics.agreement ?? 0));
+  const [students] = [...groups.values()].sort((a, b) => size(b) - size(a) || agreement(b) - agreement(a));
+  if (!students) return null;
+  const names = new Set(students[0]!.taughtBy!);
+  const teachers = members.filter((n) => n.role === "teacher" && names.has(n.name));
+  const others = members.filter((n) => !teachers.includes(n) && !students.includes(n));
+  return { family, depth: teachers[0]!.depth, teachers, students, others };
 }

@@ -29,6 +29,12 @@ export const nClasses = computed(() => networks.value.find(({ info }) => inUse.v
 /** No predictions before a family is there as a whole: its ensemble would change under the visitor's eyes. */
 export const isReady = computed(() => client.value !== null && loadProgress.value === null && networks.value.length > 0);
 
+/** Shipped networks of the family in use that are not loaded yet. */
+export const available = computed(() => {
+  const others = sets.value.find(({ family }) => family === activeFamily.value)?.others ?? [];
+  return others.filter((entry) => !networks.value.some(({ info }) => info.name === entry.name));
+});
+
 export const isInUse = (name: string): boolean => inUse.value.has(name);
 export const chooseStudent = (name: string): void => {
   chosenStudent.value = name;
@@ -86,6 +92,19 @@ export async function useFamily(family: string): Promise<void> {
   });
 }
 
+/** Loads one that is available and puts it in use beside the others. */
+export async function addShipped(entry: ManifestNetwork): Promise<void> {
+  const lab = client.value;
+  if (!lab || loadProgress.value) return;
+  await loadShipped(lab, [entry]);
+  batch(() => {
+    loadProgress.value = null;
+    if (!networks.value.some(({ info }) => info.name === entry.name)) return;
+    use(entry.name, true);
+    if (entry.role === "student") chosenStudent.value = entry.name;
+  });
+}
+
 async function loadShipped(lab: LabClient, missing: readonly ManifestNetwork[]): Promise<void> {
   const nBytesTotal = missing.reduce((sum, entry) => sum + entry.bytes, 0);
   const nBytesDone = new Map<string, number>();
@@ -108,7 +127,7 @@ async function loadShipped(lab: LabClient, missing: readonly ManifestNetwork[]):
     }
   }));
   // They arrive in any order; the manifest's is the one to show.
-  const order = sets.value.flatMap((set) => [...set.teachers, ...set.students]).map((entry) => entry.name);
+  const order = sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]).map((entry) => entry.name);
   const rank = ({ info }: Network) => (order.indexOf(info.name) + order.length + 1) % (order.length + 1);
   networks.value = [...networks.value].sort((a, b) => rank(a) - rank(b));
   if (failures.length > 0) notifyError(t.networks.loadFailed(failures.length), failures);

@@ -1,0 +1,88 @@
+//! What others measured of such networks: the paper (Stanton et al. 2021, arXiv 2106.05945v2) and its authors' published
+//! checkpoints.
+
+use fidelity_lab::weights::manifest::Entry;
+use fidelity_lab::weights::provenance::Recipe;
+
+/// The paper's recipe: epochs, batch, highest learning rate.
+const TEACHER: (u64, u64, f64) = (200, 256, 0.1);
+const STUDENT: (u64, u64, f64) = (300, 128, 0.05);
+/// The paper's, on all weights.
+const WEIGHT_DECAY: f64 = 1e-4;
+
+/// The nearest figure that there is for the network.
+pub fn figure(entry: &Entry) -> &'static str {
+    let recipe = entry.recipe.clone().unwrap_or_default();
+    let n_teachers = entry.taught_by.as_ref().map_or(0, Vec::len);
+    let lambda = recipe.lambda.unwrap_or_default();
+    let is_mixup = recipe.policy.as_deref() == Some("mixup");
+    let is_baseline = recipe.policy.as_deref().is_none_or(|policy| policy == "baseline");
+    let hot = recipe.temperature.is_none_or(|tau| tau > 1.0);
+    match (entry.depth, n_teachers) {
+        (20, 0) => "65.7 % (authors' checkpoints)",
+        (20, 1) if lambda >= 1.0 => "train agreement 100 % (Fig. 6, with LayerNorm)",
+        (20, 1) if lambda >= 0.5 => "train agreement 99.6 to 99.8 % (Fig. 6, with LayerNorm)",
+        (20, 1) if lambda >= 0.375 => "train agreement 97.3 to 97.8 % (Fig. 6, with LayerNorm)",
+        (20, 1) if lambda >= 0.25 => "train agreement 79.8 to 81.1 % (Fig. 6, with LayerNorm)",
+        (20, 1) => "agreement 77.2 %, KL 0.84 (Table 1)",
+        (20, 3) if is_baseline && hot => "69.7 %, agreement 75.2 %, KL 0.75 (authors' checkpoints)",
+        (56, 0) => "about 72 % (read off Fig. 1)",
+        (56, 1) => "about 72 %, agreement about 72.5 % (read off Fig. 1)",
+        (56, 3) if is_baseline => "agreement about 77 % (read off Fig. 1)",
+        (56, 5) if is_mixup && hot => "74.5 %, agreement 85.5 % (read off Fig. 3)",
+        (56, 5) if is_mixup => "75.0 %, agreement 83.5 % (read off Fig. 3)",
+        (56, 5) if is_baseline && hot => "74.5 %, agreement 83.5 to 84.5 % (read off Fig. 3)",
+        (56, 5) if is_baseline => "72.5 %, agreement 79 % (read off Fig. 3)",
+        _ => "–",
+    }
+}
+
+/// Of an ensemble of so many teachers.
+pub fn ensemble_figure(depth: usize, n_teachers: usize) -> &'static str {
+    match (depth, n_teachers) {
+        (20, 3) => "71.7 % (authors' checkpoints)",
+        (56, 3) => "about 76 % (read off Fig. 1)",
+        (56, 5) => "about 77.5 % (read off Fig. 10)",
+        _ => "–",
+    }
+}
+
+/// What the recipe has otherwise than the paper's.
+pub fn differences(entry: &Entry) -> String {
+    let Some(recipe) = &entry.recipe else {
+        return "not known".into();
+    };
+    let Recipe {
+        epochs,
+        small_epochs,
+        batch,
+        learning_rate,
+        weight_decay,
+        split,
+        ..
+    } = recipe;
+    let (paper_epochs, paper_batch, paper_rate) = if entry.taught_by.is_some() { STUDENT } else { TEACHER };
+    let mut all = Vec::new();
+    if let Some(n) = epochs.filter(|&n| n != paper_epochs) {
+        all.push(format!("{n} epochs for {paper_epochs}"));
+    }
+    if let Some(n) = small_epochs {
+        all.push(format!("the first {n} on 24-pixel pictures"));
+    }
+    if let Some(n) = batch.filter(|&n| n != paper_batch) {
+        all.push(format!("batches of {n} for {paper_batch}"));
+    }
+    if let Some(rate) = learning_rate.filter(|rate| (rate - paper_rate).abs() > 1e-9) {
+        all.push(format!("learning rate {rate} for {paper_rate}"));
+    }
+    if let Some(decay) = weight_decay.filter(|decay| (decay - WEIGHT_DECAY).abs() > 1e-9) {
+        all.push(format!("weight decay {decay} for {WEIGHT_DECAY}"));
+    }
+    if let Some(split) = split {
+        all.push(format!("on the part {split} of the training set"));
+    }
+    if recipe.trainer.starts_with("PyTorch") {
+        all.push("bf16, warm-up, no decay on norms and biases".into());
+    }
+    if all.is_empty() { "–".into() } else { all.join("; ") }
+}

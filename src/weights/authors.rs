@@ -1,0 +1,105 @@
+//! Networks under the names of the code that the paper's authors published.
+//!
+//! Their PreResNet computes the same as ours and calls its parts otherwise: `conv1` is our `stem`, `layer2.0.bn1` our
+//! `stage2.0.norm1`, `layer2.0.downsample.0` our `stage2.0.shortcut`, `bn` our `norm` and `fc` our `head`.
+
+use super::error::{Fault, WeightsError};
+use super::file::{File, write_tensors};
+use super::state::StateDict;
+
+/// Whether the tensors' names are the authors', by the first and the last layer.
+pub fn has_authors_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
+    let (mut stem, mut head) = (false, false);
+    for name in names {
+        stem |= name == "conv1.weight";
+        head |= name.starts_with("fc.");
+    }
+    stem && head
+}
+
+/// Our name of one of their tensors; none where it is not one of theirs.
+pub fn renamed(name: &str) -> Option<String> {
+    if let Some(rest) = name.strip_prefix("layer") {
+        let mut parts = rest.splitn(4, '.');
+        let (stage, index, layer, what) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !matches!(stage, "1" | "2" | "3") || !is_number(index) {
+            return None;
+        }
+        let (layer, what) = match (layer.strip_prefix("bn"), layer.strip_prefix("conv")) {
+            (Some(i), _) if matches!(i, "1" | "2" | "3") => (format!("norm{i}"), what),
+            (_, Some(i)) if matches!(i, "1" | "2" | "3") => (format!("conv{i}"), what),
+            _ if layer == "downsample" => ("shortcut".to_owned(), what.strip_prefix("0.")?),
+            _ => return None,
+        };
+        return Some(format!("stage{stage}.{index}.{layer}.{what}"));
+    }
+    let (layer, what) = name.split_once('.')?;
+    let layer = match layer {
+        "conv1" => "stem",
+        "bn" => "norm",
+        "fc" => "head",
+        _ => return None,
+    };
+    Some(format!("{layer}.{what}"))
+}
+
+/// The same file under our names, in f32. Names that are not theirs stay, and whoever reads it names them.
+///
+/// # Errors
+/// Where the bytes are no safetensors file, or a tensor is no F32, F16 or BF16.
+pub fn from_authors(bytes: &[u8]) -> Result<Vec<u8>, WeightsError> {
+    let file = File::parse(bytes)?;
+    let (mut state, mut faults) = (StateDict::default(), Vec::<Fault>::new());
+    for entry in file
+        .entries
+        .iter()
+        .filter(|entry| !entry.name.ends_with(".num_batches_tracked"))
+    {
+        match file.tensor(entry) {
+            Ok(tensor) => state.insert(renamed(&entry.name).unwrap_or_else(|| entry.name.clone()), tensor),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match faults.is_empty() {
+        true => write_tensors(&state, &file.metadata),
+        false => Err(WeightsError::Invalid { faults }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn their_names_become_ours() {
+        let expect = [
+            ("conv1.weight", "stem.weight"),
+            ("layer1.0.bn1.running_var", "stage1.0.norm1.running_var"),
+            ("layer3.17.conv3.weight", "stage3.17.conv3.weight"),
+            ("layer2.0.downsample.0.weight", "stage2.0.shortcut.weight"),
+            ("bn.bias", "norm.bias"),
+            ("fc.weight", "head.weight"),
+        ];
+        for (theirs, ours) in expect {
+            assert_eq!(renamed(theirs).as_deref(), Some(ours));
+        }
+        for other in [
+            "layer4.0.conv1.weight",
+            "layer1.x.bn1.weight",
+            "layer1.0.bn4.weight",
+            "layer2.0.downsample.1.weight",
+            "stem.weight",
+            "layer1",
+        ] {
+            assert_eq!(renamed(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_first_and_the_last_layer_tell() {
+        assert!(has_authors_names(["bn.weight", "fc.bias", "conv1.weight"]));
+        assert!(!has_authors_names(["stem.weight", "head.weight"]));
+        assert!(!has_authors_names(["conv1.weight"]));
+    }
+}

@@ -1,0 +1,37 @@
+//! What a safetensors file holds, whatever it means.
+
+use super::error::WeightsError;
+use super::file::{File, Metadata};
+
+/// A file's metadata and the tensors that it names, in the order of their bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Contents {
+    pub metadata: Metadata,
+    pub tensors: Vec<TensorInfo>,
+}
+
+/// A tensor without its values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorInfo {
+    pub name: String,
+    /// As the file spells it, for example "F16".
+    pub dtype: String,
+    pub shape: Vec<usize>,
+}
+
+impl Contents {
+    /// # Errors
+    /// Where the bytes are no safetensors file.
+    pub fn of(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let File { metadata, entries, .. } = File::parse(bytes)?;
+        let tensors = entries.into_iter().map(|entry| TensorInfo {
+            name: entry.name,
+            dtype: entry.dtype,
+            shape: entry.shape,
+        });
+        Ok(Self {
+            metadata,
+            tensors: tensors.collect(),
+        })
+    }
+}
