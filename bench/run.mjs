@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Browser } from "./host/browser.mjs";
 import { BrotliSizes, downloads, firstPrediction } from "./host/first_prediction.mjs";
+import { PEER_FAILED } from "./measure/check.js";
 import { median } from "./measure/clock.js";
 import { Pace, planOf } from "./plan.mjs";
 import { writeDocs } from "./report/docs.mjs";
@@ -44,8 +45,11 @@ const PEERS = ["onnx", "tensorflow"];
 
 class TimeIsUp extends Error {}
 
-/** Asks for one measurement, if it fits: `images` of them as `paceOf` tells. Returns null where it is left out. */
-async function measure({ what, method, argument, urls, paceOf = what, images = 0 }) {
+/**
+ * Asks for one measurement, if it fits: `images` of them as `paceOf` tells. Returns null where it is left out. Where a peer fails,
+ * that is told, and what `withoutPeers` asks for is measured.
+ */
+async function measure({ what, withoutPeers, method, argument, urls, paceOf = what, images = 0 }) {
   const refusal = pace.refusal(paceOf, images);
   if (refusal) {
     await results.leaveOut(what, refusal);
@@ -58,8 +62,12 @@ async function measure({ what, method, argument, urls, paceOf = what, images = 0
   try {
     return await Promise.race([host.measure(method, argument, urls), timeout]);
   } catch (error) {
+    const failure = error.message.split(PEER_FAILED)[1];
     if (error instanceof TimeIsUp) await results.leaveOut(what, "the time was up before it was done");
-    else throw new Error(`${what}: ${error.message}`, { cause: error });
+    else if (failure && withoutPeers) {
+      await results.leaveOut(what, failure.split("\n")[0]);
+      return measure({ what: `${what}, ours alone`, method, argument: withoutPeers, paceOf, images });
+    } else throw new Error(`${what}: ${error.message}`, { cause: error });
     return null;
   } finally {
     clearTimeout(timer);
@@ -81,7 +89,7 @@ async function forward(device, batch, { threads = 1, simd } = {}) {
   const rounds = plan.rounds(device);
   const what = `forward, ${device}, batch ${batch}${threads > 1 ? `, ${threads} threads` : ""}${simd ? `, ${simd} SIMD` : ""}`;
   const argument = { device, simd, batch, threads, peers: PEERS, rounds, ...(device === "webgpu" && { layout: await layout() }) };
-  const measured = await measure({ what, method: "forward", argument, paceOf: `forward ${device}`, images: batch * (1 + rounds.least) });
+  const measured = await measure({ what, method: "forward", argument, withoutPeers: { ...argument, peers: [] }, paceOf: `forward ${device}`, images: batch * (1 + rounds.least) });
   if (!measured) return;
   if (threads === 1 && !simd) {
     pace.note(`forward ${device}`, roundMs(measured) / batch);
@@ -101,7 +109,9 @@ async function threaded() {
 async function step(device, batch, peer = device === "webgpu" ? "webgpu" : "wasm", threads = 1) {
   const rounds = peer === "cpu" ? { least: 1, most: 1, ms: 0 } : plan.rounds(device);
   const what = `step, ${device}, batch ${batch}, TensorFlow.js on ${peer}${threads > 1 ? `, ${threads} threads` : ""}`;
-  const measured = await measure({ what, method: "step", argument: { device, batch, threads, peer, rounds }, paceOf: `step ${device} ${peer}`, images: batch * (2 + rounds.least) });
+  const argument = { device, batch, threads, peer, rounds };
+  const withoutPeers = { ...argument, peer: null };
+  const measured = await measure({ what, method: "step", argument, withoutPeers, paceOf: `step ${device} ${peer}`, images: batch * (2 + rounds.least) });
   if (!measured) return;
   if (threads === 1) pace.note(`step ${device} ${peer}`, roundMs(measured) / batch);
   await results.addMeasured({ measure: "step", network: LARGE, device, batch, threads, measured, teacher_forward: measured.teacher.ms / batch });

@@ -42,6 +42,18 @@ export function checkFigures(what, found, expected, bound) {
     if (!(Math.abs(found[name] - value) <= bound)) throw new Error(`${what}: ${name} is ${found[name]}, ${value} is right`);
 }
 
+/** Marks what a peer cannot do, which is told and leaves out its figures, but does not end the run. */
+export const PEER_FAILED = "the peer failed: ";
+
+/** `work` of a peer's, whose failures are marked as its own. */
+export const ofPeer = (name, work) => async () => {
+  try {
+    return await work();
+  } catch (error) {
+    throw new Error(`${PEER_FAILED}${name}: ${error.message}`, { cause: error });
+  }
+};
+
 /** The engine throws plain objects with a code and a message, of which a browser would say no more than "Object". */
 export function asError(error) {
   if (error instanceof Error) return error;

@@ -1,5 +1,5 @@
 /** The measurements, for a page and for Node. Each is asked for in a page or process of its own, and answers with plain data. */
-import { checkFigures, checkLogits, checkLosses, largestDifference } from "./check.js";
+import { checkFigures, checkLogits, checkLosses, largestDifference, ofPeer } from "./check.js";
 import { alternate, timed, warmUp } from "./clock.js";
 import { batchOf, goldenMetrics, goldenTensors, labelsOf, N_CLASSES, networkFile, SMALL } from "./data.js";
 import { BufferBytes, counted, describeAdapter, settle } from "./gpu.js";
@@ -85,7 +85,7 @@ export const measures = {
       if (buffers) buffers.owner = String(i + 1);
       theirs.push(await PEERS[peer]({ device, n: batch, threads, layout }));
     }
-    const works = owned([() => predict(engine, pixels, [NETWORK]), ...theirs.map(({ forward }) => forward)], buffers);
+    const works = owned([() => predict(engine, pixels, [NETWORK]), ...theirs.map(({ name, forward }) => ofPeer(name, forward))], buffers);
     const passes = await firstPasses(works, buffers);
     const golden = (await goldenTensors())[`${NETWORK}.logits`].values;
     const ours = passes[0].result;
@@ -117,7 +117,7 @@ export const measures = {
     if (peer) {
       const tf = await tensorflow(peer, threads);
       theirs = await tensorflowStep({ tf, file: await networkFile(NETWORK), pixels, targets: await teacher(), ...settings });
-      works.push(theirs.step);
+      works.push(ofPeer(theirs.name, theirs.step));
     }
     const first = await firstPasses(works);
     // The second step of each is counted: the first one also sets up what all use.

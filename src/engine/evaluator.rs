@@ -19,7 +19,7 @@ enum Laid {
     #[cfg(feature = "wgsl")]
     Gpu(crate::kernels::webgpu::GpuNetwork),
     #[cfg(feature = "cuda")]
-    Tensors(super::plain::PlainNetwork),
+    Tensors(Box<super::plain::PlainNetwork>),
 }
 
 impl Evaluator {
@@ -44,7 +44,7 @@ impl Evaluator {
             #[cfg(feature = "cuda")]
             Executor::Tensors(device) => {
                 let network = super::plain::PlainNetwork::new(architecture, state, normalisation, device);
-                Laid::Tensors(network.map_err(invalid)?)
+                Laid::Tensors(Box::new(network.map_err(invalid)?))
             }
         }))
     }

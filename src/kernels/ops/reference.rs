@@ -57,7 +57,7 @@ pub fn running(running: [Tensor<1>; 2], moments: &Moments, n_values: usize) -> [
 
 /// A step of SGD with Nesterov momentum; `settings` are learning rate, weight decay and momentum.
 pub fn sgd(value: Tensor<1>, gradient: Tensor<1>, velocity: Tensor<1>, settings: Tensor<1>) -> [Tensor<1>; 2] {
-    let [rate, decay, momentum] = [0, 1, 2].map(|i| settings.clone().slice([i..i + 1]));
+    let [rate, decay, momentum] = [0, 1, 2].map(|i| settings.clone().narrow(0, i, 1));
     let gradient = gradient.add(decay.mul(value.clone()));
     let velocity = momentum.clone().mul(velocity).add(gradient.clone());
     let step = rate.mul(gradient.add(momentum.mul(velocity.clone())));
