@@ -3,6 +3,7 @@
 mod activations;
 mod conv;
 mod network;
+mod packed;
 pub mod parallel;
 mod simd;
 mod tile;

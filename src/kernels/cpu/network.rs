@@ -1,9 +1,10 @@
 //! A whole network, image by image: the activations of one image stay in the second cache from layer to layer.
 
 use super::activations::{Activations, View};
-use super::conv::{PackedAffine, PackedConv, Plain, Relu, Residual, Store};
+use super::conv::{PackedAffine, Plain, Relu, Residual};
+use super::packed::Packed;
 use super::parallel;
-use super::winograd::{Scratch, WinogradConv};
+use super::winograd::Scratch;
 use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
 
 /// Red, green and blue.
@@ -36,36 +37,6 @@ struct Step {
     conv: Packed,
     input: usize,
     sink: Sink,
-}
-
-/// A convolution by the method that is fastest for it.
-#[derive(Clone, Debug)]
-enum Packed {
-    Sums(PackedConv),
-    Winograd(WinogradConv),
-}
-
-impl Packed {
-    fn new(conv: &Conv) -> Self {
-        match WinogradConv::new(conv) {
-            Some(conv) => Self::Winograd(conv),
-            None => Self::Sums(PackedConv::new(conv)),
-        }
-    }
-
-    fn size_mut(&mut self) -> &mut usize {
-        match self {
-            Self::Sums(conv) => conv.size_out_mut(),
-            Self::Winograd(conv) => conv.size_mut(),
-        }
-    }
-
-    fn run(&self, input: View<'_>, scratch: &mut Scratch, store: &mut impl Store) {
-        match self {
-            Self::Sums(conv) => conv.run(input, store),
-            Self::Winograd(conv) => conv.run(input, scratch, store),
-        }
-    }
 }
 
 /// Indices of buffers that a step writes.

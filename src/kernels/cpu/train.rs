@@ -7,10 +7,12 @@
 //! so that a result is the same however many threads there are.
 
 use super::activations::{Activations, View};
-use super::conv::{Batch, PackedConv};
+use super::conv::Batch;
+use super::packed::Packed;
 use super::parallel::for_each;
 use super::simd::{LANES, Vector};
 use super::tile::{CHANNELS, PIXELS, Tile, add_outer, halves, zero};
+use super::winograd;
 use crate::kernels::plan::Conv;
 use crate::model::architecture::BATCH_NORM_EPSILON;
 
@@ -217,7 +219,7 @@ impl<'a> Layer<'a> {
 
     /// `[n, size_in, size_in, c_in]` -> `[n, size_out, size_out, c_out]`
     pub fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let packed = PackedConv::new(&self.conv);
+        let packed = Packed::new(&self.conv);
         let mut y = vec![0.0; x.len() / self.image_in() * self.image_out()];
         let images = x
             .chunks_exact(self.image_in())
@@ -225,15 +227,15 @@ impl<'a> Layer<'a> {
         for_each(
             images,
             &mut Vec::new(),
-            || self.padded(),
-            |padded, (x, y)| {
+            || (self.padded(), winograd::Scratch::default()),
+            |(padded, scratch), (x, y)| {
                 let mut batch = Batch {
                     values: y,
                     size: self.conv.size_out(),
                     channels: self.conv.c_out,
                     stride: 1,
                 };
-                packed.run(self.activated(x, padded), &mut batch);
+                packed.run(self.activated(x, padded), scratch, &mut batch);
             },
         );
         y
@@ -279,7 +281,7 @@ impl<'a> Layer<'a> {
                     let dy_view = View::new(dy, self.conv.size_out());
                     scratch.weight.add(input_view, dy_view, &mut part.weight);
                     if let (Some(input), Some(dx)) = (&input, dxs.next()) {
-                        input.run(dy, &mut scratch.spread, dx);
+                        input.run(dy, scratch, dx);
                         if let Some(norm) = &self.norm {
                             norm.mask(x, dx, &mut part.sums);
                         }
@@ -323,6 +325,7 @@ struct Scratch<'a> {
     padded: Activations,
     weight: WeightGradient<'a>,
     spread: Option<Activations>,
+    winograd: winograd::Scratch,
 }
 
 impl<'a> Scratch<'a> {
@@ -331,6 +334,7 @@ impl<'a> Scratch<'a> {
             padded: layer.padded(),
             weight: WeightGradient::new(&layer.conv),
             spread: input.and_then(InputGradient::spread),
+            winograd: winograd::Scratch::default(),
         }
     }
 }
@@ -390,7 +394,7 @@ impl Affine<'_> {
 
 /// The gradient of a convolution's input, an image at a time.
 struct InputGradient {
-    conv: PackedConv,
+    conv: Packed,
     kernel: usize,
     size_in: usize,
     size_out: usize,
@@ -406,7 +410,7 @@ impl InputGradient {
         let pointwise = conv.kernel == 1;
         let size_in = if pointwise { conv.size_out() } else { conv.size_in };
         Self {
-            conv: PackedConv::new(&Conv { size_in, ..transposed }),
+            conv: Packed::new(&Conv { size_in, ..transposed }),
             kernel: conv.kernel,
             size_in: conv.size_in,
             size_out: conv.size_out(),
@@ -421,17 +425,18 @@ impl InputGradient {
         (self.kernel > 1).then(|| Activations::new(self.size_in, self.kernel / 2, self.c_out))
     }
 
-    fn run(&self, dy: &[f32], spread: &mut Option<Activations>, dx: &mut [f32]) {
+    fn run(&self, dy: &[f32], scratch: &mut Scratch<'_>, dx: &mut [f32]) {
         let mut store = Batch {
             values: dx,
             size: self.size_in,
             channels: self.c_in,
             stride: 1,
         };
-        match spread {
+        match &mut scratch.spread {
             None => {
                 store.stride = self.stride;
-                self.conv.run(View::new(dy, self.size_out), &mut store);
+                self.conv
+                    .run(View::new(dy, self.size_out), &mut scratch.winograd, &mut store);
             }
             Some(spread) => {
                 for (y, row) in dy.chunks_exact(self.size_out * self.c_out).enumerate() {
@@ -441,7 +446,7 @@ impl InputGradient {
                     to.zip(row.chunks_exact(self.c_out))
                         .for_each(|(to, from)| to[..self.c_out].copy_from_slice(from));
                 }
-                self.conv.run(spread.view(), &mut store);
+                self.conv.run(spread.view(), &mut scratch.winograd, &mut store);
             }
         }
     }
