@@ -124,9 +124,9 @@ export const measures = {
     };
     await warmUp([pass, profile]);
     passes.length = 0;
-    const [forward] = await alternate([pass, profile], rounds);
+    const [forward, timedWithin] = await alternate([pass, profile], rounds);
     const best = bestOf(limits, await limitsOf(isSoftware));
-    return { build: buildOf("webgpu"), limits: best, forward, rounds: passes.length, layers: summed(layers, passes, batch, best) };
+    return { build: buildOf("webgpu"), limits: best, forward, timedWithin, layers: summed(layers, passes, batch, best) };
   },
 
   /**

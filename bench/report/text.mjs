@@ -64,10 +64,10 @@ export function groupsOf(rows) {
 }
 
 /** What a table of layers does not say. */
-function notesOf({ measure, batch, flops_a_second, bytes_a_second, ours, forward_ms }) {
+function notesOf({ measure, batch, flops_a_second, bytes_a_second, ours, forward_ms, timed_ms }) {
   if (measure !== "layers_sum") return [];
   const rates = `${figure(flops_a_second / 1e9)} GFLOP/s of f32 arithmetic and ${figure(bytes_a_second / 1e9)} GB/s between buffers`;
-  return [`Batch ${batch}: the adapter's best are ${rates}, measured in this run. All layers take ${figure(ours)} ms, a pass in which nothing is timed ${figure(forward_ms)} ms.`];
+  return [`Batch ${batch}: the adapter's best are ${rates}, measured in this run. All layers take ${figure(ours)} ms, the passes that they are timed in ${figure(timed_ms)} ms and a pass in which nothing is timed ${figure(forward_ms)} ms.`];
 }
 
 export const BUSY_LOAD = 0.5;
