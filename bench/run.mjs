@@ -17,7 +17,7 @@ import { htmlReport } from "./report/html.mjs";
 import { tables } from "./report/text.mjs";
 import { Results } from "./rows.mjs";
 
-const PARTS = ["forward", "step", "ensemble", "evaluate", "memory", "first-prediction"];
+const PARTS = ["forward", "layers", "step", "ensemble", "evaluate", "memory", "first-prediction"];
 const { values: options } = parseArgs({
   options: {
     out: { type: "string" }, quick: { type: "boolean", default: false }, node: { type: "boolean", default: false },
@@ -96,6 +96,24 @@ async function forward(device, batch, { threads = 1, simd } = {}) {
     pace.note(`ours ${device}`, measured.ours.ms / batch);
   }
   await results.addMeasured({ measure: "forward", network: LARGE, device, batch, threads, measured });
+}
+
+/** A row a kind of layer, and one of all together: what they take beside what they would take at best. */
+async function layers(batch) {
+  await oursMs("webgpu");
+  const { rounds } = plan.layers;
+  const argument = { batch, isSoftware: adapter.isSoftware, rounds };
+  const measured = await measure({ what: `layers, batch ${batch}`, method: "layers", argument, paceOf: "ours webgpu", images: 2 * batch * (1 + rounds.least) });
+  if (!measured) return;
+  const { layers: found, limits, forward: pass, timedWithin } = measured;
+  const about = { network: LARGE, device: "webgpu", batch, unit: "ms", peer_name: "roofline", rounds: pass.rounds };
+  for (const { layer, count, ms, best, roofline, bound } of found)
+    await results.add({ measure: "layer", ...about, layer, count, ours: ms, ours_best: best, peer: roofline, bound });
+  const sum = (field) => found.reduce((total, layer) => total + layer[field], 0);
+  await results.add({
+    measure: "layers_sum", ...about, layer: "all", count: sum("count"), ours: sum("ms"), ours_best: sum("best"), peer: sum("roofline"),
+    flops_a_second: limits.flops, bytes_a_second: limits.bytes, clock: limits.clock, forward_ms: pass.ms, forward_best: pass.best, timed_ms: timedWithin.ms,
+  });
 }
 
 async function threaded() {
@@ -198,6 +216,7 @@ function* work() {
   for (const device of devices) {
     if (has("forward")) for (const batch of plan.forward.first(device)) yield () => forward(device, batch);
     if (has("forward") && device === "cpu") for (const batch of plan.plainSimd) yield () => forward(device, batch, { simd: "plain" });
+    if (has("layers") && device === "webgpu") for (const batch of plan.layers.batches) yield () => layers(batch);
     if (has("memory") && device === "webgpu") yield memory;
     if (has("ensemble")) for (const batch of plan.ensemble(device)) yield () => ensemble(device, batch);
     if (pages) yield () => firstPredictions(device);

@@ -1,8 +1,8 @@
 /** Where the measurements run: one headless Chromium, a page for each. */
 import { chromium } from "@playwright/test";
 
-// As in playwright.config.ts: the headless shell has no WebGPU, the full browser has.
-const COMMON = ["--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
+// As in playwright.config.ts: the headless shell has no WebGPU, the full browser has. Timestamps are not rounded for layers' sake.
+const COMMON = ["--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--disable-dawn-features=timestamp_quantization", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
 const HARDWARE = process.platform === "linux" ? ["--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist"] : [];
 const SOFTWARE = ["--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--use-vulkan=swiftshader"];
 

@@ -2,7 +2,7 @@
 import { create, globals } from "webgpu";
 
 Object.assign(globalThis, globals);
-const gpu = create([]);
+const gpu = create(["disable-dawn-features=timestamp_quantization"]);
 Object.defineProperty(globalThis, "navigator", { value: { gpu, hardwareConcurrency: 1, userAgent: "Node", language: "en" }, configurable: true });
 // wgpu takes the GPU of a window or a Worker only.
 globalThis.Window = class Window {};

@@ -21,7 +21,7 @@ export async function settle() {
 }
 
 /** Puts `around(original)` in a method's place; returns what puts it back. */
-function wrap(prototype, method, around) {
+export function wrap(prototype, method, around) {
   const original = prototype[method];
   prototype[method] = around(original);
   return () => {

@@ -2,9 +2,13 @@
 import { checkFigures, checkLogits, checkLosses, largestDifference, ofPeer } from "./check.js";
 import { alternate, timed, warmUp } from "./clock.js";
 import { batchOf, goldenMetrics, goldenTensors, labelsOf, N_CLASSES, networkFile, SMALL } from "./data.js";
+import { readSafetensors } from "./files.js";
 import { BufferBytes, counted, describeAdapter, settle } from "./gpu.js";
+import { layersOf, summed } from "./layers.js";
+import { bestOf, limitsOf } from "./limits.js";
 import { onnxForward } from "./onnx.js";
 import { buildOf, engineOf, labOf, predict } from "./ours.js";
+import { profiled } from "./profile.js";
 import { tensorflow, tensorflowForward, tensorflowStep } from "./tensorflow.js";
 
 const NETWORK = "teacher0";
@@ -98,6 +102,31 @@ export const measures = {
     for (const peer of theirs) await peer.release();
     const side = (i) => ({ ...times[i], counts: counts?.[i] ?? null, peakBytes: buffers?.of(String(i)).peak ?? null });
     return { build: buildOf(device, { simd, threads }), ours: side(0), peers: theirs.map(({ name }, i) => ({ name, difference: differences[i], ...side(i + 1) })) };
+  },
+
+  /**
+   * Our forward passes of PreResNet-56 on WebGPU, dispatch by dispatch, beside what the adapter could do at best; and passes in which
+   * nothing is timed within, by turns. Layers of a kind are summed.
+   */
+  async layers({ batch, isSoftware, rounds }) {
+    const limits = await limitsOf(isSoftware);
+    const pixels = await batchOf(batch);
+    const engine = await engineOf("webgpu", [{ name: NETWORK }]);
+    const layers = layersOf(readSafetensors(await networkFile(NETWORK)).tensors);
+    const golden = (await goldenTensors())[`${NETWORK}.logits`].values;
+    const pass = () => predict(engine, pixels, [NETWORK]);
+    const passes = [];
+    const profile = async () => {
+      const { result, dispatches } = await profiled(pass, limits.clock);
+      const known = Math.min(golden.length, result.length);
+      checkLogits("the timed pass against PyTorch", result.subarray(0, known), golden.subarray(0, known));
+      passes.push(dispatches);
+    };
+    await warmUp([pass, profile]);
+    passes.length = 0;
+    const [forward, timedWithin] = await alternate([pass, profile], rounds);
+    const best = bestOf(limits, await limitsOf(isSoftware));
+    return { build: buildOf("webgpu"), limits: best, forward, timedWithin, layers: summed(layers, passes, batch, best) };
   },
 
   /**

@@ -28,7 +28,7 @@ export function merged(earlier, results) {
 }
 
 function section({ id, date, runtime, adapter, cpu, quick, load_before, left_out }, rows) {
-  const groups = groupsOf(rows.filter(({ run }) => run === id)).map(({ title, rows: some }) => `### ${title}\n\n${rowsTable(some)}`);
+  const groups = groupsOf(rows.filter(({ run }) => run === id)).map(({ title, rows: some, notes }) => [`### ${title}`, rowsTable(some), ...notes].join("\n\n"));
   const missing = left_out.map(({ what, why }) => `- ${what}: ${why}`);
   return [
     `## ${adapter.name}${adapter.isSoftware ? " (a software adapter, not a GPU)" : ""}, ${runtime.split(" ")[0]}`,

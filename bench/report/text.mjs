@@ -1,5 +1,7 @@
 /** Rows as text. */
 
+/** Of a layer, `peer` is the adapter's roofline, and `ratio` the share of it that is reached. */
+const LAYER_COLUMNS = ["layer", "batch", "count", "ours", "roofline", "share", "unit", "bound"];
 const COLUMNS = ["measure", "network", "device", "batch", "threads", "simd", "ours", "peer", "ratio", "unit", "peer_name"];
 
 /** A number with its unit's usual digits; nothing where there is none. */
@@ -10,13 +12,24 @@ export function figure(value, unit) {
   return value.toPrecision(3);
 }
 
+export const isLayer = ({ measure }) => measure.startsWith("layer");
+
+const columnsOf = (row) => (isLayer(row) ? LAYER_COLUMNS : COLUMNS);
+
+/** How ours is beside the peer's; empty where there is none. */
+export function comparison(row) {
+  if (row.ratio === null) return "";
+  return isLayer(row) ? `${(100 * row.ratio).toFixed(0)} %` : `${row.ratio.toFixed(2)}x`;
+}
+
 export function cells(row) {
-  const { unit, ours, peer, ratio } = row;
+  const { unit, ours, peer } = row;
   const shown = {
     ...row, threads: row.device === "webgpu" ? "" : row.threads, ours: figure(ours, unit), peer: figure(peer, unit),
-    ratio: ratio === null ? "" : `${ratio.toFixed(2)}x`, simd: row.device === "webgpu" ? "" : row.simd, unit: unit === "bytes" || unit === "count" ? "" : unit,
+    ratio: comparison(row), simd: row.device === "webgpu" ? "" : row.simd, unit: unit === "bytes" || unit === "count" ? "" : unit,
+    roofline: figure(peer, unit), share: comparison(row),
   };
-  return COLUMNS.map((column) => String(shown[column] ?? ""));
+  return columnsOf(row).map((column) => String(shown[column] ?? ""));
 }
 
 export function line(row) {
@@ -30,11 +43,12 @@ export function table(head, rows) {
   return [pad(head), pad(width.map((n) => "-".repeat(n))), ...rows.map(pad)].join("\n");
 }
 
-export const rowsTable = (rows) => table(COLUMNS, rows.map(cells));
+export const rowsTable = (rows) => table(columnsOf(rows[0]), rows.map(cells));
 
 /** What a row is about, for a heading: in this order. */
 const GROUPS = [
   ["Forward passes", /^forward$/],
+  ["Layers against the roofline", /^layer/],
   ["Distillation steps", /^step$/],
   ["An ensemble of five against five single passes", /^ensemble5$/],
   ["Whole evaluations with six networks", /^evaluate$/],
@@ -45,14 +59,22 @@ const GROUPS = [
 ];
 
 export function groupsOf(rows) {
-  return GROUPS.map(([title, pattern]) => ({ title, rows: rows.filter(({ measure }) => pattern.test(measure)) })).filter((group) => group.rows.length > 0);
+  const groups = GROUPS.map(([title, pattern]) => ({ title, rows: rows.filter(({ measure }) => pattern.test(measure)) }));
+  return groups.filter((group) => group.rows.length > 0).map((group) => ({ ...group, notes: group.rows.flatMap(notesOf) }));
+}
+
+/** What a table of layers does not say. */
+function notesOf({ measure, batch, flops_a_second, bytes_a_second, ours, forward_ms, timed_ms }) {
+  if (measure !== "layers_sum") return [];
+  const rates = `${figure(flops_a_second / 1e9)} GFLOP/s of f32 arithmetic and ${figure(bytes_a_second / 1e9)} GB/s between buffers`;
+  return [`Batch ${batch}: the adapter's best are ${rates}, measured in this run. All layers take ${figure(ours)} ms, the passes that they are timed in ${figure(timed_ms)} ms and a pass in which nothing is timed ${figure(forward_ms)} ms.`];
 }
 
 export const BUSY_LOAD = 0.5;
 export const BUSY = "Other programs kept this machine busy: compare these figures with care.";
 
 export function tables({ rows, load_before, left_out }) {
-  const parts = groupsOf(rows).map(({ title, rows: some }) => `${title}\n\n${rowsTable(some)}`);
+  const parts = groupsOf(rows).map(({ title, rows: some, notes }) => [title, rowsTable(some), ...notes].join("\n\n"));
   const missing = left_out.map(({ what, why }) => `- left out: ${what} (${why})`).join("\n");
   return [...(load_before > BUSY_LOAD ? [BUSY] : []), ...parts, ...(missing ? [missing] : [])].join("\n\n");
 }

@@ -18,6 +18,7 @@ use crate::wasm::{Profile, Threaded};
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Part {
     Forward,
+    Layers,
     Step,
     Ensemble,
     Evaluate,
