@@ -5,6 +5,8 @@
 //! of superclasses, or at another temperature. What a network says is computed once and kept as long as there is room.
 
 mod answers;
+mod baselines;
+mod bootstrap;
 mod calibration;
 mod elementary;
 mod lens;
@@ -15,6 +17,8 @@ mod report;
 mod view;
 
 pub use answers::{Answers, NetworkFacts};
+pub use baselines::{Baselines, BaselinesArgs, Ceiling, CeilingGroup, Control, NoControl, PairSummary, baselines};
+pub use bootstrap::{GeneralisationIntervals, Interval, Intervals, IntervalsArgs, StudentIntervals, intervals};
 pub use calibration::{Binning, Calibration, CalibrationArgs, CalibrationBin, CalibrationOf, calibration};
 pub use lens::Level;
 pub use mcnemar::{McNemar, McNemarArgs, McNemarMethod, mcnemar};

@@ -7,8 +7,8 @@ use wasm_bindgen::prelude::*;
 
 use super::types::{from_ts, to_ts};
 use crate::analysis::{
-    self, Answers, Calibration, CalibrationArgs, Cells, Chance, ConfusionArgs, McNemar, McNemarArgs, NetworkFacts,
-    PairArgs, Report, ReportArgs,
+    self, Answers, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, Chance, ConfusionArgs, Intervals,
+    IntervalsArgs, McNemar, McNemarArgs, NetworkFacts, PairArgs, Report, ReportArgs,
 };
 
 /// Labels and the logits of networks by name, and the questions that they answer.
@@ -92,5 +92,17 @@ impl Statistics {
     pub fn mcnemar(&self, args: Ts<McNemarArgs>) -> Result<Ts<McNemar>, JsValue> {
         let args = from_ts(&args)?;
         Ok(to_ts(&analysis::mcnemar(&self.0.borrow(), &args)?)?)
+    }
+
+    /// See [`analysis::baselines`].
+    pub fn baselines(&self, args: Ts<BaselinesArgs>) -> Result<Ts<Baselines>, JsValue> {
+        let args = from_ts(&args)?;
+        Ok(to_ts(&analysis::baselines(&self.0.borrow(), &args)?)?)
+    }
+
+    /// See [`analysis::intervals`].
+    pub fn intervals(&self, args: Ts<IntervalsArgs>) -> Result<Ts<Intervals>, JsValue> {
+        let args = from_ts(&args)?;
+        Ok(to_ts(&analysis::intervals(&self.0.borrow(), &args)?)?)
     }
 }
