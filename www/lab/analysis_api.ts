@@ -402,6 +402,12 @@ export interface AnalysisInterface {
   dispose(): void;
 }
 
+/** What of it there is so far. */
+export type AvailableAnalysis = Pick<
+  AnalysisInterface,
+  "models" | "add" | "remove" | "report" | "baselines" | "intervals" | "mcnemar" | "cells" | "confusion" | "calibration" | "dispose"
+>;
+
 /** What `lab.report` and `lab.compare` compute from. */
 export interface Answers extends AnalysisOptions {
   logits: Record<string, Logits>;
