@@ -263,9 +263,9 @@ impl Answers {
     ///
     /// # Errors
     /// As [`Self::view`].
-    pub(super) fn figures(&self, names: &[String], lens: Lens) -> LabResult<(Rc<View>, Figures)> {
+    pub(super) fn figures(&self, names: &[String], lens: Lens) -> LabResult<(Rc<View>, Rc<Figures>)> {
         let view = self.view(names, lens)?;
-        let figures = Figures::of_view(&view, &self.labels(lens));
+        let figures = view.figures(&self.labels(lens));
         Ok((view, figures))
     }
 }

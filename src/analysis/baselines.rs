@@ -179,7 +179,7 @@ fn agreement(a: &[u8], b: &[u8]) -> f64 {
 }
 
 fn teacher_pairs(answers: &Answers, teachers: &[String], lens: Lens) -> LabResult<Option<PairSummary>> {
-    let top1 = |name: &String| Ok(answers.figures(std::slice::from_ref(name), lens)?.1.top1);
+    let top1 = |name: &String| Ok(answers.figures(std::slice::from_ref(name), lens)?.1.top1.clone());
     let top1 = teachers.iter().map(top1).collect::<LabResult<Vec<_>>>()?;
     let pairs: Vec<f64> = (1..top1.len())
         .flat_map(|i| (0..i).map(move |j| (i, j)))
@@ -206,7 +206,7 @@ fn ceiling(answers: &Answers, teachers: &[String], members: &[&Network], lens: L
         .filter(is_other)
         .map(|network| network.name.clone())
         .collect();
-    let chosen = answers.figures(teachers, lens)?.1.top1;
+    let chosen = answers.figures(teachers, lens)?.1.top1.clone();
     let group = |names: &[String]| {
         Ok(CeilingGroup {
             teachers: names.to_vec(),

@@ -237,7 +237,7 @@ mod tests {
         for (name, every) in [("t", 4), ("s", 3)] {
             // Wrong on every so-manieth image.
             let row = |i: usize| {
-                let right = (i % 2 == 1) != (i % every == 0);
+                let right = (i % 2 == 1) != i.is_multiple_of(every);
                 if right { [0.0, 1.0] } else { [1.0, 0.0] }
             };
             answers

@@ -115,8 +115,8 @@ pub fn confusion(answers: &Answers, args: &ConfusionArgs) -> LabResult<Vec<u32>>
     let n_classes = lens.n_classes(answers.n_classes());
     let side = |side: Side| match (side, &args.student) {
         (Side::Truth, _) => Ok(answers.labels(lens)),
-        (Side::Teacher, _) => Ok(answers.figures(&args.teachers, lens)?.1.top1),
-        (Side::Student, Some(name)) => Ok(answers.figures(std::slice::from_ref(name), lens)?.1.top1),
+        (Side::Teacher, _) => Ok(answers.figures(&args.teachers, lens)?.1.top1.clone()),
+        (Side::Student, Some(name)) => Ok(answers.figures(std::slice::from_ref(name), lens)?.1.top1.clone()),
         (Side::Student, None) => Err(LabError::bad_argument("a side is \"student\", but no student is named")),
     };
     let rows = side(args.rows.unwrap_or(Side::Teacher))?;

@@ -71,7 +71,7 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
     answers.members(&args.teachers)?;
     let labels = answers.labels(lens);
     let mut models = BTreeMap::new();
-    let mut students: Vec<(&String, Rc<View>, Figures)> = Vec::new();
+    let mut students: Vec<(&String, Rc<View>, Rc<Figures>)> = Vec::new();
     for name in &args.teachers {
         models.insert(
             name.clone(),

@@ -1,16 +1,18 @@
 //! What one predictor, a network or an ensemble, says of every image.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::elementary::{SMALLEST_PROBABILITY, exp_in_place, ln_into};
 use super::lens::{Lens, Level};
-use crate::fidelity::argmax;
 
 /// Log-probabilities and probabilities `[n, n_classes]`.
 pub(super) struct View {
     n_classes: usize,
     probs: Vec<f64>,
     logs: Logs,
+    /// Once they were asked for.
+    figures: OnceCell<Rc<Figures>>,
 }
 
 /// Those of a network follow from its logits, so that 8 MB of 10,000 images need not be held.
@@ -31,6 +33,7 @@ impl View {
                 logits: Rc::clone(logits),
                 log_sums,
             },
+            figures: OnceCell::new(),
         }
     }
 
@@ -55,6 +58,7 @@ impl View {
             n_classes,
             probs,
             logs: Logs::Values(logs),
+            figures: OnceCell::new(),
         }
     }
 
@@ -77,6 +81,7 @@ impl View {
             n_classes,
             probs,
             logs: Logs::Values(logs),
+            figures: OnceCell::new(),
         }
     }
 
@@ -93,6 +98,11 @@ impl View {
             Logs::OfLogits { log_sums, .. } => 8 * (self.probs.len() + log_sums.len()),
             Logs::Values(logs) => 8 * (self.probs.len() + logs.len()),
         }
+    }
+
+    /// Against the labels of its level, which are the same at every call.
+    pub fn figures(&self, labels: &[u8]) -> Rc<Figures> {
+        Rc::clone(self.figures.get_or_init(|| Rc::new(Figures::of_view(self, labels))))
     }
 
     /// An image's probabilities.
@@ -140,7 +150,7 @@ pub(super) fn softmax(row: &mut [f64]) -> f64 {
 /// `log` becomes the logarithms of an image's mean probabilities `p`, also of those that are 0 as numbers.
 pub(super) fn mean_logs(p: &[f64], log: &mut [f64], members: &[Rc<View>], image: usize) {
     ln_into(p, log);
-    if p.iter().all(|&p| p >= SMALLEST_PROBABILITY) {
+    if smallest(p) >= SMALLEST_PROBABILITY {
         return;
     }
     let rows: Vec<Vec<f64>> = members
@@ -224,7 +234,7 @@ pub(super) struct Figures {
 
 impl Figures {
     /// `labels` are of the view's level.
-    pub fn of_view(view: &View, labels: &[u8]) -> Self {
+    fn of_view(view: &View, labels: &[u8]) -> Self {
         let mut figures = Self::default();
         let mut logs = vec![0.0; view.n_classes];
         for (image, &label) in labels.iter().enumerate() {
@@ -237,9 +247,14 @@ impl Figures {
     pub fn push(&mut self, probs: &[f64], logs: &[f64], label: u8) {
         let at = usize::from(label);
         let likelihood = logs[at];
-        let top1 = argmax(logs);
-        let before = logs[..at].iter().filter(|&&log| log >= likelihood).count();
-        let after = logs[at..].iter().filter(|&&log| log > likelihood).count();
+        let largest = largest(logs);
+        let top1 = logs.iter().position(|&log| log == largest).unwrap_or(0);
+        let (before, after) = if top1 == at {
+            (0, 0)
+        } else {
+            let before = logs[..at].iter().filter(|&&log| log >= likelihood).count();
+            (before, logs[at..].iter().filter(|&&log| log > likelihood).count())
+        };
         self.top1.push(top1 as u8);
         self.confidence.push(probs[top1]);
         self.likelihood.push(likelihood);
@@ -290,6 +305,10 @@ pub(super) fn largest(values: &[f64]) -> f64 {
     let rest = chunks.remainder().iter().copied().fold(f64::NEG_INFINITY, larger);
     chunks.for_each(|chunk| (0..4).for_each(|i| lanes[i] = larger(lanes[i], chunk[i])));
     lanes.into_iter().fold(rest, larger)
+}
+
+fn smallest(values: &[f64]) -> f64 {
+    values.iter().fold(f64::INFINITY, |a, &b| if b < a { b } else { a })
 }
 
 fn log_sum_exp(values: impl Iterator<Item = f64> + Clone) -> f64 {
