@@ -37,6 +37,8 @@ pub enum ErrorCode {
     GpuError,
     /// Memory ran out.
     OutOfMemory,
+    /// The call was aborted before there was anything to return.
+    Cancelled,
     /// The lab was disposed.
     Disposed,
     /// A defect of this program.

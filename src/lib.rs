@@ -12,6 +12,7 @@
 //!
 //! The feature `cpu` or `webgpu` adds the engine on that backend, `browser` the boundary to JavaScript.
 
+pub mod analysis;
 #[cfg(all(feature = "browser", target_family = "wasm"))]
 pub mod browser;
 pub mod data;

@@ -2,22 +2,36 @@
 //!
 //! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`); each call of a run does a batch
 //! (one network of it, where the device is slow) or a step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
+//!
+//! [`Statistics`] needs no engine; the module `statistics` holds it alone.
 
+#[cfg(not(feature = "engine"))]
+mod analysis;
 #[cfg(feature = "webgpu")]
 mod constructors;
+#[cfg(feature = "engine")]
 mod data;
+#[cfg(feature = "engine")]
 mod distillation;
+#[cfg(feature = "engine")]
 mod engine;
+#[cfg(feature = "engine")]
 mod evaluation;
 mod fatal;
 #[cfg(feature = "webgpu")]
 mod log;
+#[cfg(feature = "engine")]
 mod prediction;
+#[cfg(feature = "engine")]
 mod shared;
 #[cfg(feature = "threads")]
 mod threads;
+#[cfg(feature = "engine")]
 mod turn;
 mod types;
 
+#[cfg(not(feature = "engine"))]
+pub use analysis::Statistics;
+#[cfg(feature = "engine")]
 pub use engine::Engine;
 pub use types::*;

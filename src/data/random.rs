@@ -14,6 +14,7 @@ pub(crate) enum Purpose {
     MixUp = 6,
     Noise = 7,
     Weights = 8,
+    Bootstrap = 9,
 }
 
 /// Random numbers for one purpose; `stream` is the epoch, the step or whatever else counts for it.

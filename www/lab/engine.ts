@@ -6,6 +6,7 @@ import type * as WebGpu from "./webgpu/fidelity_lab_webgpu.js";
 import type { DeviceInfo } from "./api.js";
 import { LabError } from "./errors.js";
 import { hasRelaxedSimd } from "./simd.js";
+import { source } from "./source.js";
 import { acquireThreads, availableThreads, type ThreadedModule, type Threads } from "./threads.js";
 
 export type Engine = Cpu.Engine;
@@ -99,12 +100,4 @@ async function loadWebGpu(): Promise<EngineModule> {
   const module = await import("./webgpu/fidelity_lab_webgpu.js");
   await module.default(await source(new URL("./webgpu/fidelity_lab_webgpu_bg.wasm", import.meta.url)));
   return module as unknown as EngineModule;
-}
-
-/** Node's fetch does not read files. */
-async function source(url: URL): Promise<{ module_or_path: URL | BufferSource }> {
-  if (url.protocol !== "file:") return { module_or_path: url };
-  const name = "node:fs/promises"; // A variable, so that bundlers for browsers leave it alone.
-  const { readFile } = (await import(/* @vite-ignore */ name)) as { readFile(url: URL): Promise<Uint8Array<ArrayBuffer>> };
-  return { module_or_path: await readFile(url) };
 }

@@ -1,4 +1,4 @@
-//! The wasm modules, one a kind of device: cargo, then wasm-bindgen, then wasm-opt, each only when its input changed.
+//! The wasm modules, one a kind of device and one for statistics: cargo, then wasm-bindgen, then wasm-opt, each only when its input changed.
 //!
 //! All come out of cargo under the same name, so each is copied away before the next is built, and cargo sees another
 //! module's settings as a change of the crate: that is why cargo is not even asked when the sources are those of last time.
@@ -65,8 +65,8 @@ impl Profile {
 pub struct Module {
     /// The folder in `pkg`.
     pub name: &'static str,
-    /// The cargo feature of its backend.
-    device: &'static str,
+    /// The cargo feature of its backend; none where it needs no engine.
+    device: Option<&'static str>,
     /// A part of WebAssembly that not every browser has: a module with one instruction of it is refused as a whole.
     target_feature: Option<&'static str>,
     /// On a memory that threads share.
@@ -88,28 +88,34 @@ const THREADS: [&str; 9] = [
 ];
 
 /// In the order in which they are built.
-pub const MODULES: [Module; 4] = [
+pub const MODULES: [Module; 5] = [
+    Module {
+        name: "statistics",
+        device: None,
+        target_feature: None,
+        has_threads: false,
+    },
     Module {
         name: "cpu",
-        device: "cpu",
+        device: Some("cpu"),
         target_feature: None,
         has_threads: false,
     },
     Module {
         name: "cpu_relaxed",
-        device: "cpu",
+        device: Some("cpu"),
         target_feature: Some("relaxed-simd"),
         has_threads: false,
     },
     Module {
         name: "webgpu",
-        device: "webgpu",
+        device: Some("webgpu"),
         target_feature: None,
         has_threads: false,
     },
     Module {
         name: "cpu_threads",
-        device: "cpu",
+        device: Some("cpu"),
         target_feature: Some("relaxed-simd"),
         has_threads: true,
     },
@@ -131,7 +137,8 @@ impl Module {
     /// depends on whether atomics are on.
     pub fn crate_arguments(self) -> Vec<String> {
         let threads = if self.has_threads { ",threads" } else { "" };
-        let features = format!("{},browser{threads}", self.device);
+        let device = self.device.map(|name| format!("{name},")).unwrap_or_default();
+        let features = format!("{device}browser{threads}");
         let arguments = [
             "--release",
             "--package",

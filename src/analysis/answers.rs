@@ -1,0 +1,288 @@
+//! Networks' answers to one set of images, held once.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::lens::Lens;
+use super::view::{Figures, View};
+use crate::error::{ErrorCode, LabError, LabResult};
+use crate::fidelity::FidelityError;
+use crate::weights::Role;
+
+/// Of CIFAR-100, whose superclasses are known.
+pub(super) const N_FINE: usize = crate::data::cifar::N_FINE;
+/// Views beyond so many bytes are forgotten, the least recently used first.
+const CACHE_BYTES: usize = 128 << 20;
+
+/// What is known of a network beside its answers; it decides which controls and ceilings count.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "camelCase")]
+pub struct NetworkFacts {
+    #[serde(default)]
+    #[cfg_attr(feature = "browser", tsify(optional, type = "Role"))]
+    pub role: Option<Role>,
+    /// Networks of one kind; controls and ceilings are looked for within the teachers' family.
+    #[serde(default)]
+    #[cfg_attr(feature = "browser", tsify(optional, type = "string"))]
+    pub family: Option<String>,
+    /// The names of a student's teachers; null or missing where nobody knows.
+    #[serde(default)]
+    #[cfg_attr(feature = "browser", tsify(optional, type = "string[] | null"))]
+    pub taught_by: Option<Vec<String>>,
+}
+
+pub(super) struct Network {
+    /// Never used twice, so that what is cached of a removed network is never taken for another's.
+    id: u32,
+    pub name: String,
+    /// `[n, n_classes]`
+    pub logits: Rc<Vec<f32>>,
+    pub facts: NetworkFacts,
+}
+
+/// Labels, and the logits of networks by name.
+pub struct Answers {
+    n_classes: usize,
+    labels: Vec<u8>,
+    networks: Vec<Network>,
+    next_id: u32,
+    cache: RefCell<Cache>,
+}
+
+#[derive(PartialEq)]
+struct Key {
+    ids: Vec<u32>,
+    lens: Lens,
+}
+
+/// The least recently used first.
+#[derive(Default)]
+struct Cache(Vec<(Key, Rc<View>)>);
+
+impl Answers {
+    /// `labels` are the true classes, one an image.
+    ///
+    /// # Errors
+    /// `bad_argument` without images, without classes or with more than 256, and for a label that is no class.
+    pub fn new(labels: Vec<u8>, n_classes: usize) -> LabResult<Self> {
+        if labels.is_empty() {
+            return Err(LabError::bad_argument(
+                "there are no labels; there must be one for each of at least one image",
+            ));
+        }
+        if !(1..=256).contains(&n_classes) {
+            return Err(LabError::bad_argument(format!(
+                "nClasses is {n_classes}; it must be from 1 to 256"
+            )));
+        }
+        if let Some(&label) = labels.iter().find(|&&label| usize::from(label) >= n_classes) {
+            return Err(LabError::bad_argument(
+                FidelityError::Label { label, n_classes }.to_string(),
+            ));
+        }
+        Ok(Self {
+            n_classes,
+            labels,
+            networks: Vec::new(),
+            next_id: 0,
+            cache: RefCell::default(),
+        })
+    }
+
+    /// Images.
+    pub fn n_images(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Fine classes.
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
+    /// Names in the order in which they were added.
+    pub fn names(&self) -> Vec<String> {
+        self.networks.iter().map(|network| network.name.clone()).collect()
+    }
+
+    /// Takes a network's logits `[n, n_classes]`.
+    ///
+    /// # Errors
+    /// `name_taken`, and `bad_argument` for another number of values or one that is not finite.
+    pub fn add(&mut self, name: &str, logits: Vec<f32>, facts: NetworkFacts) -> LabResult<()> {
+        if self.find(name).is_some() {
+            let message =
+                format!("there are answers of a network named \"{name}\" already; remove them or choose another name");
+            return Err(LabError::new(ErrorCode::NameTaken, message));
+        }
+        self.check_logits(name, &logits, self.n_images())?;
+        self.networks.push(Network {
+            id: self.next_id,
+            name: name.to_owned(),
+            logits: Rc::new(logits),
+            facts,
+        });
+        self.next_id += 1;
+        Ok(())
+    }
+
+    /// As [`Self::add`], from f16 in little-endian bytes, as in `*.logits.f16`.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub fn add_f16(&mut self, name: &str, bytes: &[u8], facts: NetworkFacts) -> LabResult<()> {
+        let expected = self.n_images() * self.n_classes * 2;
+        if bytes.len() != expected {
+            let (n, n_classes) = (self.n_images(), self.n_classes);
+            return Err(LabError::bad_argument(format!(
+                "the logits of \"{name}\" are {} bytes; as f16, {n} images of {n_classes} classes take {expected}",
+                bytes.len()
+            )));
+        }
+        let pairs = bytes.chunks_exact(2);
+        let logits = pairs.map(|pair| half::f16::from_le_bytes([pair[0], pair[1]]).to_f32());
+        self.add(name, logits.collect(), facts)
+    }
+
+    pub(super) fn check_logits(&self, name: &str, logits: &[f32], n_images: usize) -> LabResult<()> {
+        let n_classes = self.n_classes;
+        if logits.len() != n_images * n_classes {
+            return Err(LabError::bad_argument(format!(
+                "the logits of \"{name}\" are {} values; {n_images} images of {n_classes} classes take {}",
+                logits.len(),
+                n_images * n_classes
+            )));
+        }
+        match logits.iter().position(|z| !z.is_finite()) {
+            Some(at) => {
+                let fault = FidelityError::NotFinite {
+                    image: at / n_classes,
+                    class: at % n_classes,
+                };
+                Err(LabError::bad_argument(format!("the logits of \"{name}\": {fault}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Forgets a network.
+    ///
+    /// # Errors
+    /// `unknown_model`.
+    pub fn remove(&mut self, name: &str) -> LabResult<()> {
+        let id = self.network(name)?.id;
+        self.networks.retain(|network| network.id != id);
+        self.cache.get_mut().0.retain(|(key, _)| !key.ids.contains(&id));
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Option<&Network> {
+        self.networks.iter().find(|network| network.name == name)
+    }
+
+    pub(super) fn networks(&self) -> &[Network] {
+        &self.networks
+    }
+
+    /// # Errors
+    /// `unknown_model`.
+    pub(super) fn network(&self, name: &str) -> LabResult<&Network> {
+        self.find(name).ok_or_else(|| {
+            let message = format!("there are no answers of a network named \"{name}\"; add them first");
+            LabError::new(ErrorCode::UnknownModel, message)
+        })
+    }
+
+    /// True classes of the level that is looked at.
+    pub(super) fn labels(&self, lens: Lens) -> Vec<u8> {
+        self.labels.iter().map(|&label| lens.class_of(label)).collect()
+    }
+
+    /// # Errors
+    /// `unknown_model`, and `bad_argument` without members or for one that is named twice.
+    pub(super) fn members(&self, names: &[String]) -> LabResult<Vec<&Network>> {
+        if names.is_empty() {
+            return Err(LabError::bad_argument(
+                "there is no teacher; an ensemble needs at least one member",
+            ));
+        }
+        if let Some(twice) = (1..names.len()).find(|&i| names[..i].contains(&names[i])) {
+            return Err(LabError::bad_argument(format!(
+                "\"{}\" is a member of the ensemble twice",
+                names[twice]
+            )));
+        }
+        names.iter().map(|name| self.network(name)).collect()
+    }
+
+    /// What a network, or the ensemble of several, says through a lens.
+    ///
+    /// # Errors
+    /// As [`Self::members`], and as [`Lens::check`].
+    pub(super) fn view(&self, names: &[String], lens: Lens) -> LabResult<Rc<View>> {
+        lens.check(self.n_classes)?;
+        let members = self.members(names)?;
+        let mut ids: Vec<u32> = members.iter().map(|network| network.id).collect();
+        // The order of a sum must not depend on the order of toggles.
+        ids.sort_unstable();
+        let key = Key { ids, lens };
+        if let Some(view) = self.cache.borrow_mut().get(&key) {
+            return Ok(view);
+        }
+        let view = Rc::new(if lens.is_plain() {
+            match members.as_slice() {
+                [network] => View::of_logits(&network.logits, self.n_classes),
+                _ => self.plain_ensemble(&members)?,
+            }
+        } else {
+            View::through(&*self.view(names, Lens::PLAIN)?, lens)
+        });
+        self.cache.borrow_mut().put(key, &view);
+        Ok(view)
+    }
+
+    /// # Errors
+    /// As [`Self::view`].
+    pub(super) fn view_of(&self, name: &str, lens: Lens) -> LabResult<Rc<View>> {
+        self.view(&[name.to_owned()], lens)
+    }
+
+    fn plain_ensemble(&self, members: &[&Network]) -> LabResult<View> {
+        let mut sorted = members.to_vec();
+        sorted.sort_unstable_by_key(|network| network.id);
+        let views: LabResult<Vec<_>> = sorted
+            .iter()
+            .map(|network| self.view_of(&network.name, Lens::PLAIN))
+            .collect();
+        Ok(View::of_ensemble(&views?))
+    }
+
+    /// A view with its figures against the labels.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub(super) fn figures(&self, names: &[String], lens: Lens) -> LabResult<(Rc<View>, Rc<Figures>)> {
+        let view = self.view(names, lens)?;
+        let figures = view.figures(&self.labels(lens));
+        Ok((view, figures))
+    }
+}
+
+impl Cache {
+    fn get(&mut self, key: &Key) -> Option<Rc<View>> {
+        let at = self.0.iter().position(|(known, _)| known == key)?;
+        let entry = self.0.remove(at);
+        let view = Rc::clone(&entry.1);
+        self.0.push(entry);
+        Some(view)
+    }
+
+    fn put(&mut self, key: Key, view: &Rc<View>) {
+        self.0.push((key, Rc::clone(view)));
+        while self.0.len() > 1 && self.0.iter().map(|(_, view)| view.bytes()).sum::<usize>() > CACHE_BYTES {
+            self.0.remove(0);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! McNemar's test of two accuracies on the same images.
+
+use serde::{Deserialize, Serialize};
+
+use super::answers::Answers;
+use super::lens::{Lens, Level};
+use super::predictor::Predictor;
+use crate::error::LabResult;
+
+/// From so many discordant images on, chi-square stands for the exact test.
+const N_CHI_SQUARE: u32 = 25;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "camelCase")]
+pub struct McNemarArgs {
+    pub first: Predictor,
+    pub second: Predictor,
+    #[serde(default)]
+    pub level: Option<Level>,
+}
+
+/// Which test gave the p-value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "snake_case")]
+pub enum McNemarMethod {
+    /// Two-sided binomial, below 25 images on which one alone is right.
+    Exact,
+    /// One degree of freedom, continuity-corrected.
+    ChiSquare,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
+#[serde(rename_all = "camelCase")]
+pub struct McNemar {
+    pub n_images: u32,
+    pub both_right: u32,
+    pub only_first: u32,
+    pub only_second: u32,
+    pub both_wrong: u32,
+    pub method: McNemarMethod,
+    /// (max(|onlyFirst - onlySecond| - 1, 0))^2 / (onlyFirst + onlySecond); null for "exact".
+    #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
+    pub statistic: Option<f64>,
+    pub p_value: f64,
+}
+
+/// # Errors
+/// As for [`Answers::view`].
+pub fn mcnemar(answers: &Answers, args: &McNemarArgs) -> LabResult<McNemar> {
+    let lens = Lens::new(args.level, None);
+    let (_, first) = answers.figures(&args.first.names(), lens)?;
+    let (_, second) = answers.figures(&args.second.names(), lens)?;
+    let mut counts = [0; 4];
+    for image in 0..answers.n_images() {
+        counts[usize::from(first.is_right(image)) + 2 * usize::from(second.is_right(image))] += 1;
+    }
+    let [both_wrong, only_first, only_second, both_right] = counts;
+    let (method, statistic, p_value) = test(only_first, only_second);
+    Ok(McNemar {
+        n_images: answers.n_images() as u32,
+        both_right,
+        only_first,
+        only_second,
+        both_wrong,
+        method,
+        statistic,
+        p_value,
+    })
+}
+
+fn test(only_first: u32, only_second: u32) -> (McNemarMethod, Option<f64>, f64) {
+    let n = only_first + only_second;
+    if n < N_CHI_SQUARE {
+        return (McNemarMethod::Exact, None, binomial(only_first.min(only_second), n));
+    }
+    let gap = (f64::from(only_first) - f64::from(only_second)).abs();
+    let statistic = (gap - 1.0).max(0.0).powi(2) / f64::from(n);
+    (
+        McNemarMethod::ChiSquare,
+        Some(statistic),
+        erfc((statistic / 2.0).sqrt()),
+    )
+}
+
+/// Twice P(X <= k) of X out of n, each with probability 1/2, and at most 1.
+fn binomial(k: u32, n: u32) -> f64 {
+    let (mut choices, mut total) = (1.0, 0.0);
+    for i in 0..=k {
+        total += choices;
+        choices *= f64::from(n - i) / f64::from(i + 1);
+    }
+    (2.0 * total / 2f64.powi(n as i32)).min(1.0)
+}
+
+/// The complementary error function of x >= 0: the series of erf below 2 (Abramowitz and Stegun 7.1.6), the continued fraction above
+/// (7.1.14), from its 100th level.
+fn erfc(x: f64) -> f64 {
+    let scale = (-x * x).exp() / std::f64::consts::PI.sqrt();
+    if x < 2.0 {
+        let (mut term, mut series, mut n) = (2.0 * x, 2.0 * x, 0.0);
+        while term > 1e-17 * series {
+            n += 1.0;
+            term *= 2.0 * x * x / (2.0 * n + 1.0);
+            series += term;
+        }
+        return 1.0 - scale * series;
+    }
+    let fraction = (1..=100).rev().fold(0.0, |below, k| f64::from(k) / 2.0 / (x + below));
+    scale / (x + fraction)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_function_is_that_of_tables() {
+        // DLMF / Python's math.erfc.
+        let table = [
+            (0.0, 1.0),
+            (0.5, 0.479_500_122_186_953_5),
+            (1.0, 0.157_299_207_050_285_13),
+            (2.0, 0.004_677_734_981_047_265),
+            (3.0, 2.209_049_699_858_544e-5),
+            (5.0, 1.537_459_794_428_035_1e-12),
+            (10.0, 2.088_487_583_762_544_6e-45),
+        ];
+        for (x, expected) in table {
+            assert!(
+                (erfc(x) - expected).abs() <= 1e-12 * expected,
+                "erfc({x}) = {}, not {expected}",
+                erfc(x)
+            );
+        }
+    }
+
+    #[test]
+    fn few_discordant_images_are_counted_exactly() {
+        assert_eq!(test(0, 0), (McNemarMethod::Exact, None, 1.0));
+        assert_eq!(test(5, 5), (McNemarMethod::Exact, None, 1.0));
+        // 2 * (1 + 6) / 64.
+        assert_eq!(test(1, 5), (McNemarMethod::Exact, None, 0.21875));
+        assert_eq!(test(24, 0).0, McNemarMethod::Exact);
+    }
+
+    #[test]
+    fn many_by_chi_square_and_equal_ones_prove_nothing() {
+        let (method, statistic, p) = test(10, 30);
+        assert_eq!((method, statistic), (McNemarMethod::ChiSquare, Some(361.0 / 40.0)));
+        // scipy.stats.chi2.sf(9.025, 1)
+        assert!((p - 0.002_663_119_259).abs() < 1e-9, "{p}");
+        assert_eq!(test(20, 20), (McNemarMethod::ChiSquare, Some(0.0), 1.0));
+    }
+}

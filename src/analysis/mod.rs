@@ -1,0 +1,27 @@
+//! Statistics of networks' answers to a whole test set: what their logits and the labels alone say.
+//!
+//! [`Answers`] holds labels and logits. Each question is a function of the answers and of arguments that cross to JavaScript as they
+//! are, one file a topic; networks are told by name and images by index. Everything is f64. A question may be asked through a lens:
+//! of superclasses, or at another temperature. What a network says is computed once and kept as long as there is room.
+
+mod answers;
+mod baselines;
+mod bootstrap;
+mod calibration;
+mod elementary;
+mod lens;
+mod mcnemar;
+mod pair;
+mod predictor;
+mod report;
+mod view;
+
+pub use answers::{Answers, NetworkFacts};
+pub use baselines::{Baselines, BaselinesArgs, Ceiling, CeilingGroup, Control, NoControl, PairSummary, baselines};
+pub use bootstrap::{GeneralisationIntervals, Interval, Intervals, IntervalsArgs, StudentIntervals, intervals};
+pub use calibration::{Binning, Calibration, CalibrationArgs, CalibrationBin, CalibrationOf, calibration};
+pub use lens::Level;
+pub use mcnemar::{McNemar, McNemarArgs, McNemarMethod, mcnemar};
+pub use pair::{Cells, Chance, ConfusionArgs, CopiedErrors, PairArgs, Side, cells, chance, confusion};
+pub use predictor::Predictor;
+pub use report::{Report, ReportArgs, SizeReport, report};

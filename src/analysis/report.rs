@@ -1,0 +1,316 @@
+//! The figures of an evaluation, over all images at once: each network, the ensemble, and the ensembles of fewer members.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::answers::Answers;
+use super::calibration::{self, Binning};
+use super::lens::{Lens, Level};
+use super::view::{Figures, Row, View, add, divergence, mean_logs};
+use crate::error::LabResult;
+use crate::fidelity::{Fidelity, Generalisation, N_BINS, ReliabilityBin};
+
+/// Which networks are reported on, and how they are looked at.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "camelCase")]
+pub struct ReportArgs {
+    pub teachers: Vec<String>,
+    #[serde(default)]
+    pub students: Vec<String>,
+    #[serde(default)]
+    pub level: Option<Level>,
+    #[serde(default)]
+    pub temperature: Option<f64>,
+}
+
+/// As [`crate::engine::EvaluationReport`], over the whole test set.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null, hashmap_as_object))]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// Images.
+    pub n_images: u32,
+    /// Classes of the level.
+    pub n_classes: u32,
+    pub level: Level,
+    pub temperature: f64,
+    /// Members of the ensemble.
+    pub teachers: Vec<String>,
+    /// Each teacher and each student by name.
+    #[cfg_attr(feature = "browser", tsify(type = "Record<string, Generalisation>"))]
+    pub models: BTreeMap<String, Generalisation>,
+    pub ensemble: Generalisation,
+    /// Each student against the ensemble, by name.
+    #[cfg_attr(feature = "browser", tsify(type = "Record<string, Fidelity>"))]
+    pub students: BTreeMap<String, Fidelity>,
+    /// The ensembles of the first 1, 2, ... teachers.
+    pub sizes: Vec<SizeReport>,
+}
+
+/// The ensemble of the first teachers.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null, hashmap_as_object))]
+#[serde(rename_all = "camelCase")]
+pub struct SizeReport {
+    /// Number of members.
+    pub size: u32,
+    pub ensemble: Generalisation,
+    /// Each student against this ensemble.
+    #[cfg_attr(feature = "browser", tsify(type = "Record<string, Fidelity>"))]
+    pub students: BTreeMap<String, Fidelity>,
+}
+
+/// # Errors
+/// `unknown_model`, and `bad_argument` as for [`Answers::view`].
+pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
+    let lens = Lens::new(args.level, args.temperature);
+    lens.check(answers.n_classes())?;
+    answers.members(&args.teachers)?;
+    let labels = answers.labels(lens);
+    let mut models = BTreeMap::new();
+    let mut students: Vec<(&String, Rc<View>, Rc<Figures>)> = Vec::new();
+    for name in &args.teachers {
+        models.insert(
+            name.clone(),
+            generalisation(&answers.figures(std::slice::from_ref(name), lens)?.1),
+        );
+    }
+    for name in &args.students {
+        let (view, figures) = answers.figures(std::slice::from_ref(name), lens)?;
+        models.insert(name.clone(), generalisation(&figures));
+        students.push((name, view, figures));
+    }
+    let teachers: LabResult<Vec<_>> = args
+        .teachers
+        .iter()
+        .map(|name| answers.view_of(name, Lens::PLAIN))
+        .collect();
+    let views: Vec<&View> = students.iter().map(|(_, view, _)| &**view).collect();
+    let sizes = ensembles(&teachers?, &views, &labels, lens);
+    let sizes: Vec<SizeReport> = sizes
+        .into_iter()
+        .enumerate()
+        .map(|(i, (ensemble, kl))| SizeReport {
+            size: i as u32 + 1,
+            students: students
+                .iter()
+                .zip(&kl)
+                .map(|((name, _, figures), kl)| ((*name).clone(), fidelity(&ensemble, figures, kl)))
+                .collect(),
+            ensemble: generalisation(&ensemble),
+        })
+        .collect();
+    let whole = &sizes[sizes.len() - 1];
+    Ok(Report {
+        n_images: labels.len() as u32,
+        n_classes: lens.n_classes(answers.n_classes()) as u32,
+        level: lens.level,
+        temperature: lens.temperature,
+        teachers: args.teachers.clone(),
+        models,
+        ensemble: whole.ensemble.clone(),
+        students: whole.students.clone(),
+        sizes,
+    })
+}
+
+/// The ensembles of the first 1, 2, ... members: their figures, and the KL of each student on each image.
+fn ensembles(members: &[Rc<View>], students: &[&View], labels: &[u8], lens: Lens) -> Vec<(Figures, Vec<Vec<f64>>)> {
+    let n_fine = members[0].n_classes();
+    let n_classes = lens.n_classes(n_fine);
+    let mut sizes: Vec<(Figures, Vec<Vec<f64>>)> = members
+        .iter()
+        .map(|_| (Figures::default(), vec![Vec::new(); students.len()]))
+        .collect();
+    let mut seen = Row::new(lens, n_fine);
+    let (mut total, mut probs, mut logs) = (vec![0.0; n_fine], vec![0.0; n_fine], vec![0.0; n_fine]);
+    let mut student_logs = vec![vec![0.0; n_classes]; students.len()];
+    for (image, &label) in labels.iter().enumerate() {
+        total.fill(0.0);
+        for (student, logs) in students.iter().zip(&mut student_logs) {
+            student.log_row(image, logs);
+        }
+        for (m, (figures, kl)) in sizes.iter_mut().enumerate() {
+            add(&mut total, members[m].row(image));
+            if m == 0 {
+                probs.copy_from_slice(&total);
+                members[0].log_row(image, &mut logs);
+            } else {
+                let share = 1.0 / (m + 1) as f64;
+                probs.iter_mut().zip(&total).for_each(|(p, total)| *p = total * share);
+                mean_logs(&probs, &mut logs, &members[..=m], image);
+            }
+            let (probs, logs) = if lens.is_plain() {
+                (&probs, &logs)
+            } else {
+                seen.set(lens, &probs, &logs);
+                (&seen.probs, &seen.logs)
+            };
+            figures.push(probs, logs, label);
+            for (kl, student) in kl.iter_mut().zip(&student_logs) {
+                kl.push(divergence(probs, logs, student));
+            }
+        }
+    }
+    sizes
+}
+
+/// Over all images, of which there is at least one.
+pub(super) fn generalisation(figures: &Figures) -> Generalisation {
+    let n = figures.rank.len() as f64;
+    let top5 = figures.rank.iter().filter(|&&rank| rank < 5).count();
+    let bins = calibration::bins(figures, N_BINS, Binning::EqualWidth);
+    let reliability = bins.iter().map(|bin| ReliabilityBin {
+        lower: bin.lower.unwrap_or(f64::NAN),
+        upper: bin.upper.unwrap_or(f64::NAN),
+        count: bin.count,
+        confidence: bin.confidence,
+        accuracy: bin.accuracy,
+    });
+    Generalisation {
+        accuracy: Some(figures.n_right() as f64 / n),
+        top5_accuracy: Some(top5 as f64 / n),
+        nll: Some(-figures.likelihood.iter().sum::<f64>() / n),
+        ece: Some(calibration::ece(&bins)),
+        reliability: Some(reliability.collect()),
+    }
+}
+
+/// A student against its teacher, with the KL of each image.
+pub(super) fn fidelity(teacher: &Figures, student: &Figures, kl: &[f64]) -> Fidelity {
+    let n = kl.len() as f64;
+    // Images and agreeing ones, where the teacher is wrong and where it is right.
+    let mut counts = [(0u32, 0u32); 2];
+    for image in 0..kl.len() {
+        let (n_images, n_agreeing) = &mut counts[usize::from(teacher.is_right(image))];
+        *n_images += 1;
+        *n_agreeing += u32::from(teacher.top1[image] == student.top1[image]);
+    }
+    let share =
+        |(n_images, n_agreeing): (u32, u32)| (n_images > 0).then(|| f64::from(n_agreeing) / f64::from(n_images));
+    let mean = kl.iter().sum::<f64>() / n;
+    let squares = kl.iter().map(|kl| (kl - mean).powi(2)).sum::<f64>();
+    Fidelity {
+        agreement: f64::from(counts[0].1 + counts[1].1) / n,
+        kl: mean,
+        kl_standard_error: (kl.len() > 1).then(|| (squares / (n - 1.0) / n).sqrt()),
+        agreement_teacher_right: share(counts[1]),
+        agreement_teacher_wrong: share(counts[0]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::NetworkFacts;
+    use crate::fidelity::{FidelityAccumulator, GeneralisationAccumulator, ensemble_log_probs};
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    fn logits(n: usize, seed: usize) -> Vec<f32> {
+        (0..n).map(|i| ((i * 37 + seed * 1009) % 113) as f32 / 9.0).collect()
+    }
+
+    #[test]
+    fn a_report_is_what_the_accumulators_say() {
+        let labels: Vec<u8> = (0..50).map(|i| (i * 3 % 7) as u8).collect();
+        let mut answers = Answers::new(labels.clone(), 7).unwrap();
+        for (seed, name) in ["a", "b", "c", "s"].into_iter().enumerate() {
+            answers.add(name, logits(350, seed), NetworkFacts::default()).unwrap();
+        }
+        let args = ReportArgs {
+            teachers: names(&["c", "a", "b"]),
+            students: names(&["s"]),
+            ..Default::default()
+        };
+        let report = report(&answers, &args).unwrap();
+        assert_eq!(report.sizes.len(), 3);
+        let student = ensemble_log_probs(&[&logits(350, 3)], 7).unwrap();
+        let members = [logits(350, 2), logits(350, 0), logits(350, 1)];
+        for size in 1..=3 {
+            let members: Vec<&[f32]> = members[..size].iter().map(Vec::as_slice).collect();
+            let ensemble = ensemble_log_probs(&members, 7).unwrap();
+            let mut expected = GeneralisationAccumulator::default();
+            expected.push_batch(&ensemble, 7, Some(&labels)).unwrap();
+            let (found, expected) = (&report.sizes[size - 1].ensemble, expected.report());
+            assert_eq!(
+                (found.accuracy, found.top5_accuracy),
+                (expected.accuracy, expected.top5_accuracy)
+            );
+            assert!((found.nll.unwrap() - expected.nll.unwrap()).abs() < 1e-12);
+            assert!((found.ece.unwrap() - expected.ece.unwrap()).abs() < 1e-12);
+            let counts = |g: &Generalisation| {
+                g.reliability
+                    .as_ref()
+                    .unwrap()
+                    .iter()
+                    .map(|bin| bin.count)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(counts(found), counts(&expected));
+            let mut sums = FidelityAccumulator::default();
+            sums.push_batch(&ensemble, &student, 7, Some(&labels)).unwrap();
+            let (found, expected) = (&report.sizes[size - 1].students["s"], sums.report());
+            assert_eq!(found.agreement, expected.agreement);
+            assert_eq!(found.agreement_teacher_right, expected.agreement_teacher_right);
+            assert_eq!(found.agreement_teacher_wrong, expected.agreement_teacher_wrong);
+            assert!((found.kl - expected.kl).abs() < 1e-12);
+            assert!((found.kl_standard_error.unwrap() - expected.kl_standard_error.unwrap()).abs() < 1e-12);
+        }
+        assert_eq!(report.ensemble, report.sizes[2].ensemble);
+    }
+
+    #[test]
+    fn one_image_whose_answers_are_all_equal() {
+        let mut answers = Answers::new(vec![1], 3).unwrap();
+        answers.add("t", vec![0.0; 3], NetworkFacts::default()).unwrap();
+        answers.add("s", vec![5.0; 3], NetworkFacts::default()).unwrap();
+        let args = ReportArgs {
+            teachers: names(&["t"]),
+            students: names(&["s"]),
+            ..Default::default()
+        };
+        let report = report(&answers, &args).unwrap();
+        assert_eq!(
+            (report.ensemble.accuracy, report.ensemble.top5_accuracy),
+            (Some(0.0), Some(1.0))
+        );
+        assert!((report.ensemble.nll.unwrap() - 3f64.ln()).abs() < 1e-15);
+        let student = &report.students["s"];
+        assert_eq!(
+            (
+                student.agreement,
+                student.kl_standard_error,
+                student.agreement_teacher_right
+            ),
+            (1.0, None, None)
+        );
+        assert!(student.kl < 1e-15);
+    }
+
+    #[test]
+    fn refuses_what_it_cannot_report_on() {
+        let mut answers = Answers::new(vec![0, 1], 2).unwrap();
+        answers.add("t", vec![0.0; 4], NetworkFacts::default()).unwrap();
+        let ask = |teachers: &[&str], level, temperature| {
+            let args = ReportArgs {
+                teachers: names(teachers),
+                students: Vec::new(),
+                level,
+                temperature,
+            };
+            report(&answers, &args).unwrap_err().message
+        };
+        assert!(ask(&[], None, None).contains("no teacher"));
+        assert!(ask(&["x"], None, None).contains("\"x\""));
+        assert!(ask(&["t", "t"], None, None).contains("twice"));
+        assert!(ask(&["t"], Some(Level::Coarse), None).contains("superclasses"));
+        assert!(ask(&["t"], None, Some(0.0)).contains("temperature"));
+        assert!(ask(&["t"], None, Some(f64::NAN)).contains("temperature"));
+    }
+}
