@@ -1,13 +1,13 @@
 /** `Analysis`: the statistics in the thread that creates it. */
 import type {
-  AnalysisOptions, AvailableAnalysis, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Confusion,
+  AnalysisOptions, AnalysisInterface, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Confusion,
   ConfusionOptions, Intervals, IntervalsOptions, Logits, McNemar, McNemarOptions, NetworkFacts, PairOptions, Report, ReportOptions,
 } from "./analysis_api.js";
 import { loadStatistics, type Statistics } from "./analysis_engine.js";
 import { LabError } from "./errors.js";
 import { yieldToEvents } from "./yield.js";
 
-export class Analysis implements AvailableAnalysis {
+export class Analysis implements AnalysisInterface {
   #statistics: Statistics;
   #ended: LabError | null = null;
   #release: () => void;
@@ -60,7 +60,7 @@ export class Analysis implements AvailableAnalysis {
 
   /** All resamples at once: a signal counts before it begins. */
   intervals(options: IntervalsOptions): Promise<Intervals> {
-    return this.#call(options, () => ({ ...this.#statistics.intervals(options), cancelled: false }));
+    return this.#call(options, () => this.#statistics.intervals(options));
   }
 
   mcnemar(options: McNemarOptions): Promise<McNemar> {

@@ -1,6 +1,6 @@
 /** `AnalysisClient`: an `Analysis` in a Worker of its own, so that neither the page nor a running distillation waits for it. */
 import type {
-  AnalysisOptions, AvailableAnalysis, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Confusion,
+  AnalysisOptions, AnalysisInterface, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Confusion,
   ConfusionOptions, Intervals, IntervalsOptions, Logits, McNemar, McNemarOptions, NetworkFacts, PairOptions, Report, ReportOptions,
 } from "./analysis_api.js";
 import type { AnalysisMethod, FromAnalysis, ToAnalysis } from "./analysis_protocol.js";
@@ -13,7 +13,7 @@ export interface AnalysisClientOptions extends AnalysisOptions {
 
 interface Pending { resolve: (value: never) => void; reject: (error: LabError) => void }
 
-export class AnalysisClient implements AvailableAnalysis {
+export class AnalysisClient implements AnalysisInterface {
   models: string[] = [];
   #worker: Worker;
   #nCalls = 0;
@@ -68,7 +68,7 @@ export class AnalysisClient implements AvailableAnalysis {
     return this.#ask("baselines", options);
   }
 
-  intervals({ onProgress: _, ...options }: IntervalsOptions): Promise<Intervals> {
+  intervals(options: IntervalsOptions): Promise<Intervals> {
     return this.#ask("intervals", options);
   }
 

@@ -1,9 +1,9 @@
 /** What passes between `AnalysisClient` and its Worker. */
-import type { AnalysisOptions, AvailableAnalysis } from "./analysis_api.js";
+import type { AnalysisOptions, AnalysisInterface } from "./analysis_api.js";
 import type { ErrorCode } from "./api.js";
 
 /** Every method but those that answer at once. */
-export type AnalysisMethod = Exclude<keyof AvailableAnalysis, "models" | "dispose">;
+export type AnalysisMethod = Exclude<keyof AnalysisInterface, "models" | "dispose">;
 
 export type ToAnalysis =
   | { type: "create"; options: AnalysisOptions }
