@@ -15,9 +15,9 @@ declare global {
 
 test.beforeEach(({ page }) => openLab(page));
 
-for (const [where, module, name] of [
-  ["in this thread", "analysis.js", "Analysis"],
-  ["in a Worker", "analysis_client.js", "AnalysisClient"],
+for (const { where, module, name } of [
+  { where: "in this thread", module: "analysis.js", name: "Analysis" },
+  { where: "in a Worker", module: "analysis_client.js", name: "AnalysisClient" },
 ]) {
   test.describe(where, () => {
     test.beforeEach(async ({ page }) => {
@@ -48,11 +48,11 @@ for (const [where, module, name] of [
       const { report, cells, intervals, baselines } = found;
       expect(found.models).toEqual([...TEACHERS, "student0"]);
       expect(report).toMatchObject({ nImages: 10_000, nClasses: 100, teachers: TEACHERS });
-      expect(report.students.student0.agreement).toBeCloseTo(golden.agreement, 9);
-      expect(report.students.student0.kl).toBeCloseTo(golden.kl, 6);
-      expect([report.ensemble.accuracy, report.models.student0.accuracy]).toEqual(golden.accuracy);
+      expect(report.students.student0!.agreement).toBeCloseTo(golden.agreement, 9);
+      expect(report.students.student0!.kl).toBeCloseTo(golden.kl, 6);
+      expect([report.ensemble.accuracy, report.models.student0!.accuracy]).toEqual(golden.accuracy);
       expect(report.sizes.map(({ size }) => size)).toEqual([1, 2, 3]);
-      expect(report.sizes[2].ensemble).toEqual(report.ensemble);
+      expect(report.sizes[2]!.ensemble).toEqual(report.ensemble);
       expect([cells.bothRight, cells.onlyTeacher, cells.onlyStudent, cells.bothWrongSame, cells.bothWrongOther]).toEqual(golden.cells);
       expect(found.test.statistic).toBeCloseTo(golden.mcnemar[0], 6);
       const { estimate, lower, upper } = intervals.student!.agreement;
@@ -89,7 +89,7 @@ for (const [where, module, name] of [
       expect(codes).toEqual([
         "name_taken", "bad_argument", "bad_argument", "unknown_model", "bad_argument", "bad_argument", "cancelled", "disposed",
       ]);
-      expect(failures.all[1].message).toMatch(/999999|1999998|1,?000,?000|2,?000,?000/);
+      expect(failures.all[1]!.message).toMatch(/999999|1999998|1,?000,?000|2,?000,?000/);
       expect(failures.same).toBe(true);
       expect(failures.models).toEqual([...TEACHERS, "student0"]);
     });
