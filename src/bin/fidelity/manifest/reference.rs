@@ -82,7 +82,7 @@ pub fn differences(entry: &Entry) -> String {
         all.push(format!("on the part {split} of the training set"));
     }
     if recipe.trainer.starts_with("PyTorch") {
-        all.push("bf16, warm-up, no decay on norms and biases".into());
+        all.push("bf16 (f32 where the processor has none), warm-up, no decay on norms and biases".into());
     }
     if all.is_empty() { "–".into() } else { all.join("; ") }
 }
