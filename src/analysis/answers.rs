@@ -11,8 +11,6 @@ use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::FidelityError;
 use crate::weights::Role;
 
-/// Of CIFAR-100, whose superclasses are known.
-pub(super) const N_FINE: usize = crate::data::cifar::N_FINE;
 /// Views beyond so many bytes are forgotten, the least recently used first.
 const CACHE_BYTES: usize = 128 << 20;
 
@@ -117,7 +115,7 @@ impl Answers {
                 format!("there are answers of a network named \"{name}\" already; remove them or choose another name");
             return Err(LabError::new(ErrorCode::NameTaken, message));
         }
-        self.check_logits(name, &logits, self.n_images())?;
+        self.check_logits(name, &logits)?;
         self.networks.push(Network {
             id: self.next_id,
             name: name.to_owned(),
@@ -146,8 +144,8 @@ impl Answers {
         self.add(name, logits.collect(), facts)
     }
 
-    pub(super) fn check_logits(&self, name: &str, logits: &[f32], n_images: usize) -> LabResult<()> {
-        let n_classes = self.n_classes;
+    fn check_logits(&self, name: &str, logits: &[f32]) -> LabResult<()> {
+        let (n_images, n_classes) = (self.n_images(), self.n_classes);
         if logits.len() != n_images * n_classes {
             return Err(LabError::bad_argument(format!(
                 "the logits of \"{name}\" are {} values; {n_images} images of {n_classes} classes take {}",
@@ -267,6 +265,14 @@ impl Answers {
         let view = self.view(names, lens)?;
         let figures = view.figures(&self.labels(lens));
         Ok((view, figures))
+    }
+
+    /// As [`Self::figures`], of one network.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub(super) fn figures_of(&self, name: &str, lens: Lens) -> LabResult<(Rc<View>, Rc<Figures>)> {
+        self.figures(&[name.to_owned()], lens)
     }
 }
 

@@ -179,11 +179,11 @@ fn agreement(a: &[u8], b: &[u8]) -> f64 {
 }
 
 fn teacher_pairs(answers: &Answers, teachers: &[String], lens: Lens) -> LabResult<Option<PairSummary>> {
-    let top1 = |name: &String| Ok(answers.figures(std::slice::from_ref(name), lens)?.1.top1.clone());
-    let top1 = teachers.iter().map(top1).collect::<LabResult<Vec<_>>>()?;
-    let pairs: Vec<f64> = (1..top1.len())
+    let figures = |name: &String| Ok(answers.figures_of(name, lens)?.1);
+    let figures = teachers.iter().map(figures).collect::<LabResult<Vec<_>>>()?;
+    let pairs: Vec<f64> = (1..figures.len())
         .flat_map(|i| (0..i).map(move |j| (i, j)))
-        .map(|(i, j)| agreement(&top1[i], &top1[j]))
+        .map(|(i, j)| agreement(&figures[i].top1, &figures[j].top1))
         .collect();
     Ok((!pairs.is_empty()).then(|| PairSummary {
         n_pairs: pairs.len() as u32,
@@ -206,11 +206,11 @@ fn ceiling(answers: &Answers, teachers: &[String], members: &[&Network], lens: L
         .filter(is_other)
         .map(|network| network.name.clone())
         .collect();
-    let chosen = answers.figures(teachers, lens)?.1.top1.clone();
+    let (_, chosen) = answers.figures(teachers, lens)?;
     let group = |names: &[String]| {
         Ok(CeilingGroup {
             teachers: names.to_vec(),
-            agreement: agreement(&chosen, &answers.figures(names, lens)?.1.top1),
+            agreement: agreement(&chosen.top1, &answers.figures(names, lens)?.1.top1),
         })
     };
     let groups = others

@@ -153,7 +153,7 @@ pub fn intervals(answers: &Answers, args: &IntervalsArgs) -> LabResult<Intervals
     let (teacher, figures) = answers.figures(&args.teachers, lens)?;
     let mut terms = vec![Terms::new(&figures, &figures, &vec![0.0; n_images])];
     for name in args.student.iter().chain(&args.other) {
-        let (view, of_student) = answers.figures(std::slice::from_ref(name), lens)?;
+        let (view, of_student) = answers.figures_of(name, lens)?;
         terms.push(Terms::new(&of_student, &figures, &teacher.kl(&view)));
     }
     let all = vec![1; n_images];

@@ -7,7 +7,7 @@ use super::lens::{Lens, Level};
 use super::predictor::Predictor;
 use super::view::Figures;
 use crate::error::{LabError, LabResult};
-use crate::fidelity::N_BINS;
+use crate::fidelity::{N_BINS, bin_edge, bin_of};
 
 /// "equal_width": bins (lower, upper] of the same width; "equal_mass": the images by confidence, in bins of as equal a count as can be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub fn calibration(answers: &Answers, args: &CalibrationArgs) -> LabResult<Calib
 
 /// # Errors
 /// `bad_argument`.
-pub(super) fn check_bins(n_bins: Option<usize>) -> LabResult<usize> {
+fn check_bins(n_bins: Option<usize>) -> LabResult<usize> {
     let n_bins = n_bins.unwrap_or(N_BINS);
     if (1..=MAX_BINS).contains(&n_bins) {
         return Ok(n_bins);
@@ -115,25 +115,6 @@ pub(super) fn assign(confidence: &[f64], n_bins: usize, binning: Binning) -> Vec
     }
 }
 
-/// The bin (lower, upper] of a confidence, whose edges are k / n_bins as they are written: rounding of the product may be a bin off.
-fn bin_of(confidence: f64, n_bins: usize) -> usize {
-    let last = n_bins - 1;
-    let mut bin = ((confidence * n_bins as f64).ceil() as usize)
-        .saturating_sub(1)
-        .min(last);
-    while bin < last && confidence > edge(bin + 1, n_bins) {
-        bin += 1;
-    }
-    while bin > 0 && confidence <= edge(bin, n_bins) {
-        bin -= 1;
-    }
-    bin
-}
-
-fn edge(index: usize, n_bins: usize) -> f64 {
-    index as f64 / n_bins as f64
-}
-
 pub(super) fn bins(figures: &Figures, n_bins: usize, binning: Binning) -> Vec<CalibrationBin> {
     let mut sums = vec![(0u32, 0u32, 0.0); n_bins];
     let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); n_bins];
@@ -149,7 +130,7 @@ pub(super) fn bins(figures: &Figures, n_bins: usize, binning: Binning) -> Vec<Ca
     }
     let bin = |(i, (count, n_right, total)): (usize, (u32, u32, f64))| {
         let (lower, upper) = match binning {
-            Binning::EqualWidth => (Some(edge(i, n_bins)), Some(edge(i + 1, n_bins))),
+            Binning::EqualWidth => (Some(bin_edge(i, n_bins)), Some(bin_edge(i + 1, n_bins))),
             Binning::EqualMass if count == 0 => (None, None),
             Binning::EqualMass => (Some(ranges[i].0), Some(ranges[i].1)),
         };
@@ -183,17 +164,6 @@ mod tests {
             confidence: of.iter().map(|(c, _)| *c).collect(),
             likelihood: vec![0.0; of.len()],
             rank: of.iter().map(|(_, right)| u8::from(!right)).collect(),
-        }
-    }
-
-    #[test]
-    fn edges_belong_to_the_bin_below() {
-        for n_bins in [1, 7, 10, 15, 1000] {
-            for k in 1..=n_bins {
-                assert_eq!(bin_of(edge(k, n_bins), n_bins), k - 1, "{k} / {n_bins}");
-                assert_eq!(bin_of(edge(k, n_bins) + 1e-9, n_bins), k.min(n_bins - 1));
-            }
-            assert_eq!(bin_of(0.0, n_bins), 0);
         }
     }
 

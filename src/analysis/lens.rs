@@ -2,8 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::N_FINE;
-use crate::data::cifar::N_COARSE;
+use crate::data::cifar::{N_COARSE, N_FINE};
 use crate::data::names::COARSE_OF_FINE;
 use crate::error::{LabError, LabResult};
 
@@ -25,11 +24,11 @@ pub(super) struct Lens {
 }
 
 /// Temperatures that can be asked for.
-pub(super) const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.01..=100.0;
+const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 
 /// # Errors
 /// `bad_argument`.
-pub(super) fn check_temperature(temperature: f64) -> LabResult<()> {
+fn check_temperature(temperature: f64) -> LabResult<()> {
     if TEMPERATURES.contains(&temperature) {
         return Ok(());
     }

@@ -83,7 +83,7 @@ pub struct ConfusionArgs {
 pub fn cells(answers: &Answers, args: &PairArgs) -> LabResult<Cells> {
     let lens = Lens::new(args.level, args.temperature);
     let (_, teacher) = answers.figures(&args.teachers, lens)?;
-    let (_, student) = answers.figures(std::slice::from_ref(&args.student), lens)?;
+    let (_, student) = answers.figures_of(&args.student, lens)?;
     Ok(count_cells(&teacher, &student))
 }
 
@@ -116,7 +116,7 @@ pub fn confusion(answers: &Answers, args: &ConfusionArgs) -> LabResult<Vec<u32>>
     let side = |side: Side| match (side, &args.student) {
         (Side::Truth, _) => Ok(answers.labels(lens)),
         (Side::Teacher, _) => Ok(answers.figures(&args.teachers, lens)?.1.top1.clone()),
-        (Side::Student, Some(name)) => Ok(answers.figures(std::slice::from_ref(name), lens)?.1.top1.clone()),
+        (Side::Student, Some(name)) => Ok(answers.figures_of(name, lens)?.1.top1.clone()),
         (Side::Student, None) => Err(LabError::bad_argument("a side is \"student\", but no student is named")),
     };
     let rows = side(args.rows.unwrap_or(Side::Teacher))?;
@@ -133,9 +133,7 @@ fn table(rows: &[u8], columns: &[u8], n_classes: usize) -> Vec<u32> {
 }
 
 /// What an agreement has to be compared with.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Chance {
     pub n_images: u32,
     /// Of the student with the ensemble.
@@ -151,7 +149,7 @@ pub struct Chance {
 pub fn chance(answers: &Answers, args: &PairArgs) -> LabResult<Chance> {
     let lens = Lens::new(args.level, args.temperature);
     let (_, teacher) = answers.figures(&args.teachers, lens)?;
-    let (_, student) = answers.figures(std::slice::from_ref(&args.student), lens)?;
+    let (_, student) = answers.figures_of(&args.student, lens)?;
     let n_classes = lens.n_classes(answers.n_classes());
     Ok(compare(&answers.labels(lens), &teacher, &student, n_classes))
 }

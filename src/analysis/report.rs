@@ -10,7 +10,7 @@ use super::calibration::{self, Binning};
 use super::lens::{Lens, Level};
 use super::view::{Figures, Row, View, add, divergence, mean_logs};
 use crate::error::LabResult;
-use crate::fidelity::{Fidelity, Generalisation, N_BINS, ReliabilityBin};
+use crate::fidelity::{Fidelity, Generalisation, N_BINS, ReliabilityBin, share};
 
 /// Which networks are reported on, and how they are looked at.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -73,13 +73,10 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
     let mut models = BTreeMap::new();
     let mut students: Vec<(&String, Rc<View>, Rc<Figures>)> = Vec::new();
     for name in &args.teachers {
-        models.insert(
-            name.clone(),
-            generalisation(&answers.figures(std::slice::from_ref(name), lens)?.1),
-        );
+        models.insert(name.clone(), generalisation(&answers.figures_of(name, lens)?.1));
     }
     for name in &args.students {
-        let (view, figures) = answers.figures(std::slice::from_ref(name), lens)?;
+        let (view, figures) = answers.figures_of(name, lens)?;
         models.insert(name.clone(), generalisation(&figures));
         students.push((name, view, figures));
     }
@@ -189,16 +186,15 @@ pub(super) fn fidelity(teacher: &Figures, student: &Figures, kl: &[f64]) -> Fide
         *n_images += 1;
         *n_agreeing += u32::from(teacher.top1[image] == student.top1[image]);
     }
-    let share =
-        |(n_images, n_agreeing): (u32, u32)| (n_images > 0).then(|| f64::from(n_agreeing) / f64::from(n_images));
+    let agreement = |(n_images, n_agreeing): (u32, u32)| share(n_agreeing, n_images);
     let mean = kl.iter().sum::<f64>() / n;
     let squares = kl.iter().map(|kl| (kl - mean).powi(2)).sum::<f64>();
     Fidelity {
         agreement: f64::from(counts[0].1 + counts[1].1) / n,
         kl: mean,
         kl_standard_error: (kl.len() > 1).then(|| (squares / (n - 1.0) / n).sqrt()),
-        agreement_teacher_right: share(counts[1]),
-        agreement_teacher_wrong: share(counts[0]),
+        agreement_teacher_right: agreement(counts[1]),
+        agreement_teacher_wrong: agreement(counts[0]),
     }
 }
 

@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 
-use tsify::Ts;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
 use super::types::{from_ts, to_ts};
 use crate::analysis::{
-    self, Answers, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, Chance, ConfusionArgs, Intervals,
+    self, Answers, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, ConfusionArgs, Intervals,
     IntervalsArgs, McNemar, McNemarArgs, NetworkFacts, PairArgs, Report, ReportArgs,
 };
+use crate::error::LabResult;
 
 /// Labels and the logits of networks by name, and the questions that they answer.
 #[wasm_bindgen]
@@ -60,26 +63,17 @@ impl Statistics {
 
     /// See [`analysis::report`].
     pub fn report(&self, args: Ts<ReportArgs>) -> Result<Ts<Report>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(to_ts(&analysis::report(&self.0.borrow(), &args)?)?)
+        self.ask(&args, analysis::report)
     }
 
     /// See [`analysis::calibration`].
     pub fn calibration(&self, args: Ts<CalibrationArgs>) -> Result<Ts<Calibration>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(to_ts(&analysis::calibration(&self.0.borrow(), &args)?)?)
+        self.ask(&args, analysis::calibration)
     }
 
     /// See [`analysis::cells`].
     pub fn cells(&self, args: Ts<PairArgs>) -> Result<Ts<Cells>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(to_ts(&analysis::cells(&self.0.borrow(), &args)?)?)
-    }
-
-    /// See [`analysis::chance`].
-    pub fn chance(&self, args: Ts<PairArgs>) -> Result<Ts<Chance>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(to_ts(&analysis::chance(&self.0.borrow(), &args)?)?)
+        self.ask(&args, analysis::cells)
     }
 
     /// See [`analysis::confusion`].
@@ -90,19 +84,28 @@ impl Statistics {
 
     /// See [`analysis::mcnemar`].
     pub fn mcnemar(&self, args: Ts<McNemarArgs>) -> Result<Ts<McNemar>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(to_ts(&analysis::mcnemar(&self.0.borrow(), &args)?)?)
+        self.ask(&args, analysis::mcnemar)
     }
 
     /// See [`analysis::baselines`].
     pub fn baselines(&self, args: Ts<BaselinesArgs>) -> Result<Ts<Baselines>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(to_ts(&analysis::baselines(&self.0.borrow(), &args)?)?)
+        self.ask(&args, analysis::baselines)
     }
 
     /// See [`analysis::intervals`].
     pub fn intervals(&self, args: Ts<IntervalsArgs>) -> Result<Ts<Intervals>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(to_ts(&analysis::intervals(&self.0.borrow(), &args)?)?)
+        self.ask(&args, analysis::intervals)
+    }
+}
+
+impl Statistics {
+    /// A question of the room `analysis`, from JavaScript's arguments to JavaScript's answer.
+    fn ask<A, T>(&self, args: &Ts<A>, question: fn(&Answers, &A) -> LabResult<T>) -> Result<Ts<T>, JsValue>
+    where
+        A: Tsify<JsType: Clone> + DeserializeOwned,
+        T: Tsify + Serialize,
+    {
+        let args = from_ts(args)?;
+        Ok(to_ts(&question(&self.0.borrow(), &args)?)?)
     }
 }

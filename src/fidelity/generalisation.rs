@@ -116,7 +116,7 @@ impl GeneralisationAccumulator {
         self.n_right += right;
         self.n_top5 += u32::from(rank < 5);
         self.nll -= likelihood;
-        let bin = &mut self.bins[bin_of(confidence)];
+        let bin = &mut self.bins[bin_of(confidence, N_BINS)];
         bin.n_images += 1;
         bin.n_right += right;
         bin.confidence += confidence;
@@ -145,8 +145,8 @@ impl GeneralisationAccumulator {
 impl Bin {
     fn report(&self, index: usize) -> ReliabilityBin {
         ReliabilityBin {
-            lower: edge(index),
-            upper: edge(index + 1),
+            lower: bin_edge(index, N_BINS),
+            upper: bin_edge(index + 1, N_BINS),
             count: self.n_images,
             confidence: (self.n_images > 0).then(|| self.confidence / f64::from(self.n_images)),
             accuracy: share(self.n_right, self.n_images),
@@ -154,14 +154,25 @@ impl Bin {
     }
 }
 
-/// Lower edge of a bin. A division, not a sum of tenths, so that 0.3 is the number that 0.3 is written as.
-fn edge(index: usize) -> f64 {
-    index as f64 / N_BINS as f64
+/// Lower edge of a bin, of `n_bins` of equal width. A division, not a sum of tenths, so that 0.3 is the number that 0.3 is written as.
+pub(crate) fn bin_edge(index: usize, n_bins: usize) -> f64 {
+    index as f64 / n_bins as f64
 }
 
-/// The bin (lower, upper] of a confidence. What rounding makes larger than 1 is in the last, 0 in the first.
-fn bin_of(confidence: f64) -> usize {
-    (0..N_BINS).find(|&i| confidence <= edge(i + 1)).unwrap_or(N_BINS - 1)
+/// The bin (lower, upper] of a confidence, of `n_bins` of equal width: rounding of the product may be a bin off. What rounding makes
+/// larger than 1 is in the last, 0 in the first.
+pub(crate) fn bin_of(confidence: f64, n_bins: usize) -> usize {
+    let last = n_bins - 1;
+    let mut bin = ((confidence * n_bins as f64).ceil() as usize)
+        .saturating_sub(1)
+        .min(last);
+    while bin < last && confidence > bin_edge(bin + 1, n_bins) {
+        bin += 1;
+    }
+    while bin > 0 && confidence <= bin_edge(bin, n_bins) {
+        bin -= 1;
+    }
+    bin
 }
 
 #[cfg(test)]
@@ -170,6 +181,17 @@ mod tests {
 
     fn logs(probabilities: &[f64]) -> Vec<f64> {
         probabilities.iter().map(|p| p.ln()).collect()
+    }
+
+    #[test]
+    fn edges_belong_to_the_bin_below() {
+        for n_bins in [1, 7, 10, 15, 1000] {
+            for k in 1..=n_bins {
+                assert_eq!(bin_of(bin_edge(k, n_bins), n_bins), k - 1, "{k} / {n_bins}");
+                assert_eq!(bin_of(bin_edge(k, n_bins) + 1e-9, n_bins), k.min(n_bins - 1));
+            }
+            assert_eq!(bin_of(0.0, n_bins), 0);
+        }
     }
 
     #[test]
@@ -185,7 +207,7 @@ mod tests {
             (1.000_001, 9),
         ];
         for (confidence, bin) in expect {
-            assert_eq!(bin_of(confidence), bin, "{confidence}");
+            assert_eq!(bin_of(confidence, N_BINS), bin, "{confidence}");
         }
     }
 

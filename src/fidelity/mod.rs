@@ -12,6 +12,7 @@ use thiserror::Error;
 
 pub use agreement::{Fidelity, FidelityAccumulator};
 pub use generalisation::{Generalisation, GeneralisationAccumulator, N_BINS, ReliabilityBin};
+pub(crate) use generalisation::{bin_edge, bin_of};
 pub use probability::{argmax, ensemble_log_probs, entropy, kl_divergence, log_softmax};
 
 /// Why figures cannot be computed. Nothing has been added to the sums then.
@@ -67,6 +68,6 @@ fn check_batch(values: &[f64], n_classes: usize, labels: Option<&[u8]>) -> Resul
 }
 
 /// A share, or none of nothing.
-fn share(part: u32, whole: u32) -> Option<f64> {
+pub(crate) fn share(part: u32, whole: u32) -> Option<f64> {
     (whole > 0).then(|| f64::from(part) / f64::from(whole))
 }
