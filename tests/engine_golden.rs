@@ -113,13 +113,7 @@ fn logits_of_every_network_and_the_ensemble() {
         let network = network(&format!("{name}.safetensors"));
         let net = PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
         let plain = values(net.forward(upload_images(&golden.pixels(20), 32, &network.normalisation, &device)));
-        let evaluator = Evaluator::new(
-            &network.architecture,
-            &network.state,
-            &network.normalisation,
-            &ComputeDevice::cpu().executor,
-        )
-        .unwrap();
+        let evaluator = Evaluator::of_network(&network, &ComputeDevice::cpu().executor).unwrap();
         let fast = pollster::block_on(evaluator.logits(&golden.pixels(20))).unwrap();
         let expected = golden.f32(&format!("{name}.logits"));
         for (what, found) in [("burn", plain), ("kernels", fast.clone())] {

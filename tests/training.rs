@@ -222,7 +222,12 @@ fn a_short_training_has_the_curve_of_pytorch() {
     };
     #[cfg(feature = "threads")]
     fidelity_lab::kernels::cpu::parallel::set_pool(rayon::ThreadPoolBuilder::new().num_threads(1).build().ok());
-    let network = start::random("teacher", &network(), seed);
+    let Network {
+        architecture,
+        normalisation,
+        ..
+    } = network();
+    let network = start::random("teacher", architecture, normalisation, seed);
     let mut run = on_labels(recipe, &network, images);
     let mut found = Vec::new();
     for _ in 0..3 {

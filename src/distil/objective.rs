@@ -26,6 +26,16 @@ pub enum Objective {
 }
 
 impl Objective {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 6] = [
+        Self::CrossEntropy,
+        Self::ReverseCrossEntropy,
+        Self::Kl,
+        Self::SymmetricKl,
+        Self::Brier,
+        Self::HardLabels,
+    ];
+
     /// The loss of one image, from both networks' logits.
     pub fn loss(self, teacher: &[f32], student: &[f32], temperature: f64) -> f64 {
         if self == Self::HardLabels {
@@ -118,7 +128,7 @@ mod tests {
     #[test]
     fn the_floor_is_the_loss_of_the_teacher_s_own_answers() {
         let teacher = [0.3, -1.0, 2.0, 0.1];
-        for objective in ALL {
+        for objective in Objective::ALL {
             for temperature in [1.0, 4.0] {
                 let own = objective.loss(&teacher, &teacher, temperature);
                 assert_close(
@@ -129,13 +139,4 @@ mod tests {
             }
         }
     }
-
-    const ALL: [Objective; 6] = [
-        Objective::CrossEntropy,
-        Objective::ReverseCrossEntropy,
-        Objective::Kl,
-        Objective::SymmetricKl,
-        Objective::Brier,
-        Objective::HardLabels,
-    ];
 }

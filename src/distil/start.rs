@@ -1,8 +1,9 @@
 //! Where a run starts: at random weights, near a teacher, or at a file's.
 
 use crate::error::{ErrorCode, LabError, LabResult};
+use crate::model::architecture::Architecture;
 use crate::model::initial_state;
-use crate::weights::{Network, StateDict, Tensor};
+use crate::weights::{Network, Normalisation, StateDict, Tensor};
 
 /// Images that BatchNorm's statistics are estimated from, at most, and how many at a time: as the paper's authors do.
 #[cfg(feature = "engine")]
@@ -13,14 +14,15 @@ const ESTIMATING_BATCH: usize = 128;
 /// The smallest learning rate of a start near a teacher.
 const MIN_LEARNING_RATE: f64 = 1e-6;
 
-/// A network of random weights, with the normalisation and architecture of `like`.
-pub fn random(name: &str, like: &Network, seed: u32) -> Network {
+/// A network of random weights.
+pub fn random(name: &str, architecture: Architecture, normalisation: Normalisation, seed: u32) -> Network {
     Network {
         name: name.to_owned(),
-        state: initial_state(&like.architecture, seed),
+        state: initial_state(&architecture, seed),
+        architecture,
+        normalisation,
         provenance: None,
         notices: Vec::new(),
-        ..like.clone()
     }
 }
 
@@ -107,24 +109,19 @@ pub async fn estimate_statistics(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::architecture::Architecture;
-    use crate::weights::Normalisation;
+
+    fn named(name: &str, depth: usize, seed: u32) -> Network {
+        let architecture = Architecture::new(depth, 10).unwrap();
+        random(name, architecture, Normalisation::default(), seed)
+    }
 
     fn network(depth: usize, seed: u32) -> Network {
-        let architecture = Architecture::new(depth, 10).unwrap();
-        Network {
-            state: initial_state(&architecture, seed),
-            architecture,
-            normalisation: Normalisation::default(),
-            name: "a".into(),
-            provenance: None,
-            notices: Vec::new(),
-        }
+        named("a", depth, seed)
     }
 
     #[test]
     fn the_ends_are_the_networks_and_a_quarter_lies_between() {
-        let (teacher, other) = (network(8, 1), random("b", &network(8, 1), 2));
+        let (teacher, other) = (network(8, 1), named("b", 8, 2));
         assert_eq!(between(&teacher, &other, 0.0).unwrap(), other);
         assert_eq!(between(&teacher, &other, 1.0).unwrap().state, teacher.state);
         let quarter = between(&teacher, &other, 0.25).unwrap();

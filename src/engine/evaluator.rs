@@ -6,7 +6,7 @@ use crate::error::{ErrorCode, LabError, LabResult};
 #[cfg(any(feature = "cpu", feature = "wgsl"))]
 use crate::kernels::Plan;
 use crate::model::architecture::Architecture;
-use crate::weights::{Normalisation, StateDict};
+use crate::weights::{Network, Normalisation, StateDict};
 
 /// A network that is only evaluated.
 pub struct Evaluator(Laid);
@@ -47,6 +47,14 @@ impl Evaluator {
                 Laid::Tensors(Box::new(network.map_err(invalid)?))
             }
         }))
+    }
+
+    /// Lays out a network with its own weights.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_network(network: &Network, executor: &Executor) -> LabResult<Self> {
+        Self::new(&network.architecture, &network.state, &network.normalisation, executor)
     }
 
     /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.

@@ -7,10 +7,9 @@ use clap::Args;
 use fidelity_lab::data::IMAGE_BYTES;
 use fidelity_lab::data::cifar::N_FINE;
 use fidelity_lab::device::native::NativeDevice;
-use fidelity_lab::distil::{Recipe, Training};
+use fidelity_lab::distil::{Recipe, Training, start};
 use fidelity_lab::engine::{ComputeDevice, Evaluator, Images, ModelInfo};
 use fidelity_lab::model::architecture::Architecture;
-use fidelity_lab::model::initial_state;
 use fidelity_lab::weights::{Network, Normalisation, Role};
 use pollster::block_on;
 use serde_json::json;
@@ -58,14 +57,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     for &depth in &arguments.depth {
         let architecture = Architecture::new(depth, N_FINE)?;
         let family = architecture.family();
-        let network = Network {
-            state: initial_state(&architecture, 0),
-            architecture,
-            normalisation: Normalisation::default(),
-            name: family.to_lowercase(),
-            provenance: None,
-            notices: Vec::new(),
-        };
+        let network = start::random(&family.to_lowercase(), architecture, Normalisation::default(), 0);
         let forward = forward(&network, &device, &arguments)?;
         let step = match device.trains() {
             true => Some(step(&network, &device, &device.trainable()?, &arguments)?),
@@ -97,12 +89,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
 
 /// Seconds a batch.
 fn forward(network: &Network, device: &NativeDevice, arguments: &Arguments) -> Result<f64> {
-    let evaluator = Evaluator::new(
-        &network.architecture,
-        &network.state,
-        &network.normalisation,
-        &device.executor,
-    )?;
+    let evaluator = Evaluator::of_network(network, &device.executor)?;
     let pixels = pixels(arguments.batch_size);
     median(arguments.seconds, || {
         block_on(evaluator.logits(&pixels))?;

@@ -37,12 +37,7 @@ pub fn logits(network: &Network, pixels: &[u8], device: &NativeDevice) -> Result
     if n_classes != N_FINE {
         bail!("`{}` has {n_classes} classes; CIFAR-100 has {N_FINE}", network.name);
     }
-    let evaluator = Evaluator::new(
-        &network.architecture,
-        &network.state,
-        &network.normalisation,
-        &device.executor,
-    )?;
+    let evaluator = Evaluator::of_network(network, &device.executor)?;
     let bar = progress(&network.name, pixels.len() / IMAGE_BYTES)?;
     let mut logits = Vec::with_capacity(pixels.len() / IMAGE_BYTES * n_classes);
     for pixels in pixels.chunks(IMAGES_A_CALL * IMAGE_BYTES) {

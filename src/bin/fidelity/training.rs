@@ -13,7 +13,6 @@ use fidelity_lab::device::native::NativeDevice;
 use fidelity_lab::distil::{Preset, Step, Training, start};
 use fidelity_lab::engine::{ComputeDevice, Evaluation, Images, Model, ModelInfo};
 use fidelity_lab::model::architecture::Architecture;
-use fidelity_lab::model::initial_state;
 use fidelity_lab::weights::{Network, Normalisation, Precision, Role};
 use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
@@ -456,14 +455,7 @@ fn source(
     let normalisation = teachers
         .first()
         .map_or_else(Normalisation::default, |teacher| teacher.normalisation.clone());
-    let random = Network {
-        state: initial_state(&architecture, seed),
-        architecture,
-        normalisation,
-        name: "random".into(),
-        provenance: None,
-        notices: Vec::new(),
-    };
+    let random = start::random("random", architecture, normalisation, seed);
     match (near, teachers.first()) {
         (Some(lambda), Some(teacher)) => {
             let mixed = start::between(teacher, &random, lambda)?;
