@@ -2,18 +2,12 @@
 import { Analysis } from "./analysis.js";
 import type { FromAnalysis, ToAnalysis } from "./analysis_protocol.js";
 import { LabError } from "./errors.js";
+import { buffersOf, plain, postFromWorker } from "./messages.js";
 
 let analysis: Analysis | null = null;
 const running = new Map<number, AbortController>();
 
-function post(message: FromAnalysis, transfer: Transferable[] = []): void {
-  (self as unknown as { postMessage(message: FromAnalysis, transfer: Transferable[]): void }).postMessage(message, transfer);
-}
-
-function plain(error: unknown) {
-  const { code, message } = LabError.from(error);
-  return { code, message };
-}
+const post: (message: FromAnalysis, transfer?: Transferable[]) => void = postFromWorker;
 
 self.addEventListener("message", ({ data }: MessageEvent<ToAnalysis>) => {
   if (data.type === "create") void create(data);
@@ -45,10 +39,4 @@ async function run({ id, method, args }: Extract<ToAnalysis, { type: "call" }>):
   } finally {
     running.delete(id);
   }
-}
-
-/** The buffers of a result, which move instead of being copied. */
-function buffersOf(value: unknown): ArrayBuffer[] {
-  const parts = typeof value === "object" && value !== null ? Object.values(value) : [];
-  return parts.filter((part) => ArrayBuffer.isView(part)).map((part) => part.buffer as ArrayBuffer);
 }

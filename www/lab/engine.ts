@@ -4,9 +4,8 @@ import type * as CpuRelaxed from "./cpu_relaxed/fidelity_lab_cpu_relaxed.js";
 import type * as CpuThreads from "./cpu_threads/fidelity_lab_cpu_threads.js";
 import type * as WebGpu from "./webgpu/fidelity_lab_webgpu.js";
 import type { DeviceInfo } from "./api.js";
-import { LabError } from "./errors.js";
+import { type Loaded, loadModule, source } from "./module.js";
 import { hasRelaxedSimd } from "./simd.js";
-import { source } from "./source.js";
 import { acquireThreads, availableThreads, type ThreadedModule, type Threads } from "./threads.js";
 
 export type Engine = Cpu.Engine;
@@ -17,21 +16,13 @@ type Same = [typeof WebGpu, typeof CpuRelaxed, typeof CpuThreads] extends Engine
 const _same: Same = true;
 void _same;
 
-/** Called when a device is lost or a module panics; after a panic no pending call of the module will settle. */
-type FatalHandler = (error: LabError) => void;
-
-interface Loaded {
-  module: EngineModule;
-  handlers: Set<FatalHandler>;
-}
-
 /** A module with its threads, and why there is but one where there could be more. */
-export interface Acquired extends Loaded {
+export interface Acquired extends Loaded<EngineModule> {
   threads: Threads;
   note: string | null;
 }
 
-const loaded = new Map<ModuleName, Promise<Loaded>>();
+const loaded = new Map<ModuleName, Promise<Loaded<EngineModule>>>();
 
 /** One thread needs nothing. */
 const ALONE: Threads = { n: 1, release: () => undefined };
@@ -58,25 +49,16 @@ export function moduleFor(kind: DeviceInfo["kind"]): ModuleName {
 }
 
 /** Fetches and compiles the module once. */
-export function loadEngine(name: ModuleName): Promise<Loaded> {
+export function loadEngine(name: ModuleName): Promise<Loaded<EngineModule>> {
   const known = loaded.get(name);
   if (known) return known;
-  const loading = load(name);
+  const loading = loadModule(name, LOADERS[name]);
   loaded.set(name, loading);
   loading.catch(() => loaded.delete(name));
   return loading;
 }
 
-async function load(name: ModuleName): Promise<Loaded> {
-  const handlers = new Set<FatalHandler>();
-  try {
-    const module = await { cpu: loadCpu, cpu_relaxed: loadCpuRelaxed, cpu_threads: loadCpuThreads, webgpu: loadWebGpu }[name]();
-    module.onFatal((error: unknown) => handlers.forEach((handler) => handler(LabError.from(error))));
-    return { module, handlers };
-  } catch (error) {
-    throw new LabError("device_unavailable", `The ${name} module could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
+const LOADERS: Record<ModuleName, () => Promise<EngineModule>> = { cpu: loadCpu, cpu_relaxed: loadCpuRelaxed, cpu_threads: loadCpuThreads, webgpu: loadWebGpu };
 
 async function loadCpu(): Promise<EngineModule> {
   const module = await import("./cpu/fidelity_lab_cpu.js");

@@ -2,6 +2,7 @@
 import { Lab } from "./lab.js";
 import type { ResumableDistillOptions } from "./distill.js";
 import { LabError } from "./errors.js";
+import { buffersOf, plain, postFromWorker } from "./messages.js";
 import type { Call, EventName, FromWorker, ToWorker } from "./protocol.js";
 
 let lab: Lab | null = null;
@@ -9,14 +10,7 @@ let nEvents = 0;
 const running = new Map<number, AbortController>();
 const answers = new Map<number, () => void>();
 
-function post(message: FromWorker, transfer: Transferable[] = []): void {
-  (self as unknown as { postMessage(message: FromWorker, transfer: Transferable[]): void }).postMessage(message, transfer);
-}
-
-function plain(error: unknown) {
-  const { code, message } = LabError.from(error);
-  return { code, message };
-}
+const post: (message: FromWorker, transfer?: Transferable[]) => void = postFromWorker;
 
 self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "create") void create(data);
@@ -78,10 +72,4 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
     case "readRecords": return on.readRecords(call.bytes, call.testHashes);
     case "prepareImage": return on.prepareImage(call.file);
   }
-}
-
-/** The buffers of a result, which move instead of being copied. */
-function buffersOf(value: unknown): ArrayBuffer[] {
-  const parts = ArrayBuffer.isView(value) ? [value] : typeof value === "object" && value !== null ? Object.values(value) : [];
-  return parts.filter((part) => ArrayBuffer.isView(part)).map((part) => part.buffer as ArrayBuffer);
 }
