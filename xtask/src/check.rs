@@ -1,5 +1,7 @@
 //! `cargo xtask check`: formatting, clippy for every build that there is, and the types of the TypeScript.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::npm;
@@ -19,10 +21,10 @@ pub fn check(repo: &Repo) -> Result<()> {
         run(cargo().current_dir(&repo.root).args(["fmt", "--all", "--check"]))
     });
     stages.run("clippy: native, no engine", || {
-        clippy(repo, &["--workspace", "--all-targets"])
+        run(&mut clippy(repo, &["--workspace", "--all-targets"]))
     });
     stages.run("clippy: native, cpu with threads, GPU kernels, the program", || {
-        clippy(
+        run(&mut clippy(
             repo,
             &[
                 "--package",
@@ -31,14 +33,13 @@ pub fn check(repo: &Repo) -> Result<()> {
                 "--features",
                 "cpu,threads,vulkan,cli",
             ],
-        )
+        ))
     });
     stages.run("clippy: native, the program with burn on all its devices", || {
-        let mut clippy = cargo();
-        clippy
-            .current_dir(&repo.root)
-            .args(["clippy", "--package", "fidelity-lab"]);
-        clippy.args(["--features", "cli,native-wgpu,cuda", "--", "-D", "warnings"]);
+        let mut clippy = clippy(
+            repo,
+            &["--package", "fidelity-lab", "--features", "cli,native-wgpu,cuda"],
+        );
         // Without this burn's CUDA backend fetches an LLVM of 100 MB and more, which only linking needs.
         run(clippy.env("DOCS_RS", "1"))
     });
@@ -82,10 +83,9 @@ pub fn check(repo: &Repo) -> Result<()> {
     stages.finish()
 }
 
-fn clippy(repo: &Repo, arguments: &[&str]) -> Result<()> {
-    run(cargo()
-        .current_dir(&repo.root)
-        .arg("clippy")
-        .args(arguments)
-        .args(["--", "-D", "warnings"]))
+fn clippy(repo: &Repo, arguments: &[&str]) -> Command {
+    let mut clippy = cargo();
+    clippy.current_dir(&repo.root).arg("clippy").args(arguments);
+    clippy.args(["--", "-D", "warnings"]);
+    clippy
 }
