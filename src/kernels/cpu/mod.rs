@@ -2,6 +2,7 @@
 
 mod activations;
 mod conv;
+mod gram;
 mod network;
 mod packed;
 pub mod parallel;
@@ -10,4 +11,5 @@ mod tile;
 pub mod train;
 mod winograd;
 
+pub use gram::gram;
 pub use network::CpuNetwork;
