@@ -163,13 +163,19 @@ fn gram_matrices_of_the_stages() {
     for (stage, found) in found.chunks(n * n).enumerate() {
         let x = golden.f32(&format!("teacher0.stage{}", stage + 1));
         let rows: Vec<&[f32]> = x.chunks(x.len() / n).collect();
-        let product = |i: usize, j: usize| rows[i].iter().zip(rows[j]).map(|(a, b)| f64::from(a * b)).sum::<f64>() as f32;
+        let product =
+            |i: usize, j: usize| rows[i].iter().zip(rows[j]).map(|(a, b)| f64::from(a * b)).sum::<f64>() as f32;
         let expected: Vec<f32> = (0..n * n).map(|i| product(i / n, i % n)).collect();
         assert_relative(&format!("stage {stage}"), found, &expected);
     }
     let one = Images::new(golden.pixels(1), None).unwrap();
-    let error = Gram::new(loaded.all_named(&["teacher0".to_owned()]).unwrap(), one, 1).err().unwrap();
-    assert!(error.code == ErrorCode::BadArgument && error.message.contains("2 to 512"), "{error}");
+    let error = Gram::new(loaded.all_named(&["teacher0".to_owned()]).unwrap(), one, 1)
+        .err()
+        .unwrap();
+    assert!(
+        error.code == ErrorCode::BadArgument && error.message.contains("2 to 512"),
+        "{error}"
+    );
 }
 
 /// One step of the student of `file` on the first `n` images: gradients, then parameters and running statistics.

@@ -9,6 +9,7 @@ pub mod parallel;
 mod simd;
 mod tile;
 pub mod train;
+mod weight;
 mod winograd;
 
 pub use gram::gram;

@@ -176,11 +176,15 @@ impl CpuNetwork {
         self.set_side(IMAGE_SIZE);
         let (n_steps, stream) = self.layers.stages[stage];
         let (_, size, _, channels) = self.layers.buffers.0[stream];
-        self.for_each_image(pixels, size * size * channels, |layers, image, buffers, scratch, values| {
-            layers.run(&layers.steps[..n_steps], image, buffers, scratch);
-            // No reader of the stream has a border.
-            values.copy_from_slice(buffers[stream].view().values());
-        })
+        self.for_each_image(
+            pixels,
+            size * size * channels,
+            |layers, image, buffers, scratch, values| {
+                layers.run(&layers.steps[..n_steps], image, buffers, scratch);
+                // No reader of the stream has a border.
+                values.copy_from_slice(buffers[stream].view().values());
+            },
+        )
     }
 
     /// `n_values` of each image.

@@ -186,10 +186,12 @@ impl Kernels {
         let started = self.clock.map(|clock| clock());
         let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let recorded = self.record(networks, pixels, until).map(|(read_back, len, multiply_adds)| {
-            let values = read(&self.device, &read_back, len);
-            (read_back, values, multiply_adds)
-        });
+        let recorded = self
+            .record(networks, pixels, until)
+            .map(|(read_back, len, multiply_adds)| {
+                let values = read(&self.device, &read_back, len);
+                (read_back, values, multiply_adds)
+            });
         let (out_of_memory, invalid) = (out_of_memory.pop(), invalid.pop());
         let (read_back, values, multiply_adds) = recorded?;
         let values = values.await;

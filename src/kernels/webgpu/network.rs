@@ -149,7 +149,11 @@ impl GpuNetwork {
     /// As [`Kernels::logits`].
     pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
         let networks = [self];
-        Ok(self.kernels.run(&networks, pixels, Until::Stage(stage)).await?.swap_remove(0))
+        Ok(self
+            .kernels
+            .run(&networks, pixels, Until::Stage(stage))
+            .await?
+            .swap_remove(0))
     }
 
     /// Steps of a pass that goes so far.
