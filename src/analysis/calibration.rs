@@ -39,7 +39,7 @@ pub struct CalibrationArgs {
 
 /// In the order of the predictors asked for.
 #[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct Calibration {
     pub n_images: u32,
