@@ -77,8 +77,8 @@ pub fn calibration(answers: &Answers, args: &CalibrationArgs) -> LabResult<Calib
     let lens = Lens::new(args.level, args.temperature);
     let n_bins = check_bins(args.n_bins)?;
     let of = |predictor: &Predictor| {
-        let (_, figures) = answers.figures(&predictor.names(), lens)?;
-        let bins = bins(&figures, n_bins, args.binning.unwrap_or_default());
+        let view = answers.view(&predictor.names(), lens)?;
+        let bins = bins(&view.figures, n_bins, args.binning.unwrap_or_default());
         Ok(CalibrationOf { ece: ece(&bins), bins })
     };
     Ok(Calibration {
@@ -162,8 +162,8 @@ mod tests {
         Figures {
             top1: vec![0; of.len()],
             confidence: of.iter().map(|(c, _)| *c).collect(),
-            likelihood: vec![0.0; of.len()],
             rank: of.iter().map(|(_, right)| u8::from(!right)).collect(),
+            ..Figures::default()
         }
     }
 

@@ -12,16 +12,20 @@ mod elementary;
 mod lens;
 mod mcnemar;
 mod pair;
+mod pairs;
 mod predictor;
 mod report;
 mod view;
 
 pub use answers::{Answers, NetworkFacts};
 pub use baselines::{Baselines, BaselinesArgs, Ceiling, CeilingGroup, Control, NoControl, PairSummary, baselines};
-pub use bootstrap::{GeneralisationIntervals, Interval, Intervals, IntervalsArgs, StudentIntervals, intervals};
+pub use bootstrap::{
+    GeneralisationIntervals, Interval, Intervals, IntervalsArgs, IntervalsRun, StudentIntervals, intervals,
+};
 pub use calibration::{Binning, Calibration, CalibrationArgs, CalibrationBin, CalibrationOf, calibration};
 pub use lens::Level;
 pub use mcnemar::{McNemar, McNemarArgs, McNemarMethod, mcnemar};
 pub use pair::{Cells, Chance, ConfusionArgs, CopiedErrors, PairArgs, Side, cells, chance, confusion};
+pub use pairs::{Pairs, PairsArgs, pairs};
 pub use predictor::Predictor;
 pub use report::{Report, ReportArgs, SizeReport, report};

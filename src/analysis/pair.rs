@@ -82,9 +82,9 @@ pub struct ConfusionArgs {
 /// As for [`Answers::view`].
 pub fn cells(answers: &Answers, args: &PairArgs) -> LabResult<Cells> {
     let lens = Lens::new(args.level, args.temperature);
-    let (_, teacher) = answers.figures(&args.teachers, lens)?;
-    let (_, student) = answers.figures_of(&args.student, lens)?;
-    Ok(count_cells(&teacher, &student))
+    let teacher = answers.view(&args.teachers, lens)?;
+    let student = answers.view_of(&args.student, lens)?;
+    Ok(count_cells(&teacher.figures, &student.figures))
 }
 
 fn count_cells(teacher: &Figures, student: &Figures) -> Cells {
@@ -115,8 +115,8 @@ pub fn confusion(answers: &Answers, args: &ConfusionArgs) -> LabResult<Vec<u32>>
     let n_classes = lens.n_classes(answers.n_classes());
     let side = |side: Side| match (side, &args.student) {
         (Side::Truth, _) => Ok(answers.labels(lens)),
-        (Side::Teacher, _) => Ok(answers.figures(&args.teachers, lens)?.1.top1.clone()),
-        (Side::Student, Some(name)) => Ok(answers.figures_of(name, lens)?.1.top1.clone()),
+        (Side::Teacher, _) => Ok(answers.view(&args.teachers, lens)?.figures.top1.clone()),
+        (Side::Student, Some(name)) => Ok(answers.view_of(name, lens)?.figures.top1.clone()),
         (Side::Student, None) => Err(LabError::bad_argument("a side is \"student\", but no student is named")),
     };
     let rows = side(args.rows.unwrap_or(Side::Teacher))?;
@@ -148,10 +148,15 @@ pub struct Chance {
 /// As for [`Answers::view`].
 pub fn chance(answers: &Answers, args: &PairArgs) -> LabResult<Chance> {
     let lens = Lens::new(args.level, args.temperature);
-    let (_, teacher) = answers.figures(&args.teachers, lens)?;
-    let (_, student) = answers.figures_of(&args.student, lens)?;
+    let teacher = answers.view(&args.teachers, lens)?;
+    let student = answers.view_of(&args.student, lens)?;
     let n_classes = lens.n_classes(answers.n_classes());
-    Ok(compare(&answers.labels(lens), &teacher, &student, n_classes))
+    Ok(compare(
+        &answers.labels(lens),
+        &teacher.figures,
+        &student.figures,
+        n_classes,
+    ))
 }
 
 fn compare(labels: &[u8], teacher: &Figures, student: &Figures, n_classes: usize) -> Chance {
