@@ -215,6 +215,13 @@ impl Answers {
         names.iter().map(|name| self.network(name)).collect()
     }
 
+    /// Members in an order of their own: the order of a sum must not depend on the order of toggles.
+    fn in_order(&self, names: &[String]) -> LabResult<Vec<&Network>> {
+        let mut members = self.members(names)?;
+        members.sort_unstable_by_key(|network| network.id);
+        Ok(members)
+    }
+
     /// What a network, or the ensemble of several, says through a lens.
     ///
     /// # Errors
@@ -240,42 +247,47 @@ impl Answers {
         students: &[Rc<View>],
     ) -> LabResult<(Rc<View>, Vec<Vec<f64>>)> {
         lens.check(self.n_classes)?;
-        let mut members = self.members(names)?;
-        // The order of a sum must not depend on the order of toggles.
-        members.sort_unstable_by_key(|network| network.id);
+        let members = self.in_order(names)?;
         let key = Key {
             ids: members.iter().map(|network| network.id).collect(),
             lens,
         };
         let known = self.cache.borrow_mut().get(&key);
-        let view = match known {
-            Some(view) => view,
-            None if lens.level == Level::Fine && !lens.is_plain() => {
-                let (view, kl) = View::soft(&self.view(names, Lens::PLAIN)?, lens.temperature, students);
-                return Ok((self.cache.borrow_mut().put(key, view), kl));
-            }
-            None => {
-                let view = self.make(&members, names, lens)?;
-                self.cache.borrow_mut().put(key, view)
-            }
-        };
-        let kl = view.kl(students);
-        Ok((view, kl))
+        if let Some(view) = known {
+            let kl = view.kl(students);
+            return Ok((view, kl));
+        }
+        let (view, kl) = self.fresh(names, lens, students)?;
+        Ok((self.cache.borrow_mut().put(key, view), kl))
     }
 
-    fn make(&self, members: &[&Network], names: &[String], lens: Lens) -> LabResult<View> {
-        if lens.level == Level::Coarse {
+    /// As [`Self::against`], for what is not looked at again: the view is not kept.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub(super) fn fresh(
+        &self,
+        names: &[String],
+        lens: Lens,
+        students: &[Rc<View>],
+    ) -> LabResult<(View, Vec<Vec<f64>>)> {
+        let members = self.in_order(names)?;
+        let view = if lens.level == Level::Coarse {
             let fine = Lens {
                 level: Level::Fine,
                 ..lens
             };
-            return Ok(View::coarse(&*self.view(names, fine)?, lens, &self.labels(lens)));
-        }
-        if let [network] = members {
-            return Ok(View::of_logits(&network.logits, self.n_classes, &self.labels));
-        }
-        let views = members.iter().map(|network| self.view_of(&network.name, lens));
-        Ok(View::of_ensemble(&views.collect::<LabResult<Vec<_>>>()?, &self.labels))
+            View::coarse(&*self.view(names, fine)?, lens, &self.labels(lens))
+        } else if !lens.is_plain() {
+            return Ok(View::soft(&self.view(names, Lens::PLAIN)?, lens.temperature, students));
+        } else if let [network] = members.as_slice() {
+            View::of_logits(&network.logits, self.n_classes, &self.labels)
+        } else {
+            let views = members.iter().map(|network| self.view_of(&network.name, lens));
+            View::of_ensemble(&views.collect::<LabResult<Vec<_>>>()?, &self.labels)
+        };
+        let kl = view.kl(students);
+        Ok((view, kl))
     }
 }
 

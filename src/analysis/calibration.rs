@@ -89,7 +89,7 @@ pub fn calibration(answers: &Answers, args: &CalibrationArgs) -> LabResult<Calib
 
 /// # Errors
 /// `bad_argument`.
-fn check_bins(n_bins: Option<usize>) -> LabResult<usize> {
+pub(super) fn check_bins(n_bins: Option<usize>) -> LabResult<usize> {
     let n_bins = n_bins.unwrap_or(N_BINS);
     if (1..=MAX_BINS).contains(&n_bins) {
         return Ok(n_bins);

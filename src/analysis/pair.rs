@@ -20,6 +20,18 @@ pub struct PairArgs {
     pub temperature: Option<f64>,
 }
 
+/// Who is right; where both are wrong, whether with the same class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "camelCase")]
+pub enum Cell {
+    BothRight,
+    OnlyTeacher,
+    OnlyStudent,
+    BothWrongSame,
+    BothWrongOther,
+}
+
 /// Who is right; where both are wrong, whether with the same class. Counts of images.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
@@ -87,20 +99,30 @@ pub fn cells(answers: &Answers, args: &PairArgs) -> LabResult<Cells> {
     Ok(count_cells(&teacher.figures, &student.figures))
 }
 
+pub(super) fn cell(teacher: &Figures, student: &Figures, image: usize) -> Cell {
+    match (teacher.is_right(image), student.is_right(image)) {
+        (true, true) => Cell::BothRight,
+        (true, false) => Cell::OnlyTeacher,
+        (false, true) => Cell::OnlyStudent,
+        (false, false) if teacher.top1[image] == student.top1[image] => Cell::BothWrongSame,
+        (false, false) => Cell::BothWrongOther,
+    }
+}
+
 fn count_cells(teacher: &Figures, student: &Figures) -> Cells {
     let mut cells = Cells {
         n_images: teacher.top1.len() as u32,
         ..Cells::default()
     };
     for image in 0..teacher.top1.len() {
-        let cell = match (teacher.is_right(image), student.is_right(image)) {
-            (true, true) => &mut cells.both_right,
-            (true, false) => &mut cells.only_teacher,
-            (false, true) => &mut cells.only_student,
-            (false, false) if teacher.top1[image] == student.top1[image] => &mut cells.both_wrong_same,
-            (false, false) => &mut cells.both_wrong_other,
+        let count = match cell(teacher, student, image) {
+            Cell::BothRight => &mut cells.both_right,
+            Cell::OnlyTeacher => &mut cells.only_teacher,
+            Cell::OnlyStudent => &mut cells.only_student,
+            Cell::BothWrongSame => &mut cells.both_wrong_same,
+            Cell::BothWrongOther => &mut cells.both_wrong_other,
         };
-        *cell += 1;
+        *count += 1;
     }
     cells
 }

@@ -146,6 +146,10 @@ impl View {
         self.figures.top1.len()
     }
 
+    pub fn n_classes(&self) -> usize {
+        self.n_classes
+    }
+
     /// Without what it shares with others.
     pub fn bytes(&self) -> usize {
         let values = match &self.source {
@@ -334,6 +338,20 @@ impl Figures {
         }
     }
 
+    /// Of some images.
+    pub fn of(&self, images: &[usize]) -> Self {
+        fn pick<T: Copy>(of: &[T], images: &[usize]) -> Vec<T> {
+            images.iter().map(|&image| of[image]).collect()
+        }
+        Self {
+            top1: pick(&self.top1, images),
+            confidence: pick(&self.confidence, images),
+            second: pick(&self.second, images),
+            likelihood: pick(&self.likelihood, images),
+            rank: pick(&self.rank, images),
+        }
+    }
+
     pub fn is_right(&self, image: usize) -> bool {
         self.rank[image] == 0
     }
@@ -372,7 +390,7 @@ fn add(sums: &mut [f64], values: &[f64]) {
 }
 
 /// In four parts, which a compiler may add side by side.
-fn sum(values: &[f64]) -> f64 {
+pub(super) fn sum(values: &[f64]) -> f64 {
     let mut lanes = [0.0; 4];
     let chunks = values.chunks_exact(4);
     let rest: f64 = chunks.remainder().iter().sum();
