@@ -33,7 +33,7 @@ mod turn;
 mod types;
 
 #[cfg(not(feature = "engine"))]
-pub use analysis::Statistics;
+pub use analysis::{CkaRun, Images, IntervalsRun, PairsResult, Statistics};
 #[cfg(feature = "engine")]
 pub use engine::Engine;
 pub use types::*;
