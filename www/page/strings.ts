@@ -25,6 +25,11 @@ export const t = {
     reload: "Reload the page",
   },
 
+  part: {
+    loading: "Loading this part of the page",
+    failed: "This part of the page could not be loaded.",
+  },
+
   files: {
     notInBuild: (file: string) => `This build of the page has no file ${file}.`,
     http: (file: string, status: number) => `${file}: the server answered with HTTP ${status}.`,
@@ -130,6 +135,7 @@ export const t = {
     filesFailed: (n: number) => `${plural(n, "file was", "files were")} not added.`,
     predictFailed: "The networks’ answers could not be computed.",
     retry: "Try again",
+    change: "Blur it, turn it, add noise: when do the answers part?",
     notReady: "The engine is still starting. Try again in a moment.",
   },
 
