@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use fidelity_lab::distil::{Decay, Objective, Policy, Recipe, Schedule, Sgd, Training, distillation_loss};
-use fidelity_lab::engine::{ComputeDevice, Evaluation, Evaluator, Images, Model, Models, upload_images};
+use fidelity_lab::engine::{ComputeDevice, Evaluation, Evaluator, Gram, Images, Model, Models, upload_images};
 use fidelity_lab::error::ErrorCode;
 use fidelity_lab::fidelity::ensemble_log_probs;
 use fidelity_lab::model::PreResNet;
@@ -145,6 +145,37 @@ fn stage_activations_of_a_teacher() {
         let name = format!("teacher0.stage{}", i + 1);
         assert_relative(&name, &values(stage.permute([0, 3, 1, 2])), &golden.f32(&name));
     }
+}
+
+#[test]
+fn gram_matrices_of_the_stages() {
+    let (golden, loaded) = (Golden::new(), models("student0.safetensors"));
+    let n = 2;
+    let all = loaded.all_named(&["teacher0".to_owned()]).unwrap();
+    let mut run = Gram::new(all, Images::new(golden.pixels(n), None).unwrap(), 1).unwrap();
+    let mut n_calls = 0;
+    while !block_on(run.advance()).unwrap() {
+        n_calls += 1;
+        assert!((run.progress() - f64::from(n_calls) / 6.0).abs() < 1e-12);
+    }
+    let (names, found) = run.finish();
+    assert_eq!((names, found.len()), (vec!["teacher0".to_owned()], 3 * n * n));
+    for (stage, found) in found.chunks(n * n).enumerate() {
+        let x = golden.f32(&format!("teacher0.stage{}", stage + 1));
+        let rows: Vec<&[f32]> = x.chunks(x.len() / n).collect();
+        let product =
+            |i: usize, j: usize| rows[i].iter().zip(rows[j]).map(|(a, b)| f64::from(a * b)).sum::<f64>() as f32;
+        let expected: Vec<f32> = (0..n * n).map(|i| product(i / n, i % n)).collect();
+        assert_relative(&format!("stage {stage}"), found, &expected);
+    }
+    let one = Images::new(golden.pixels(1), None).unwrap();
+    let error = Gram::new(loaded.all_named(&["teacher0".to_owned()]).unwrap(), one, 1)
+        .err()
+        .unwrap();
+    assert!(
+        error.code == ErrorCode::BadArgument && error.message.contains("2 to 512"),
+        "{error}"
+    );
 }
 
 /// One step of the student of `file` on the first `n` images: gradients, then parameters and running statistics.

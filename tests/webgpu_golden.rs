@@ -85,6 +85,24 @@ fn logits_of_bottleneck_and_basic_networks() {
     }
 }
 
+/// Basic and bottleneck blocks, in more than one pass on a software adapter.
+#[test]
+fn stages_are_those_of_the_cpu() {
+    let (kernels, pixels) = (kernels(), golden_pixels().repeat(2));
+    for name in ["arbitrary20", "teacher0"] {
+        let gpu = network(&kernels, name);
+        let file = Network::from_safetensors(&golden_bytes(&format!("{name}.safetensors"))).unwrap();
+        let mut cpu = fidelity_lab::kernels::cpu::CpuNetwork::new(&Plan::new(&file).unwrap());
+        for stage in 0..3 {
+            let found = block_on(gpu.stage(&pixels, stage)).unwrap();
+            assert_close(&format!("{name}, stage {stage}"), &found, &cpu.stage(&pixels, stage));
+        }
+        // The pass that follows is a whole one again.
+        let logits = block_on(gpu.logits(&pixels[..3072])).unwrap();
+        assert_close(name, &logits, &golden_f32(&format!("{name}.logits"))[..100]);
+    }
+}
+
 #[test]
 fn batch_size_does_not_matter() {
     let (kernels, pixels) = (kernels(), golden_pixels());

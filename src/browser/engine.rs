@@ -7,11 +7,12 @@ use wasm_bindgen::prelude::*;
 
 use super::distillation::DistillationRun;
 use super::evaluation::EvaluationRun;
+use super::gram::GramRun;
 use super::prediction::PredictionRun;
 use super::shared::Shared;
 use super::types::{from_ts, to_ts};
 use crate::distil::{Recipe, Training};
-use crate::engine::{Evaluation, Images, Model, ModelInfo, Prediction};
+use crate::engine::{Evaluation, Gram, Images, Model, ModelInfo, Prediction};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Precision, Role};
 
@@ -108,6 +109,17 @@ impl Engine {
         let teachers: Vec<_> = teachers.iter().map(|teacher| teacher.info.name.clone()).collect();
         let run = Prediction::new(models, &teachers, Images::new(pixels, None)?, batch_size)?;
         Ok(PredictionRun::new(run, self.shared.clone()))
+    }
+
+    /// Gram matrices of `models` (by default all) on the same images.
+    ///
+    /// # Errors
+    /// `bad_argument`, `unknown_model`.
+    pub fn gram(&self, pixels: Vec<u8>, models: Option<Vec<String>>, batch_size: usize) -> Result<GramRun, JsValue> {
+        let loaded = self.shared.models.borrow();
+        let models = loaded.all_named(&models.unwrap_or_else(|| loaded.names()))?;
+        let run = Gram::new(models, Images::new(pixels, None)?, batch_size)?;
+        Ok(GramRun::new(run, self.shared.clone()))
     }
 
     /// An evaluation of `students` (by default all loaded students) against `teachers` (by default the students' family's).

@@ -18,6 +18,8 @@ mod engine;
 #[cfg(feature = "engine")]
 mod evaluation;
 mod fatal;
+#[cfg(feature = "engine")]
+mod gram;
 #[cfg(feature = "webgpu")]
 mod log;
 #[cfg(not(feature = "engine"))]

@@ -78,6 +78,15 @@ pub struct PredictionResult {
     pub ensemble: Option<Vec<f32>>,
 }
 
+/// Gram matrices of the three stages.
+#[wasm_bindgen(getter_with_clone)]
+pub struct GramResult {
+    /// Names, in the order of `values`.
+    pub models: Vec<String>,
+    /// `[models, 3, n, n]`
+    pub values: Vec<f32>,
+}
+
 /// `{ code, message }`, as `LabError` of the JavaScript API expects it.
 #[derive(Serialize)]
 struct JsError<'a> {

@@ -84,6 +84,21 @@ impl Evaluator {
         }
     }
 
+    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of pixels `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
+        match &self.0 {
+            #[cfg(feature = "cpu")]
+            Laid::Cpu(network) => Ok(network.borrow_mut().stage(pixels, stage)),
+            #[cfg(feature = "wgsl")]
+            Laid::Gpu(network) => network.stage(pixels, stage).await,
+            #[cfg(feature = "cuda")]
+            Laid::Tensors(network) => network.stage(pixels, stage).await,
+        }
+    }
+
     /// Logits of each of these networks of one device on the same pixels; on WebGPU in as few submits as their length allows.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 mod compute;
 mod evaluation;
 mod evaluator;
+mod gram;
 mod images;
 mod model;
 #[cfg(feature = "cuda")]
@@ -13,6 +14,7 @@ mod read;
 pub use compute::{ComputeDevice, Executor};
 pub use evaluation::{Evaluation, EvaluationReport, Snapshot};
 pub use evaluator::Evaluator;
+pub use gram::Gram;
 pub use images::{Images, upload_images};
 pub use model::{Model, ModelInfo, Models, same_classes};
 pub use prediction::{Prediction, Predictions};

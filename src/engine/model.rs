@@ -90,6 +90,14 @@ impl Model {
         Evaluator::all_logits(&Self::evaluators(models), pixels, side).await
     }
 
+    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of pixels `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
+        self.evaluator.stage(pixels, stage).await
+    }
+
     /// How many of these models, from the first on, answer for `n_images` in one call that is short enough to wait for; at
     /// least one, where there is one.
     pub fn n_a_call(models: &[Rc<Self>], n_images: usize) -> usize {

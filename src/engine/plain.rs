@@ -4,6 +4,7 @@ use burn::tensor::Device;
 
 use super::images::upload_images;
 use super::read::read;
+use crate::data::SIDE;
 use crate::error::LabResult;
 use crate::model::PreResNet;
 use crate::model::architecture::Architecture;
@@ -46,5 +47,16 @@ impl PlainNetwork {
             logits.extend(read([self.network.forward(images)]).await?.concat());
         }
         Ok(logits)
+    }
+
+    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of pixels `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
+        let images = upload_images(pixels, SIDE, &self.normalisation, &self.device);
+        let values = self.network.stages(images)[stage].clone();
+        let n_values = values.shape().num_elements();
+        Ok(read([values.reshape([1, n_values])]).await?.concat())
     }
 }

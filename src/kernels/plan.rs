@@ -5,11 +5,13 @@
 //! [`Affine`]. Activations are channels-last (NHWC) and so are the weights, because a 1x1 convolution is then a plain matrix
 //! product and a 3x3 one three of them.
 
-use crate::model::architecture::{Architecture, BATCH_NORM_EPSILON, BlockShape};
+use crate::model::architecture::{Architecture, BATCH_NORM_EPSILON, BlockShape, STAGE_WIDTHS};
 use crate::weights::{MissingTensor, Network, Normalisation, StateDict, Tensor};
 
 /// Pixels a side of an input image.
 pub const IMAGE_SIZE: usize = 32;
+/// Stages, runs of blocks of one size.
+pub const N_STAGES: usize = STAGE_WIDTHS.len();
 
 /// A network ready for an executor: stem, blocks, last norm, global average pooling, head.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +118,11 @@ impl Plan {
     /// Channels of the last block, which the head reads.
     pub fn n_features(&self) -> usize {
         self.norm.scale.len()
+    }
+
+    /// How many blocks, from the first on, there are up to the end of each of the three stages, which have equally many.
+    pub fn stage_ends(&self) -> [usize; N_STAGES] {
+        [1, 2, 3].map(|stage| stage * self.blocks.len() / N_STAGES)
     }
 
     /// Every convolution.

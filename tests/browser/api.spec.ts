@@ -49,6 +49,40 @@ test("loading, listing, removing and exporting networks", async ({ page }) => {
   expect(first.metadata).toMatchObject({ architecture: "preresnet", depth: "8", classes: "100", name: "other" });
 });
 
+test("Gram matrices: shapes, progress, cancel, bad arguments", async ({ page }) => {
+  await open(page);
+  const found = await page.evaluate(async () => {
+    const lab = await fl.lab("cpu");
+    await fl.load(lab, "teacher", "t1");
+    await fl.load(lab, "student", "s");
+    const done: number[] = [];
+    const { values, ...rest } = await lab.gram(fl.pixels.slice(0, 5 * 3072), 5, { onProgress: (progress) => void done.push(progress.done) });
+    const again = await lab.gram(fl.pixels.slice(0, 5 * 3072), 5, { models: ["s"] });
+    const abort = new AbortController();
+    const failures = {
+      aborted: await fl.failure(lab.gram(fl.pixels, 20, { signal: abort.signal, onProgress: () => abort.abort() })),
+      one: await fl.failure(lab.gram(fl.pixels.slice(0, 3072), 1)),
+      length: await fl.failure(lab.gram(fl.pixels, 5)),
+      unknown: await fl.failure(lab.gram(fl.pixels, 20, { models: ["x"] })),
+    };
+    lab.dispose();
+    return { ...rest, values: [...values], again: [...again.values], done, failures };
+  });
+  expect(found).toMatchObject({ models: ["t1", "s"], nImages: 5, nStages: 3 });
+  expect(found.values).toHaveLength(2 * 3 * 25);
+  expect(found.again).toEqual(found.values.slice(75));
+  for (let i = 0; i < 5; i++) for (let j = 0; j < 5; j++) {
+    expect(found.values[5 * i + j]).toBe(found.values[5 * j + i]);
+    expect(found.values[5 * i + j]! ** 2).toBeLessThanOrEqual(found.values[6 * i]! * found.values[6 * j]! * 1.0001);
+  }
+  expect(found.done).toEqual([...found.done].sort((a, b) => a - b));
+  expect(found.done.at(-1)).toBe(1);
+  expectFailure(found.failures.aborted, "cancelled");
+  expectFailure(found.failures.one, "bad_argument", "2 to 512");
+  expectFailure(found.failures.length, "bad_argument", "61440 bytes", "n is 5");
+  expectFailure(found.failures.unknown, "unknown_model", "x");
+});
+
 test("predictions: shapes, the ensemble, defaults", async ({ page }) => {
   await open(page);
   const found = await page.evaluate(async () => {

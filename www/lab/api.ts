@@ -38,6 +38,21 @@ export interface Prediction {
   ensemble: Float32Array | null;
 }
 
+export interface GramOptions {
+  /** Default: all loaded models. */
+  models?: string[];
+  /** `done` is from 0 to 1. */
+  onProgress?: (progress: { done: number }) => void | Promise<void>;
+  /** Aborting rejects with the code `cancelled`. */
+  signal?: AbortSignal;
+}
+
+/**
+ * X X^T of each model's residual stream X, [n, height x width x channels], at the end of each stage: how alike the network finds each two
+ * images. `CkaInterface.push` (analysis_api.ts) takes a pair of these matrices.
+ */
+export interface Gram { models: string[]; nImages: number; nStages: number; /** [models, stages, n, n] */ values: Float32Array }
+
 export interface EvaluationProgress { nDone: number; nTotal: number; imagesPerSecond: number; report: EvaluationReport }
 
 export interface EvaluateOptions {
@@ -119,6 +134,8 @@ export interface LabInterface {
   loadModel(bytes: Uint8Array, options: { role: Role; name?: string }): Promise<ModelInfo>;
   removeModel(name: string): Promise<void>;
   predict(pixels: Uint8Array, n: number, options?: PredictOptions): Promise<Prediction>;
+  /** 2 to 512 images. */
+  gram(pixels: Uint8Array, n: number, options?: GramOptions): Promise<Gram>;
   evaluate(pixels: Uint8Array, labels: Uint8Array | null, options?: EvaluateOptions): Promise<EvaluationReport>;
   distill(pixels: Uint8Array, labels: Uint8Array | null, options: DistillOptions): Promise<DistillReport>;
   exportModel(name: string): Promise<Uint8Array>;

@@ -1,11 +1,11 @@
 /** `LabClient`: a `Lab` in a Worker, which is started anew when its device is lost or its module dies. */
 import type {
-  DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, LabInterface, ModelInfo, Prediction,
+  DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram, GramOptions, LabInterface, ModelInfo, Prediction,
   PredictOptions, PreparedImage, Records, Role,
 } from "./api.js";
 import { LabError } from "./errors.js";
 import type { DistillState } from "./distill.js";
-import type { Call, DistillArgs, EvaluateArgs, EventName, FromWorker, ToWorker } from "./protocol.js";
+import type { Call, DistillArgs, EvaluateArgs, EventName, GramArgs, FromWorker, ToWorker } from "./protocol.js";
 
 export type * from "./api.js";
 export { LabError };
@@ -216,6 +216,12 @@ export class LabClient implements LabInterface {
 
   predict(pixels: Uint8Array, n: number, options: PredictOptions = {}): Promise<Prediction> {
     return this.#call({ method: "predict", pixels: pixels.slice(), n, options });
+  }
+
+  gram(pixels: Uint8Array, n: number, options: GramOptions = {}): Promise<Gram> {
+    const { onProgress, signal, ...rest } = options;
+    const args: GramArgs = { ...rest, watched: !!onProgress };
+    return this.#call({ method: "gram", pixels: pixels.slice(), n, options: args }, signal, (_, value) => onProgress?.(value as never));
   }
 
   evaluate(pixels: Uint8Array, labels: Uint8Array | null, options: EvaluateOptions = {}): Promise<EvaluationReport> {

@@ -1,6 +1,6 @@
 /** `Lab`: the engine in the thread that creates it. */
 import type {
-  DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, LabInterface, ModelInfo, Prediction,
+  DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram, GramOptions, LabInterface, ModelInfo, Prediction,
   PredictOptions, PreparedImage, Records, Role,
 } from "./api.js";
 import { defaultBatchSize, type LabContext } from "./context.js";
@@ -9,6 +9,7 @@ import { distill } from "./distill.js";
 import { acquireEngine, type Acquired, type Engine, type EngineModule } from "./engine.js";
 import { LabError } from "./errors.js";
 import { evaluate } from "./evaluate.js";
+import { gram } from "./gram.js";
 import { prepareImage } from "./images.js";
 import { yieldToEvents } from "./yield.js";
 
@@ -113,9 +114,7 @@ export class Lab implements LabInterface {
   }
 
   async predict(pixels: Uint8Array, n: number, options: PredictOptions = {}): Promise<Prediction> {
-    checkBytes("pixels", pixels);
-    if (!Number.isInteger(n) || n < 1 || pixels.length !== n * 3072)
-      throw new LabError("bad_argument", `pixels hold ${pixels.length} bytes and n is ${n}; there must be 3072 bytes (32 x 32 RGB) for each of at least one image`);
+    checkPixels(pixels, n);
     checkNames("models", options.models);
     checkNames("teachers", options.teachers);
     const run = await this.#call(() => this.#engine.predict(pixels, options.models, options.teachers, defaultBatchSize(this.device)));
@@ -128,6 +127,12 @@ export class Lab implements LabInterface {
     } finally {
       this.#free(run);
     }
+  }
+
+  async gram(pixels: Uint8Array, n: number, options: GramOptions = {}): Promise<Gram> {
+    checkPixels(pixels, n);
+    checkNames("models", options.models);
+    return this.#loop((context) => gram(context, pixels, n, options));
   }
 
   async evaluate(pixels: Uint8Array, labels: Uint8Array | null, options: EvaluateOptions = {}): Promise<EvaluationReport> {
@@ -237,6 +242,13 @@ async function causeOf(error: LabError, fatal: Promise<never>): Promise<LabError
 
 function checkBytes(what: string, bytes: unknown): void {
   if (!(bytes instanceof Uint8Array)) throw new LabError("bad_argument", `${what} must be a Uint8Array`);
+}
+
+function checkPixels(pixels: unknown, n: unknown): void {
+  checkBytes("pixels", pixels);
+  const { length } = pixels as Uint8Array;
+  if (!Number.isInteger(n) || (n as number) < 1 || length !== (n as number) * 3072)
+    throw new LabError("bad_argument", `pixels hold ${length} bytes and n is ${String(n)}; there must be 3072 bytes (32 x 32 RGB) for each of at least one image`);
 }
 
 function checkText(what: string, text: unknown): void {

@@ -1,12 +1,13 @@
 /** What passes between `LabClient` and its Worker. */
 import type {
-  DeviceChoice, DeviceInfo, DistillOptions, ErrorCode, EvaluateOptions, ModelInfo, PredictOptions, Role,
+  DeviceChoice, DeviceInfo, DistillOptions, ErrorCode, EvaluateOptions, GramOptions, ModelInfo, PredictOptions, Role,
 } from "./api.js";
 import type { ResumableDistillOptions } from "./distill.js";
 import type { ResumableEvaluateOptions } from "./evaluate.js";
 
 /** Options without what cannot be cloned; `watched` says whether the caller wants the events. */
 export type EvaluateArgs = Omit<EvaluateOptions, "onProgress" | "signal"> & Pick<ResumableEvaluateOptions, "snapshot"> & { watched: boolean };
+export type GramArgs = Omit<GramOptions, "onProgress" | "signal"> & { watched: boolean };
 export type DistillArgs = Omit<DistillOptions, "onStep" | "onCheckpoint" | "signal"> & Pick<ResumableDistillOptions, "before"> & { watched: boolean };
 
 export type Call =
@@ -14,6 +15,7 @@ export type Call =
   | { method: "removeModel"; name: string }
   | { method: "exportModel"; name: string }
   | { method: "predict"; pixels: Uint8Array; n: number; options: PredictOptions }
+  | { method: "gram"; pixels: Uint8Array; n: number; options: GramArgs }
   | { method: "evaluate"; pixels: Uint8Array; labels: Uint8Array | null; options: EvaluateArgs }
   | { method: "distill"; pixels: Uint8Array; labels: Uint8Array | null; options: DistillArgs }
   | { method: "readRecords"; bytes: Uint8Array; testHashes?: Uint8Array | undefined }

@@ -58,6 +58,10 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
     case "removeModel": return on.removeModel(call.name);
     case "exportModel": return on.exportModel(call.name);
     case "predict": return on.predict(call.pixels, call.n, call.options);
+    case "gram": {
+      const { watched, ...options } = call.options;
+      return on.gram(call.pixels, call.n, { ...options, signal, ...(watched && { onProgress: ask }) });
+    }
     case "evaluate": {
       const { watched, ...options } = call.options;
       const resumable = { ...options, signal, onSnapshot: tell("snapshot"), ...(watched && { onProgress: ask }) };

@@ -2,12 +2,15 @@
 
 mod activations;
 mod conv;
+mod gram;
 mod network;
 mod packed;
 pub mod parallel;
 mod simd;
 mod tile;
 pub mod train;
+mod weight;
 mod winograd;
 
+pub use gram::gram;
 pub use network::CpuNetwork;

@@ -5,7 +5,7 @@ use super::conv::{PackedAffine, Plain, Relu, Residual};
 use super::packed::Packed;
 use super::parallel;
 use super::winograd::Scratch;
-use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, Plan};
+use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, N_STAGES, Plan};
 
 /// Red, green and blue.
 const IMAGE_CHANNELS: usize = 3;
@@ -28,6 +28,8 @@ struct Layers {
     buffers: Buffers,
     image: usize,
     features: usize,
+    /// Steps up to the end of each stage, and the residual stream's buffer there.
+    stages: [(usize, usize); N_STAGES],
     head: Linear,
 }
 
@@ -116,7 +118,9 @@ impl CpuNetwork {
             input: image,
             sink,
         }];
-        for block in &plan.blocks {
+        let ends = plan.stage_ends();
+        let mut stages = [(0, 0); N_STAGES];
+        for (i, block) in (1..).zip(&plan.blocks) {
             let mut input = activated;
             for pair in block.convs.windows(2) {
                 let [conv, next] = pair else { continue };
@@ -132,6 +136,9 @@ impl CpuNetwork {
             let sink;
             (sink, stream, activated) = end(&mut buffers, last, true);
             steps.push(Step::new(last, input, sink));
+            if let Some(stage) = ends.iter().position(|end| *end == i) {
+                stages[stage] = (steps.len(), stream);
+            }
         }
         let layers = Layers {
             side: IMAGE_SIZE,
@@ -140,6 +147,7 @@ impl CpuNetwork {
             buffers,
             image,
             features: activated,
+            stages,
             head: plan.head.clone(),
         };
         Self {
@@ -155,22 +163,55 @@ impl CpuNetwork {
 
     /// Logits `[n, classes]` of pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
     pub fn logits_of_side(&mut self, pixels: &[u8], side: usize) -> Vec<f32> {
-        if side != self.layers.side {
-            self.layers.resize(side);
-            self.buffers.clear();
-        }
+        self.set_side(side);
+        let n_classes = self.layers.head.bias.len();
+        self.for_each_image(pixels, n_classes, |layers, image, buffers, scratch, logits| {
+            layers.run(&layers.steps, image, buffers, scratch);
+            layers.head.run(buffers[layers.features].view(), logits);
+        })
+    }
+
+    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of pixels `[n, 32, 32, 3]`.
+    pub fn stage(&mut self, pixels: &[u8], stage: usize) -> Vec<f32> {
+        self.set_side(IMAGE_SIZE);
+        let (n_steps, stream) = self.layers.stages[stage];
+        let (_, size, _, channels) = self.layers.buffers.0[stream];
+        self.for_each_image(
+            pixels,
+            size * size * channels,
+            |layers, image, buffers, scratch, values| {
+                layers.run(&layers.steps[..n_steps], image, buffers, scratch);
+                // No reader of the stream has a border.
+                values.copy_from_slice(buffers[stream].view().values());
+            },
+        )
+    }
+
+    /// `n_values` of each image.
+    fn for_each_image(
+        &mut self,
+        pixels: &[u8],
+        n_values: usize,
+        work: impl Fn(&Layers, &[u8], &mut [Activations], &mut Scratch, &mut [f32]) + Sync,
+    ) -> Vec<f32> {
         let Self { layers, buffers } = self;
-        let n_classes = layers.head.bias.len();
         let image_bytes = IMAGE_CHANNELS * layers.side * layers.side;
-        let mut logits = vec![0.0; pixels.len() / image_bytes * n_classes];
-        let images = pixels.chunks_exact(image_bytes).zip(logits.chunks_exact_mut(n_classes));
+        let mut values = vec![0.0; pixels.len() / image_bytes * n_values];
+        let images = pixels.chunks_exact(image_bytes).zip(values.chunks_exact_mut(n_values));
         parallel::for_each(
             images,
             buffers,
             || (layers.buffers.make(), Scratch::default()),
-            |(buffers, scratch), (image, logits)| layers.run(image, buffers, scratch, logits),
+            |(buffers, scratch), (image, values)| work(layers, image, buffers, scratch, values),
         );
-        logits
+        values
+    }
+
+    fn set_side(&mut self, side: usize) {
+        if side != self.layers.side {
+            self.layers.resize(side);
+            self.buffers.clear();
+        }
     }
 }
 
@@ -183,8 +224,8 @@ impl Layers {
         self.side = side;
     }
 
-    /// The logits of one image.
-    fn run(&self, pixels: &[u8], buffers: &mut [Activations], scratch: &mut Scratch, logits: &mut [f32]) {
+    /// Takes one image through these steps.
+    fn run(&self, steps: &[Step], pixels: &[u8], buffers: &mut [Activations], scratch: &mut Scratch) {
         let image = &mut buffers[self.image];
         for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * self.side).enumerate() {
             for (to, from) in image
@@ -197,10 +238,9 @@ impl Layers {
                 }
             }
         }
-        for step in &self.steps {
+        for step in steps {
             step.run(buffers, scratch);
         }
-        self.head.run(buffers[self.features].view(), logits);
     }
 }
 
@@ -312,6 +352,27 @@ mod tests {
             assert_eq!(found.len(), expected.len());
             let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
             assert!(differences.fold(0.0, f32::max) < 1e-3, "{side}");
+        }
+    }
+
+    #[test]
+    fn stages_are_those_of_the_plain_network() {
+        for file in ["arbitrary20", "teacher0"] {
+            let path = format!("{}/tests/golden/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
+            let network = Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+            let plan = Plan::from_state(&network.architecture, &network.state, &network.normalisation).unwrap();
+            let device = burn::tensor::Device::flex();
+            let plain = crate::model::PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
+            let mut cpu = CpuNetwork::new(&plan);
+            let pixels: Vec<u8> = (0..2 * IMAGE_BYTES).map(|i| (i * 7919 % 251) as u8).collect();
+            let images = crate::engine::upload_images(&pixels, IMAGE_SIZE, &network.normalisation, &device);
+            for (stage, expected) in plain.stages(images).into_iter().enumerate() {
+                let expected: Vec<f32> = expected.into_data().try_to_vec().unwrap();
+                let found = cpu.stage(&pixels, stage);
+                assert_eq!(found.len(), expected.len());
+                let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
+                assert!(differences.fold(0.0, f32::max) < 1e-3, "{file} {stage}");
+            }
         }
     }
 }

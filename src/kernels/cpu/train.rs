@@ -11,18 +11,11 @@ use super::conv::Batch;
 use super::packed::Packed;
 use super::parallel::for_each;
 use super::simd::{LANES, Vector};
-use super::tile::{CHANNELS, PIXELS, Tile, add_outer, halves, zero};
+use super::tile::{CHANNELS, halves};
+use super::weight::{WeightGradient, WeightTile};
 use super::winograd;
 use crate::kernels::plan::Conv;
 use crate::model::architecture::BATCH_NORM_EPSILON;
-
-/// Output rows whose gradients the weights' gradient takes at a time: of them and of their inputs, what one tile reads fits
-/// the first cache.
-const STRIP_PIXELS: usize = 256;
-
-/// Unused entries between panels: at a distance of a power of two, the same pixel of all panels would fall on one set of the
-/// first cache.
-const PANEL_GAP: usize = 4;
 
 /// Most parts that a batch's gradients are summed in, and so the most threads that share them.
 const MAX_PARTS: usize = 16;
@@ -295,7 +288,7 @@ impl<'a> Layer<'a> {
         };
         Gradients {
             input: dx,
-            weight: weight_gradient(&self.conv, parts.into_iter().map(|part| part.weight)),
+            weight: WeightGradient::finish(&self.conv, parts.into_iter().map(|part| part.weight)),
             gamma,
             beta,
         }
@@ -312,9 +305,8 @@ struct Part {
 
 impl Part {
     fn new(conv: &Conv, has_norm: bool) -> Self {
-        let tiles = conv.kernel * conv.kernel * conv.c_in.div_ceil(PIXELS) * (conv.c_out / CHANNELS);
         Self {
-            weight: vec![[[0.0; CHANNELS]; PIXELS]; tiles],
+            weight: WeightGradient::sums(conv),
             sums: vec![[0.0; 2]; if has_norm { conv.c_in } else { 0 }],
         }
     }
@@ -449,113 +441,6 @@ impl InputGradient {
                 self.conv.run(spread.view(), &mut scratch.winograd, &mut store);
             }
         }
-    }
-}
-
-/// `[input channel % PIXELS, output channel % CHANNELS]`
-type WeightTile = [[f32; CHANNELS]; PIXELS];
-
-/// The gradient of a convolution's weights, an image at a time: of each kernel position, inputs^T * gradients.
-struct WeightGradient<'a> {
-    conv: &'a Conv,
-    /// `[c_in / 4, side, side, 4]`, inputs with their border.
-    inputs: Vec<[f32; PIXELS]>,
-    /// `[c_out / CHANNELS, pixels, CHANNELS]`, the output's gradients.
-    gradients: Vec<[f32; CHANNELS]>,
-}
-
-impl<'a> WeightGradient<'a> {
-    fn new(conv: &'a Conv) -> Self {
-        let (groups, panels) = (conv.c_in.div_ceil(PIXELS), conv.c_out / CHANNELS);
-        let side = conv.size_in + conv.kernel / 2 * 2;
-        let (positions, pixels) = (side * side + PANEL_GAP, conv.size_out() * conv.size_out() + PANEL_GAP);
-        Self {
-            conv,
-            inputs: vec![[0.0; PIXELS]; groups * positions],
-            gradients: vec![[0.0; CHANNELS]; panels * pixels],
-        }
-    }
-
-    /// Adds to `sums`, `[kernel * kernel, c_in / PIXELS, c_out / CHANNELS]`.
-    fn add(&mut self, input: View<'_>, dy: View<'_>, sums: &mut [WeightTile]) {
-        let Conv {
-            kernel,
-            stride,
-            c_in,
-            c_out,
-            ..
-        } = *self.conv;
-        let (size, side) = (dy.size(), input.size() + 2 * input.border());
-        let (pixels, positions) = (size * size + PANEL_GAP, side * side + PANEL_GAP);
-        for (position, channels) in input.values().chunks_exact(c_in).enumerate() {
-            let (fours, rest) = channels.as_chunks::<PIXELS>();
-            for (group, four) in fours.iter().enumerate() {
-                self.inputs[group * positions + position] = *four;
-            }
-            if !rest.is_empty() {
-                self.inputs[fours.len() * positions + position][..rest.len()].copy_from_slice(rest);
-            }
-        }
-        for (pixel, channels) in dy.values().chunks_exact(c_out).enumerate() {
-            for (panel, channels) in channels.as_chunks::<CHANNELS>().0.iter().enumerate() {
-                self.gradients[panel * pixels + pixel] = *channels;
-            }
-        }
-        let rows = (STRIP_PIXELS / size).max(1);
-        let (groups, panels) = (c_in.div_ceil(PIXELS), c_out / CHANNELS);
-        for strip in (0..size).step_by(rows) {
-            for (group, inputs) in self.inputs.chunks_exact(positions).enumerate() {
-                for (panel, gradients) in self.gradients.chunks_exact(pixels).enumerate() {
-                    for tap in 0..kernel * kernel {
-                        let mut tile = zero();
-                        for y in strip..(strip + rows).min(size) {
-                            let first = (y * stride + tap / kernel) * side + tap % kernel;
-                            let (inputs, gradients) = (&inputs[first..], &gradients[y * size..][..size]);
-                            tile = match stride {
-                                1 => add_outer(tile, inputs.iter(), gradients),
-                                _ => add_outer(tile, inputs.iter().step_by(stride), gradients),
-                            };
-                        }
-                        add_tile(&mut sums[(tap * groups + group) * panels + panel], tile);
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Adds the parts in their order, and lays them out as `[c_out, c_in, kernel, kernel]`.
-fn weight_gradient(conv: &Conv, mut parts: impl Iterator<Item = Vec<WeightTile>>) -> Vec<f32> {
-    let (taps, groups, panels) = (
-        conv.kernel * conv.kernel,
-        conv.c_in.div_ceil(PIXELS),
-        conv.c_out / CHANNELS,
-    );
-    let mut tiles = parts.next().unwrap_or_default();
-    for part in parts {
-        let values = tiles.as_flattened_mut().as_flattened_mut().iter_mut();
-        values
-            .zip(part.as_flattened().as_flattened())
-            .for_each(|(sum, value)| *sum += value);
-    }
-    let mut weight = vec![0.0; conv.c_out * conv.c_in * taps];
-    for (tile, sums) in tiles.iter().enumerate() {
-        let (tap, group, panel) = (tile / (groups * panels), tile / panels % groups, tile % panels);
-        for (channel, sums) in (group * PIXELS..conv.c_in).zip(sums) {
-            for (out, sum) in (panel * CHANNELS..).zip(sums) {
-                weight[(out * conv.c_in + channel) * taps + tap] = *sum;
-            }
-        }
-    }
-    weight
-}
-
-fn add_tile(sums: &mut WeightTile, tile: Tile) {
-    for (sums, [low, high]) in sums.iter_mut().zip(tile) {
-        let [old_low, old_high] = halves(sums).map(Vector::load);
-        let [to_low, to_high] = super::tile::halves_mut(sums);
-        low.add(old_low).store(to_low);
-        high.add(old_high).store(to_high);
     }
 }
 

@@ -11,7 +11,7 @@ use super::tile::{self, CHANNELS, PIXELS};
 use crate::kernels::plan::Conv;
 
 /// Products of a tile.
-const PRODUCTS: usize = 16;
+pub const PRODUCTS: usize = 16;
 /// Tiles at a time: their windows, 1 KiB an input channel, stay in the first caches beside a panel's weights.
 const TILES: usize = 16;
 
@@ -35,15 +35,19 @@ pub struct Scratch {
     sums: Vec<[f32; CHANNELS]>,
 }
 
+/// Whether these products make up the convolution.
+pub fn suits(conv: &Conv) -> bool {
+    conv.kernel == 3
+        && conv.stride == 1
+        && conv.c_in.is_multiple_of(LANES)
+        && conv.c_out.is_multiple_of(CHANNELS)
+        && conv.size_in.is_multiple_of(2)
+}
+
 impl WinogradConv {
     /// Transforms the weights; `None` for a convolution of another kind.
     pub fn new(conv: &Conv) -> Option<Self> {
-        let suits = conv.kernel == 3
-            && conv.stride == 1
-            && conv.c_in.is_multiple_of(LANES)
-            && conv.c_out.is_multiple_of(CHANNELS)
-            && conv.size_in.is_multiple_of(2);
-        if !suits {
+        if !suits(conv) {
             return None;
         }
         let (c_in, panels) = (conv.c_in, conv.c_out / CHANNELS);
@@ -85,7 +89,10 @@ impl WinogradConv {
             let n = TILES.min(n_tiles - first);
             let place = |tile: usize| [(first + tile) / tiles_a_row * 2, (first + tile) % tiles_a_row * 2];
             for tile in 0..n {
-                self.transform_window(input, place(tile), tile, &mut scratch.windows);
+                transform_window(input, place(tile), |product, channel, values| {
+                    let at = (product * TILES + tile) * self.c_in + channel;
+                    values.store(vector_mut(&mut scratch.windows[at..]));
+                });
             }
             let panels = self.weights.chunks_exact(PRODUCTS * self.c_in).zip(&self.bias);
             for (panel, (weights, bias)) in panels.enumerate() {
@@ -95,29 +102,6 @@ impl WinogradConv {
                     for (i, outputs) in transformed_sums(sums, bias).into_iter().enumerate() {
                         store.store(y + i / 2, x + i % 2, panel * CHANNELS, outputs);
                     }
-                }
-            }
-        }
-    }
-
-    /// B^T d B for all input channels of the window whose second row and column are `y` and `x`.
-    fn transform_window(&self, input: View<'_>, [y, x]: [usize; 2], tile: usize, windows: &mut [f32]) {
-        let border = input.border() - 1;
-        let (values, row_len, c_in) = (input.values(), input.row_len(), self.c_in);
-        let first = (y + border) * row_len + (x + border) * c_in;
-        let rows: [&[f32]; 4] = std::array::from_fn(|row| &values[first + row * row_len..][..4 * c_in]);
-        for channel in (0..c_in).step_by(LANES) {
-            let load = |row: usize, column: usize| vector(&rows[row][column * c_in + channel..]);
-            let columns: [[Vector; 4]; 4] = std::array::from_fn(|column| {
-                let d: [Vector; 4] = std::array::from_fn(|row| load(row, column));
-                differences(d)
-            });
-            let transposed: [[Vector; 4]; 4] = std::array::from_fn(|row| columns.map(|column| column[row]));
-            for (row, values) in transposed.into_iter().enumerate() {
-                let products = differences(values);
-                for (column, product) in products.into_iter().enumerate() {
-                    let at = ((4 * row + column) * TILES + tile) * c_in + channel;
-                    product.store(vector_mut(&mut windows[at..]));
                 }
             }
         }
@@ -137,6 +121,29 @@ impl WinogradConv {
                     low.store(to_low);
                     high.store(to_high);
                 }
+            }
+        }
+    }
+}
+
+/// B^T d B for all input channels of the window whose second row and column are `y` and `x`; `store` takes which product it is, the
+/// first channel and the values.
+#[inline(always)]
+pub fn transform_window(input: View<'_>, [y, x]: [usize; 2], mut store: impl FnMut(usize, usize, Vector)) {
+    let border = input.border() - 1;
+    let (values, row_len, c_in) = (input.values(), input.row_len(), input.channels());
+    let first = (y + border) * row_len + (x + border) * c_in;
+    let rows: [&[f32]; 4] = std::array::from_fn(|row| &values[first + row * row_len..][..4 * c_in]);
+    for channel in (0..c_in).step_by(LANES) {
+        let load = |row: usize, column: usize| vector(&rows[row][column * c_in + channel..]);
+        let columns: [[Vector; 4]; 4] = std::array::from_fn(|column| {
+            let d: [Vector; 4] = std::array::from_fn(|row| load(row, column));
+            differences(d)
+        });
+        let transposed: [[Vector; 4]; 4] = std::array::from_fn(|row| columns.map(|column| column[row]));
+        for (row, values) in transposed.into_iter().enumerate() {
+            for (column, product) in differences(values).into_iter().enumerate() {
+                store(4 * row + column, channel, product);
             }
         }
     }
@@ -176,13 +183,15 @@ fn transformed_sums(sums: &[[f32; CHANNELS]; PRODUCTS], bias: &[f32; CHANNELS]) 
     pixels
 }
 
+/// The first values.
 #[inline(always)]
-fn vector(values: &[f32]) -> Vector {
+pub fn vector(values: &[f32]) -> Vector {
     Vector::load(values.first_chunk().expect("channels are whole vectors"))
 }
 
+/// Where the first values are.
 #[inline(always)]
-fn vector_mut(values: &mut [f32]) -> &mut [f32; LANES] {
+pub fn vector_mut(values: &mut [f32]) -> &mut [f32; LANES] {
     values.first_chunk_mut().expect("channels are whole vectors")
 }
 

@@ -104,7 +104,7 @@ impl Activations {
                 let descriptor = wgpu::BufferDescriptor {
                     label: Some("activations"),
                     size: spare(self.images, 4 * self.values[slot]),
-                    usage: wgpu::BufferUsages::STORAGE,
+                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
                     mapped_at_creation: false,
                 };
                 Rc::new(Counted::new(device, memory, &descriptor))

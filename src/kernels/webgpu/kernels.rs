@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::buffers::{Activations, BYTES_AN_IMAGE, Counted, GpuImages, Memory, count};
-use super::network::GpuNetwork;
+use super::network::{GpuNetwork, Until};
 use super::pace::Pace;
 use super::read::read;
 use super::shader::{Kernel, Tile};
@@ -134,22 +134,28 @@ impl Kernels {
     /// # Errors
     /// `bad_argument` where the bytes are not whole images; `device_lost`, `out_of_memory` or `gpu_error`.
     pub async fn logits(&self, networks: &[&GpuNetwork], pixels: &[u8]) -> LabResult<Vec<Vec<f32>>> {
+        self.run(networks, pixels, Until::Logits).await
+    }
+
+    /// What each network gives, as [`Self::logits`]; one network alone where it is not the logits, since networks share their
+    /// activations.
+    pub(super) async fn run(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<Vec<Vec<f32>>> {
         let n = count(pixels)?;
-        let mut logits: Vec<Vec<f32>> = networks
+        let mut results: Vec<Vec<f32>> = networks
             .iter()
-            .map(|network| Vec::with_capacity(n * network.n_classes()))
+            .map(|network| Vec::with_capacity(n * network.n_values(until)))
             .collect();
         let n_a_pass = self.images_a_pass(networks);
         for pixels in pixels.chunks(n_a_pass * BYTES_AN_IMAGE) {
-            let packed = self.pass(networks, pixels).await?;
+            let packed = self.pass(networks, pixels, until).await?;
             let mut packed = packed.as_slice();
-            for (network, logits) in networks.iter().zip(&mut logits) {
-                let (own, rest) = packed.split_at(pixels.len() / BYTES_AN_IMAGE * network.n_classes());
-                logits.extend_from_slice(own);
+            for (network, result) in networks.iter().zip(&mut results) {
+                let (own, rest) = packed.split_at(pixels.len() / BYTES_AN_IMAGE * network.n_values(until));
+                result.extend_from_slice(own);
                 packed = rest;
             }
         }
-        Ok(logits)
+        Ok(results)
     }
 
     /// Images that one pass of these networks takes.
@@ -176,14 +182,16 @@ impl Kernels {
         networks.iter().take_while(fits).count().max(1)
     }
 
-    async fn pass(&self, networks: &[&GpuNetwork], pixels: &[u8]) -> LabResult<Vec<f32>> {
+    async fn pass(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<Vec<f32>> {
         let started = self.clock.map(|clock| clock());
         let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let recorded = self.record(networks, pixels).map(|(read_back, len, multiply_adds)| {
-            let values = read(&self.device, &read_back, len);
-            (read_back, values, multiply_adds)
-        });
+        let recorded = self
+            .record(networks, pixels, until)
+            .map(|(read_back, len, multiply_adds)| {
+                let values = read(&self.device, &read_back, len);
+                (read_back, values, multiply_adds)
+            });
         let (out_of_memory, invalid) = (out_of_memory.pop(), invalid.pop());
         let (read_back, values, multiply_adds) = recorded?;
         let values = values.await;
@@ -204,8 +212,8 @@ impl Kernels {
         Ok(values)
     }
 
-    /// Submits a pass and the copy of its logits; returns what to read, how many values, and the pass's multiply-adds.
-    fn record(&self, networks: &[&GpuNetwork], pixels: &[u8]) -> LabResult<(Counted, usize, f64)> {
+    /// Submits a pass and the copy of what it gives; returns what to read, how many values, and the pass's multiply-adds.
+    fn record(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<(Counted, usize, f64)> {
         let images = GpuImages::new(self, pixels)?;
         let n = images.len();
         let budget = self.pace.submit_budget() / n as f64;
@@ -215,7 +223,8 @@ impl Kernels {
         for network in networks {
             let bound = network.bind(&images, 0..n)?;
             let mut from = 0;
-            for (step, &multiply_adds) in network.multiply_adds().iter().enumerate() {
+            let n_steps = network.n_steps(until);
+            for (step, &multiply_adds) in network.multiply_adds()[..n_steps].iter().enumerate() {
                 if in_submit > 0.0 && in_submit + multiply_adds > budget {
                     network.encode_steps(&mut encoder, &bound, from..step, n);
                     self.submit(std::mem::replace(&mut encoder, self.encoder()));
@@ -224,15 +233,15 @@ impl Kernels {
                 in_submit += multiply_adds;
                 total += multiply_adds;
             }
-            network.encode_steps(&mut encoder, &bound, from..network.multiply_adds().len(), n);
-            made.push(bound.logits(n));
+            network.encode_steps(&mut encoder, &bound, from..n_steps, n);
+            made.push((network.result(&bound, until), n * network.n_values(until)));
         }
-        let len = made.iter().map(|logits| logits.n * logits.n_classes).sum();
+        let len = made.iter().map(|(_, len)| len).sum();
         let read_back = self.read_back(len);
         let mut offset = 0;
-        for logits in &made {
-            let bytes = 4 * (logits.n * logits.n_classes) as u64;
-            encoder.copy_buffer_to_buffer(&logits.buffer, 0, &read_back, offset, bytes);
+        for (buffer, len) in &made {
+            let bytes = 4 * *len as u64;
+            encoder.copy_buffer_to_buffer(buffer, 0, &read_back, offset, bytes);
             offset += bytes;
         }
         self.submit(encoder);

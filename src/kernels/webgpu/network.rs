@@ -9,7 +9,7 @@ use super::kernels::{ALIGNMENT, Kernels, count_offset};
 use super::shader::{Convolution, Images, Input, Kernel, Output, linear, pool, stem};
 use crate::error::{LabError, LabResult};
 use crate::kernels::Plan;
-use crate::kernels::plan::{Affine, Block, Conv};
+use crate::kernels::plan::{Affine, Block, Conv, N_STAGES};
 
 /// What a step reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,26 @@ pub struct GpuNetwork {
     values: [usize; Slot::COUNT],
     parameters: Counted,
     n_classes: usize,
+    stages: [Stage; N_STAGES],
     bound: RefCell<Option<Rc<Bound>>>,
+}
+
+/// Where a stage ends.
+#[derive(Clone, Copy, Default)]
+struct Stage {
+    n_steps: usize,
+    /// Of the residual stream.
+    slot: usize,
+    /// Values an image.
+    n_values: usize,
+}
+
+/// How far a pass goes, and what it gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    Logits,
+    /// The residual stream at the end of stage 0, 1 or 2.
+    Stage(usize),
 }
 
 /// Bind groups of all steps but the first, which reads pixels from wherever they are.
@@ -77,6 +96,7 @@ impl GpuNetwork {
             multiply_adds,
             values,
             data,
+            stages,
             ..
         } = builder;
         let descriptor = wgpu::BufferDescriptor {
@@ -95,6 +115,7 @@ impl GpuNetwork {
             values,
             parameters,
             n_classes: plan.n_classes(),
+            stages,
             bound: RefCell::default(),
         }
     }
@@ -120,6 +141,46 @@ impl GpuNetwork {
     /// As [`Kernels::logits`].
     pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
         Ok(self.kernels.logits(&[self], pixels).await?.swap_remove(0))
+    }
+
+    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of bytes `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// As [`Kernels::logits`].
+    pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
+        let networks = [self];
+        Ok(self
+            .kernels
+            .run(&networks, pixels, Until::Stage(stage))
+            .await?
+            .swap_remove(0))
+    }
+
+    /// Steps of a pass that goes so far.
+    pub(super) fn n_steps(&self, until: Until) -> usize {
+        match until {
+            Until::Logits => self.steps.len(),
+            Until::Stage(stage) => self.stages[stage].n_steps,
+        }
+    }
+
+    /// Values an image of what such a pass gives.
+    pub(super) fn n_values(&self, until: Until) -> usize {
+        match until {
+            Until::Logits => self.n_classes,
+            Until::Stage(stage) => self.stages[stage].n_values,
+        }
+    }
+
+    /// Where a pass leaves it.
+    pub(super) fn result(&self, bindings: &Bindings, until: Until) -> wgpu::Buffer {
+        match until {
+            Until::Logits => (*bindings.rest.logits).clone(),
+            Until::Stage(stage) => {
+                let slot = Slot::Stream(self.stages[stage].slot);
+                self.kernels.activations().borrow().get(slot).clone()
+            }
+        }
     }
 
     /// Records a pass over some of the images, for work on the device that goes on with the logits. The encoder is to be
@@ -287,6 +348,7 @@ struct Builder<'a> {
     multiply_adds: Vec<f64>,
     values: [usize; Slot::COUNT],
     data: Vec<f32>,
+    stages: [Stage; N_STAGES],
 }
 
 impl<'a> Builder<'a> {
@@ -297,6 +359,7 @@ impl<'a> Builder<'a> {
             multiply_adds: Vec::new(),
             values: [0; Slot::COUNT],
             data: Vec::new(),
+            stages: Default::default(),
         }
     }
 
@@ -312,9 +375,17 @@ impl<'a> Builder<'a> {
         );
         let mut stream = 0;
         let mut size = plan.stem.size_out();
-        for block in &plan.blocks {
+        let ends = plan.stage_ends();
+        for (i, block) in (1..).zip(&plan.blocks) {
             stream = self.block(block, stream);
             size = block.convs.iter().fold(size, |size, conv| size / conv.stride);
+            if let (Some(stage), Some(conv)) = (ends.iter().position(|end| *end == i), block.convs.last()) {
+                self.stages[stage] = Stage {
+                    n_steps: self.steps.len(),
+                    slot: stream,
+                    n_values: size * size * conv.c_out,
+                };
+            }
         }
         let features = plan.n_features();
         let pooled = self.place(Slot::Features, features);

@@ -1,0 +1,46 @@
+//! Gram matrices of stages, a batch a call.
+
+use std::rc::Rc;
+
+use wasm_bindgen::prelude::*;
+
+use super::shared::Shared;
+use super::turn::Turn;
+use super::types::GramResult;
+use crate::engine::Gram;
+
+/// See the module.
+#[wasm_bindgen]
+pub struct GramRun {
+    run: Turn<Gram>,
+    shared: Rc<Shared>,
+}
+
+impl GramRun {
+    pub(super) fn new(run: Gram, shared: Rc<Shared>) -> Self {
+        Self {
+            run: Turn::new(run),
+            shared,
+        }
+    }
+}
+
+#[wasm_bindgen]
+impl GramRun {
+    /// See [`Gram::advance`]. True when all is done.
+    pub async fn advance(&self) -> Result<bool, JsValue> {
+        let work = self.run.with(async |run| run.advance().await);
+        Ok(self.shared.checked(work).await?)
+    }
+
+    /// See [`Gram::progress`].
+    pub fn progress(&self) -> Result<f64, JsValue> {
+        Ok(self.run.peek(Gram::progress)?)
+    }
+
+    /// The matrices; ends the run.
+    pub fn finish(&self) -> Result<GramResult, JsValue> {
+        let (models, values) = self.run.take()?.finish();
+        Ok(GramResult { models, values })
+    }
+}
