@@ -435,11 +435,11 @@ fn convert_halves_widens_and_renames() {
         .collect();
     let authors = folder.path().join("authors.safetensors");
     fs::write(&authors, write_tensors(&renamed, &Default::default()).unwrap()).unwrap();
-    assert!(ran(&[&"inspect", &authors]).contains("under the names of the authors' code"));
+    assert!(ran(&[&"inspect", &authors]).contains("under the names of the code of the paper's authors"));
     let ours = folder.path().join("ours.safetensors");
     let printed = ran(&[&"convert", &authors, &ours, &"--precision", &"f16"]);
     assert!(
-        printed.contains("from the names of the authors' code") && printed.contains("0.5 was assumed"),
+        printed.contains("under the names of the code of the paper's authors") && printed.contains("0.5 was assumed"),
         "{printed}"
     );
     let converted = Network::from_safetensors(&fs::read(&ours).unwrap()).unwrap();

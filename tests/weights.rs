@@ -337,6 +337,47 @@ fn tensors_of_something_else_are_refused() {
     assert!(message(&raw("{}", b"")).contains("there is no `head.weight`"));
 }
 
+/// The names of the authors' code, for the tensors of a file of ours.
+fn theirs(name: &str) -> String {
+    let ends = [("stem.", "conv1."), ("norm.", "bn."), ("head.", "fc.")];
+    let end = ends
+        .iter()
+        .find_map(|(ours, theirs)| Some(format!("{theirs}{}", name.strip_prefix(ours)?)));
+    end.unwrap_or_else(|| {
+        let pairs = [("stage", "layer"), (".norm", ".bn"), (".shortcut.", ".downsample.0.")];
+        pairs
+            .iter()
+            .fold(name.to_owned(), |name, (ours, theirs)| name.replace(ours, theirs))
+    })
+}
+
+#[test]
+fn the_names_of_the_authors_code_are_read() {
+    let under_their_names = |tensors: &mut BTreeMap<String, Tensor>| {
+        *tensors = std::mem::take(tensors)
+            .into_iter()
+            .map(|(name, tensor)| (theirs(&name), tensor))
+            .collect();
+    };
+    let network = Network::from_safetensors(&file(&[], under_their_names)).unwrap();
+    assert_eq!(network.state, small().state);
+    assert!(
+        network.notices[0].contains("names of the code of the paper's authors"),
+        "{:?}",
+        network.notices
+    );
+
+    // What is missing is told under our names, and a tensor whose name is taken is one too many.
+    let found = faults(&file(&[], |tensors| {
+        under_their_names(tensors);
+        let bias = tensors.remove("fc.bias").unwrap();
+        tensors.insert("stem.weight".into(), bias);
+    }));
+    let is = |name: &str, fault: &Fault| matches!(fault, Fault::Missing { name: n, .. } | Fault::Extra { name: n, .. } if n == name);
+    assert!(found.iter().any(|fault| is("head.bias", fault)), "{found:?}");
+    assert!(found.iter().any(|fault| is("conv1.weight", fault)), "{found:?}");
+}
+
 #[test]
 fn wrong_types_are_named() {
     let double = r#"{"head.bias":{"dtype":"F64","shape":[2],"data_offsets":[0,16]}}"#;

@@ -3,7 +3,7 @@
 //! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`); each call of a run does a batch
 //! (one network of it, where the device is slow) or a step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
 //!
-//! [`Statistics`] needs no engine; the module `statistics` holds it alone.
+//! [`Statistics`] and [`change_picture`] need no engine; the module `statistics` holds them alone.
 
 #[cfg(not(feature = "engine"))]
 mod analysis;
@@ -22,6 +22,8 @@ mod fatal;
 mod gram;
 #[cfg(feature = "webgpu")]
 mod log;
+#[cfg(not(feature = "engine"))]
+mod picture;
 #[cfg(feature = "engine")]
 mod prediction;
 #[cfg(feature = "engine")]
@@ -36,4 +38,6 @@ mod types;
 pub use analysis::{CkaRun, Images, IntervalsRun, PairsResult, Statistics};
 #[cfg(feature = "engine")]
 pub use engine::Engine;
+#[cfg(not(feature = "engine"))]
+pub use picture::change_picture;
 pub use types::*;

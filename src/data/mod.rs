@@ -1,10 +1,12 @@
-//! Images and labels as bytes: CIFAR-100's records and names, any picture to the network's 32x32 pixels, augmentation.
+//! Images and labels as bytes: CIFAR-100's records and names, any picture to the network's 32x32 pixels, augmentation,
+//! pictures under change.
 //!
 //! Pixels are u8 RGB, `[n, 32, 32, 3]`: row by row, three bytes a pixel.
 
 #[cfg(feature = "archive")]
 pub mod archive;
 pub mod augment;
+pub mod change;
 pub mod cifar;
 pub mod image;
 pub mod names;

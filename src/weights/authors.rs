@@ -3,12 +3,27 @@
 //! Their PreResNet computes the same as ours and calls its parts otherwise: `conv1` is our `stem`, `layer2.0.bn1` our
 //! `stage2.0.norm1`, `layer2.0.downsample.0` our `stage2.0.shortcut`, `bn` our `norm` and `fc` our `head`.
 
-use super::error::{Fault, WeightsError};
-use super::file::{File, write_tensors};
-use super::state::StateDict;
+use std::collections::BTreeSet;
+
+use super::file::Entry;
+
+/// Gives tensors under the authors' names ours, and says whether they were. Names that are not theirs stay, as does one whose name of
+/// ours is taken, and whoever reads them names them.
+pub(super) fn rename(entries: &mut [Entry]) -> bool {
+    if !has_authors_names(entries.iter().map(|entry| entry.name.as_str())) {
+        return false;
+    }
+    let taken: BTreeSet<String> = entries.iter().map(|entry| entry.name.clone()).collect();
+    for entry in entries {
+        if let Some(ours) = renamed(&entry.name).filter(|ours| !taken.contains(ours)) {
+            entry.name = ours;
+        }
+    }
+    true
+}
 
 /// Whether the tensors' names are the authors', by the first and the last layer.
-pub fn has_authors_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
+fn has_authors_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
     let (mut stem, mut head) = (false, false);
     for name in names {
         stem |= name == "conv1.weight";
@@ -18,7 +33,7 @@ pub fn has_authors_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
 }
 
 /// Our name of one of their tensors; none where it is not one of theirs.
-pub fn renamed(name: &str) -> Option<String> {
+fn renamed(name: &str) -> Option<String> {
     if let Some(rest) = name.strip_prefix("layer") {
         let mut parts = rest.splitn(4, '.');
         let (stage, index, layer, what) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
@@ -42,29 +57,6 @@ pub fn renamed(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{layer}.{what}"))
-}
-
-/// The same file under our names, in f32. Names that are not theirs stay, and whoever reads it names them.
-///
-/// # Errors
-/// Where the bytes are no safetensors file, or a tensor is no F32, F16 or BF16.
-pub fn from_authors(bytes: &[u8]) -> Result<Vec<u8>, WeightsError> {
-    let file = File::parse(bytes)?;
-    let (mut state, mut faults) = (StateDict::default(), Vec::<Fault>::new());
-    for entry in file
-        .entries
-        .iter()
-        .filter(|entry| !entry.name.ends_with(".num_batches_tracked"))
-    {
-        match file.tensor(entry) {
-            Ok(tensor) => state.insert(renamed(&entry.name).unwrap_or_else(|| entry.name.clone()), tensor),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    match faults.is_empty() {
-        true => write_tensors(&state, &file.metadata),
-        false => Err(WeightsError::Invalid { faults }),
-    }
 }
 
 #[cfg(test)]

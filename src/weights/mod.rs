@@ -13,7 +13,6 @@ pub mod provenance;
 mod state;
 mod validate;
 
-pub use authors::{from_authors, has_authors_names};
 pub use contents::{Contents, TensorInfo};
 pub use error::{Fault, MAX_HEADER_BYTES, WeightsError};
 pub use file::{Metadata, read_tensors, write_tensors};

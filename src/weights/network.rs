@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::authors;
 use super::error::WeightsError;
 use super::file::{File, Metadata, Storage, write_stored};
 use super::state::{StateDict, Tensor};
@@ -79,12 +80,14 @@ impl Normalisation {
 
 impl Network {
     /// Reads a safetensors file in PyTorch's conventions: metadata `architecture`, `depth`, `classes`, `mean`, `std`, `name`,
-    /// `provenance`, all optional; `*.num_batches_tracked` and other metadata are ignored.
+    /// `provenance`, all optional; `*.num_batches_tracked` and other metadata are ignored. Tensors may have the names of the code
+    /// of the paper's authors (conv1, layer1.0.bn1, layer1.0.conv1, layer2.0.downsample.0, bn, fc).
     ///
     /// # Errors
     /// Where the bytes are no safetensors file, or [`WeightsError::Invalid`] with every fault that the network has.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
-        let file = File::parse(bytes)?;
+        let mut file = File::parse(bytes)?;
+        let is_authors = authors::rename(&mut file.entries);
         let entries = || {
             file.entries
                 .iter()
@@ -94,6 +97,9 @@ impl Network {
 
         let mut faults = Vec::new();
         let mut notices = Vec::new();
+        if is_authors {
+            notices.push("The tensors are under the names of the code of the paper's authors.".to_owned());
+        }
         let declared = Declared::read(&file.metadata, &mut faults);
         let architecture = settle(&declared, &shapes, &mut faults, &mut notices);
         let normalisation = declared.normalisation(&mut notices);

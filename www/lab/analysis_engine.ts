@@ -1,8 +1,8 @@
-/** The wasm module of the statistics, fetched when it is first needed. */
+/** The wasm module of what needs no device, the statistics before all; fetched when it is first needed. */
 import type * as Module from "./statistics/fidelity_lab_statistics.js";
 import { type Loaded, loadModule, source } from "./module.js";
 
-export type StatisticsModule = Pick<typeof Module, "Statistics" | "onFatal">;
+export type StatisticsModule = Pick<typeof Module, "Statistics" | "changePicture" | "onFatal">;
 export type Statistics = Module.Statistics;
 
 let loaded: Promise<Loaded<StatisticsModule>> | null = null;

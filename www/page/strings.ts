@@ -3,6 +3,8 @@ import { count, duration } from "./format.ts";
 
 const plural = (n: number, one: string, many: string): string => `${count(n)} ${n === 1 ? one : many}`;
 const images = (n: number): string => plural(n, "image", "images");
+interface Kind { family: string; nClasses: number }
+const kindText = ({ family, nClasses }: Kind): string => `${family} of ${plural(nClasses, "class", "classes")}`;
 
 export const t = {
   title: "Fidelity Lab",
@@ -23,6 +25,11 @@ export const t = {
     failed: "The engine did not start",
     tryCpu: "Try the CPU instead",
     reload: "Reload the page",
+  },
+
+  part: {
+    loading: "Loading this part of the page",
+    failed: "This part of the page could not be loaded.",
   },
 
   files: {
@@ -65,8 +72,10 @@ export const t = {
     family: "Family",
     nParameters: (n: string) => `${n} parameters`,
     origin: { shipped: "ships with the page", visitor: "yours", distilled: "distilled here" },
-    add: "Add a network (.safetensors)",
-    addHint: "PreResNet weights under PyTorch names, f32 or f16. The file stays on this device.",
+    add: "Add networks (.safetensors, manifest)",
+    addHint: "PreResNets of any depth under PyTorch’s names or those of the paper’s authors, f32 or f16; or a manifest (.json) together with all files that it lists. Files stay on this device.",
+    logitsAlone: "Test logits are read together with the manifest that lists them: choose or drop both at once.",
+    notNow: "Other networks are being loaded. Try again in a moment.",
     more: "More networks of this family, loaded when you ask for them:",
     load: (name: string, size: string) => `Load ${name} (${size})`,
     addAs: (file: string) => `Add ${file} as`,
@@ -81,7 +90,7 @@ export const t = {
     loading: (done: string, total: string) => `Loading networks: ${done} of ${total}`,
     checking: "Networks are checked and handed to the device",
     manifestFailed: "The list of networks could not be read. Reload the page to try again.",
-    manifestDiffers: (file: string) => `${file}: the file is another network than the list says, so it was not loaded.`,
+    manifestDiffers: (file: string, is: Kind, listed: Kind) => `${file}: the file holds a ${kindText(is)}, the list says ${kindText(listed)}, so it was not loaded.`,
     none: "No set of teachers and a student is listed. Add networks of your own under Networks.",
     loadFailed: (n: number) => `${plural(n, "network", "networks")} could not be loaded. The others are in use.`,
     ownFailed: (file: string) => `${file} was not loaded.`,
@@ -98,7 +107,7 @@ export const t = {
     pasted: "pasted picture",
     add: "Add pictures",
     addHint: "or drop them anywhere, or paste. They stay on this device.",
-    dropHere: "Drop pictures, networks (.safetensors) or the CIFAR-100 archive",
+    dropHere: "Drop pictures, networks (.safetensors, or a manifest with its files) or the CIFAR-100 archive",
     decoding: (n: number) => `Reading ${plural(n, "picture", "pictures")}`,
     note: "The networks know 100 classes and nothing else: any picture is answered with one of them.",
     sees: "What the network sees",
@@ -130,6 +139,7 @@ export const t = {
     filesFailed: (n: number) => `${plural(n, "file was", "files were")} not added.`,
     predictFailed: "The networks’ answers could not be computed.",
     retry: "Try again",
+    change: "Blur it, turn it, add noise: when do the answers part?",
     notReady: "The engine is still starting. Try again in a moment.",
   },
 

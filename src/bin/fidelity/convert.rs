@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
-use fidelity_lab::weights::{Contents, Network, Precision, from_authors, has_authors_names};
+use fidelity_lab::weights::{Network, Precision};
 
 use crate::{networks, output};
 
@@ -15,7 +15,7 @@ use crate::{networks, output};
 /// as it is.
 ///
 /// A state dict under the parameter names of the code that the paper's authors published (conv1, layer1.0.bn1, layer1.0.conv1,
-/// layer2.0.downsample.0, bn, fc) is recognised by itself and gets the names used here (stem, stage1.0.norm1, stage1.0.conv1,
+/// layer2.0.downsample.0, bn, fc) is read too and written under the names used here (stem, stage1.0.norm1, stage1.0.conv1,
 /// stage2.0.shortcut, norm, head). A PyTorch checkpoint (.pt) becomes safetensors with safetensors.torch.save_file(state_dict,
 /// path).
 #[derive(Args)]
@@ -55,14 +55,7 @@ pub fn run(
     }: Arguments,
 ) -> Result<()> {
     let bytes = networks::read_file(&from)?;
-    let at_fault = || from.display().to_string();
-    let contents = Contents::of(&bytes).with_context(at_fault)?;
-    let is_authors = has_authors_names(contents.tensors.iter().map(|tensor| tensor.name.as_str()));
-    let bytes = match is_authors {
-        true => from_authors(&bytes).with_context(at_fault)?,
-        false => bytes,
-    };
-    let mut network = Network::from_safetensors(&bytes).with_context(at_fault)?;
+    let mut network = Network::from_safetensors(&bytes).with_context(|| from.display().to_string())?;
     if let Some(name) = name {
         network.name = name;
     }
@@ -72,13 +65,8 @@ pub fn run(
     };
     let written = network.to_safetensors(precision).with_context(at_fault)?;
     output::write(&to, &written)?;
-    let renamed = if is_authors {
-        ", from the names of the authors' code"
-    } else {
-        ""
-    };
     let mut text = format!(
-        "{}: `{}`, {}, {} bytes{renamed}\n",
+        "{}: `{}`, {}, {} bytes\n",
         to.display(),
         network.name,
         network.architecture,

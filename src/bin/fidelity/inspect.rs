@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use fidelity_lab::weights::manifest::sha256_hex;
-use fidelity_lab::weights::{Contents, Network, from_authors, has_authors_names};
+use fidelity_lab::weights::{Contents, Network};
 
 use crate::{networks, output};
 
@@ -33,12 +33,7 @@ pub fn run(Arguments { file, tensors }: Arguments) -> Result<()> {
     let bytes = networks::read_file(&file)?;
     let contents = Contents::of(&bytes).with_context(|| file.display().to_string())?;
     output::print(&describe(&file, &bytes, &contents, tensors))?;
-    let is_authors = has_authors_names(contents.tensors.iter().map(|tensor| tensor.name.as_str()));
-    let network = match is_authors {
-        true => from_authors(&bytes).and_then(|bytes| Network::from_safetensors(&bytes)),
-        false => Network::from_safetensors(&bytes),
-    };
-    let network = network.with_context(|| format!("{} does not fit", file.display()))?;
+    let network = Network::from_safetensors(&bytes).with_context(|| format!("{} does not fit", file.display()))?;
     let mut text = line("network", &network.architecture.to_string());
     text += &line("parameters", &network.architecture.n_parameters().to_string());
     let triple = |values: [f32; 3]| values.map(|v| v.to_string()).join(", ");
@@ -50,13 +45,7 @@ pub fn run(Arguments { file, tensors }: Arguments) -> Result<()> {
     for notice in &network.notices {
         text += &line("notice", notice);
     }
-    text += &line(
-        "fits",
-        match is_authors {
-            true => "under the names of the authors' code: `fidelity convert` gives them those that are loaded here",
-            false => "yes",
-        },
-    );
+    text += &line("fits", "yes");
     output::print(&text)
 }
 

@@ -52,6 +52,17 @@ pub fn color_jitter(pixels: &mut [u8], jitter: Jitter, seed: u32, step: u32) {
     }
 }
 
+/// Scales an image's values by `brightness`, then their distances from its mean luma by `contrast`.
+pub fn recoloured(image: &mut [u8; IMAGE_BYTES], brightness: f32, contrast: f32) {
+    let change = Change {
+        brightness,
+        contrast,
+        saturation: 1.0,
+        hue: 0.0,
+    };
+    change.apply(image);
+}
+
 impl Change {
     /// Brightness scales, contrast moves away from the image's mean luma, saturation away from the pixel's own luma, each cut off
     /// at black and white; the hue turns.

@@ -18,12 +18,15 @@ mod small;
 
 use serde::{Deserialize, Serialize};
 
+pub(super) use colour::recoloured;
 pub use colour::{Jitter, color_jitter};
 pub use crop::{PADDING, flip_crop};
 pub use flip::vertical_flip;
 pub use mixup::mixup;
 pub use noise::noise;
+pub(super) use noise::redrawn;
 pub use order::{batch_indices, epoch_order};
+pub(super) use rotation::rotated;
 pub use rotation::{MAX_DEGREES, rotate};
 pub use small::{SMALL_SIDE, smaller};
 
@@ -102,7 +105,7 @@ impl Policy {
 }
 
 /// 0 to 1 to the nearest of the 256 levels.
-fn level(value: f32) -> u8 {
+pub(super) fn level(value: f32) -> u8 {
     (value * 255.0).round() as u8
 }
 

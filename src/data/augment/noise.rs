@@ -3,17 +3,27 @@
 use crate::data::IMAGE_BYTES;
 use crate::data::random::{Purpose, Random};
 
-/// Probability that a channel value is drawn anew: 0.2, in 2^24ths.
-const PROBABILITY: u32 = 3_355_443;
+/// Probability that a channel value is drawn anew.
+const PROBABILITY: f64 = 0.2;
 
 /// Draws each channel value of the images `[n, 32, 32, 3]` on its own, with probability 0.2, anew from 0 to 255. Bytes that are
 /// no whole image stay as they are.
 pub fn noise(pixels: &mut [u8], seed: u32, step: u32) {
     let mut random = Random::new(seed, Purpose::Noise, step.into());
-    for value in pixels.as_chunks_mut::<IMAGE_BYTES>().0.as_flattened_mut() {
+    redrawn(
+        pixels.as_chunks_mut::<IMAGE_BYTES>().0.as_flattened_mut(),
+        PROBABILITY,
+        &mut random,
+    );
+}
+
+/// Draws each value anew from 0 to 255 with this probability, which counts in steps of 2^-24.
+pub fn redrawn(values: &mut [u8], probability: f64, random: &mut Random) {
+    let below = (probability * f64::from(1 << 24)) as u32;
+    for value in values {
         // 24 bits decide, the other 8 are the value.
         let bits = random.bits();
-        if bits >> 8 < PROBABILITY {
+        if bits >> 8 < below {
             *value = bits as u8;
         }
     }

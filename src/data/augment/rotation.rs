@@ -16,7 +16,7 @@ pub fn rotate(pixels: &mut [u8], seed: u32, step: u32) {
 
 /// Each pixel takes the one whose centre is nearest to where it comes from (a tie goes to the even row or column, as PyTorch's
 /// `grid_sample` rounds); what comes from outside is black. A positive angle turns the content counter-clockwise.
-fn rotated(image: &[u8; IMAGE_BYTES], radians: f64) -> [u8; IMAGE_BYTES] {
+pub fn rotated(image: &[u8; IMAGE_BYTES], radians: f64) -> [u8; IMAGE_BYTES] {
     let (sin, cos) = radians.sin_cos();
     let centre = (SIDE as f64 - 1.0) / 2.0;
     let inside = |at: f64| (at >= 0.0 && at < SIDE as f64).then_some(at as usize);

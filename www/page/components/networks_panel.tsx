@@ -2,7 +2,7 @@ import { useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { count, megabytes } from "../format.ts";
 import { downloadNetwork, isActive } from "../state/distillation.ts";
-import { networksToPlace } from "../state/intake.ts";
+import { networksToPlace, takeIn } from "../state/intake.ts";
 import { activeFamily, addShipped, available, isInUse, loadOwnNetwork, loadProgress, networks, removeNetwork, sets, use, useFamily, type Network } from "../state/networks.ts";
 import { t } from "../strings.ts";
 import type { Role } from "../../../pkg/api.js";
@@ -36,9 +36,7 @@ export function NetworksPanel() {
             </div>
           </>
         )}
-        <FileButton text={t.networks.add} accept=".safetensors" testId="network-input" onFiles={(files) => {
-          networksToPlace.value = [...networksToPlace.value, ...files];
-        }} />
+        <FileButton text={t.networks.add} accept=".safetensors,.json,.f16" testId="network-input" onFiles={takeIn} />
         <p class="hint">{t.networks.addHint}</p>
       </div>
     </>

@@ -28,7 +28,11 @@ const hex = (buffer: ArrayBuffer): string => Array.from(new Uint8Array(buffer), 
 export async function download(url: string, name: string, expected: Expected, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(url);
   if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
-  const bytes = await readAll(response.body, expected.bytes, onBytes);
+  return checked(await readAll(response.body, expected.bytes, onBytes), name, expected);
+}
+
+/** The bytes, where they are what they should be. */
+export async function checked(bytes: Uint8Array<ArrayBuffer>, name: string, expected: Expected): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length !== expected.bytes) {
     throw new Error(t.files.wrongLength(name, bytes.length, expected.bytes));
   }

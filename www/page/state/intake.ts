@@ -1,25 +1,50 @@
-/** Files that are dropped, pasted or chosen: by name they are networks, data sets or pictures. */
+/** Files that are dropped, pasted or chosen: by name they are networks, manifests with their files, data sets or pictures. */
 import { signal } from "@preact/signals";
 import { readDroppedSet } from "./data_sets.ts";
+import { messageOf, notifyError } from "./notices.ts";
 import { addPictures } from "./pictures.ts";
 import { view } from "./route.ts";
+import { t } from "../strings.ts";
 
 /** Dropped networks that wait for the visitor to say teacher or student. */
 export const networksToPlace = signal<readonly File[]>([]);
 export const isDragging = signal(false);
 
 const isNetwork = (file: File) => /\.safetensors$/i.test(file.name);
+const isManifest = (file: File) => /\.json$/i.test(file.name);
+const isLogits = (file: File) => /\.f16$/i.test(file.name);
 const isDataSet = (file: File) => /\.(tar|tgz|gz|bin)$|\.part\d+$/i.test(file.name);
 
 export function takeIn(files: readonly File[]): void {
+  if (files.some(isManifest)) {
+    void takeManifests(files);
+    return;
+  }
   const networks = files.filter(isNetwork);
   const sets = files.filter(isDataSet);
-  const images = files.filter((file) => !isNetwork(file) && !isDataSet(file));
+  const logits = files.filter(isLogits);
+  const images = files.filter((file) => ![...networks, ...sets, ...logits].includes(file));
   if (networks.length > 0) networksToPlace.value = [...networksToPlace.value, ...networks];
   if (sets.length > 0) void readDroppedSet(sets);
+  if (logits.length > 0) notifyError(t.networks.logitsAlone, logits.map(({ name }) => name));
   if (images.length > 0) {
     if (view.value !== "compare") location.hash = "#/compare";
     void addPictures(images);
+  }
+}
+
+/** Each manifest takes the files that it lists; what none lists is taken in by itself. */
+async function takeManifests(files: readonly File[]): Promise<void> {
+  try {
+    const { takeManifest } = await import("../lab/own_manifest.ts");
+    let rest = files.filter((file) => !isManifest(file));
+    for (const manifest of files.filter(isManifest)) {
+      const listed = await takeManifest(manifest, rest);
+      rest = rest.filter((file) => !listed.includes(file.name));
+    }
+    if (rest.length > 0) takeIn(rest);
+  } catch (error) {
+    notifyError(t.part.failed, [messageOf(error)]);
   }
 }
 

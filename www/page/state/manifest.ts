@@ -1,6 +1,7 @@
 /** `www/weights/manifest.json`: which networks ship, where they are and what they measured. */
 
 import { t } from "../strings.ts";
+import { download, type Expected } from "./download.ts";
 
 export interface ManifestMetrics {
   accuracy: number;
@@ -35,7 +36,12 @@ export interface ManifestNetwork {
   trainAgreement?: number;
   curve?: ManifestCurve;
   logits?: ManifestLogits;
+  /** Reads the files of a manifest that does not ship with the page. */
+  read?: ReadFile;
 }
+
+/** The bytes of a file that a manifest lists, checked; `onBytes` tells how many are there. */
+export type ReadFile = (file: string, expected: Expected, onBytes: (nDone: number) => void) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** The best teachers of a family and the students they taught. */
 export interface NetworkSet {
@@ -59,6 +65,11 @@ export function weightsUrl(file: string): string {
   return url;
 }
 
+/** Weights or logits of a network, wherever its manifest comes from. */
+export function readFileOf(network: ManifestNetwork, { file, ...expected }: Expected & { file: string }, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
+  return (network.read ?? ((name, what, tell) => download(weightsUrl(name), name, what, tell)))(file, expected, onBytes);
+}
+
 const isText = (value: unknown): value is string => typeof value === "string" && value.length > 0;
 const isCount = (value: unknown): value is number => Number.isInteger(value) && (value as number) > 0;
 
@@ -68,7 +79,7 @@ function isLogits(value: unknown): value is ManifestLogits {
   return isText(file) && isCount(bytes) && isText(sha256) && /^[0-9a-f]{64}$/.test(sha256);
 }
 
-function isNetwork(value: unknown): value is ManifestNetwork {
+export function isNetwork(value: unknown): value is ManifestNetwork {
   if (typeof value !== "object" || value === null) return false;
   const network = value as Record<string, unknown>;
   return (

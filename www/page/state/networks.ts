@@ -3,10 +3,10 @@ import { batch, computed, signal } from "@preact/signals";
 import { LabError, type LabClient } from "../../../pkg/client.js";
 import type { ModelInfo, Role } from "../../../pkg/api.js";
 import { t } from "../strings.ts";
-import { download } from "./download.ts";
 import { client } from "./lab.ts";
-import { fetchManifest, setsOf, weightsUrl, type ManifestNetwork, type NetworkSet } from "./manifest.ts";
+import { fetchManifest, readFileOf, setsOf, type ManifestNetwork, type NetworkSet } from "./manifest.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";
+import { manifestFromAddress } from "./route.ts";
 
 export type Origin = "shipped" | "visitor" | "distilled";
 export interface Network { info: ModelInfo; origin: Origin }
@@ -61,13 +61,16 @@ export function addNetwork(info: ModelInfo, origin: Origin): void {
   });
 }
 
+/** Those that ship, unless the address names a manifest whose networks are to be shown. */
 export async function startNetworks(lab: LabClient): Promise<void> {
+  const manifest = manifestFromAddress();
   try {
     sets.value = setsOf(await fetchManifest());
   } catch (error) {
     notifyError(t.networks.manifestFailed, [messageOf(error)]);
-    return;
+    if (manifest === null) return;
   }
+  if (manifest !== null && await (await import("../lab/own_manifest.ts")).openManifest(manifest)) return;
   const deepestFirst = sets.value;
   const first = lab.device.kind === "cpu" ? deepestFirst.at(-1) : deepestFirst[0];
   if (first) await useFamily(first.family);
@@ -85,7 +88,7 @@ export async function useFamily(family: string): Promise<void> {
     activeFamily.value = family;
     inUse.value = new Set();
   });
-  if (missing.length > 0) await loadShipped(lab, missing);
+  if (missing.length > 0) tellFailures(await loadListed(lab, missing));
   batch(() => {
     inUse.value = new Set(wanted.map((entry) => entry.name).filter((name) => networks.value.some(({ info }) => info.name === name)));
     loadProgress.value = null;
@@ -96,7 +99,7 @@ export async function useFamily(family: string): Promise<void> {
 export async function addShipped(entry: ManifestNetwork): Promise<void> {
   const lab = client.value;
   if (!lab || loadProgress.value) return;
-  await loadShipped(lab, [entry]);
+  tellFailures(await loadListed(lab, [entry]));
   batch(() => {
     loadProgress.value = null;
     if (!networks.value.some(({ info }) => info.name === entry.name)) return;
@@ -105,23 +108,53 @@ export async function addShipped(entry: ManifestNetwork): Promise<void> {
   });
 }
 
-async function loadShipped(lab: LabClient, missing: readonly ManifestNetwork[]): Promise<void> {
+/** Takes over sets of the visitor's and puts the first in use; where one of its networks cannot be loaded, nothing changes. */
+export async function addSets(lab: LabClient, own: readonly NetworkSet[]): Promise<void> {
+  const [first] = own;
+  if (!first || loadProgress.value) throw new Error(t.networks.notNow);
+  const entries = [...first.teachers, ...first.students];
+  const failures = await loadListed(lab, entries);
+  if (failures.length > 0) {
+    const loaded = entries.map(({ name }) => name).filter((name) => networks.value.some(({ info }) => info.name === name));
+    await Promise.all(loaded.map((name) => lab.removeModel(name)));
+    batch(() => {
+      networks.value = networks.value.filter(({ info }) => !loaded.includes(info.name));
+      loadProgress.value = null;
+    });
+    throw new Error(failures.join(" "));
+  }
+  batch(() => {
+    sets.value = [...sets.value, ...own];
+    activeFamily.value = first.family;
+    inUse.value = new Set(entries.map(({ name }) => name));
+    loadProgress.value = null;
+  });
+}
+
+const tellFailures = (failures: string[]): void => {
+  if (failures.length > 0) notifyError(t.networks.loadFailed(failures.length), failures);
+};
+
+/** Adds those that can be loaded, and says of each other why not. */
+async function loadListed(lab: LabClient, missing: readonly ManifestNetwork[]): Promise<string[]> {
   const nBytesTotal = missing.reduce((sum, entry) => sum + entry.bytes, 0);
   const nBytesDone = new Map<string, number>();
   loadProgress.value = { nBytesDone: 0, nBytesTotal };
   const failures: string[] = [];
   await Promise.all(missing.map(async (entry) => {
     try {
-      const bytes = await download(weightsUrl(entry.file), entry.file, entry, (nDone) => {
+      const bytes = await readFileOf(entry, entry, (nDone) => {
         nBytesDone.set(entry.name, nDone);
         loadProgress.value = { nBytesDone: [...nBytesDone.values()].reduce((a, b) => a + b, 0), nBytesTotal };
       });
-      const info = await lab.loadModel(bytes, { role: entry.role, name: entry.name });
+      const info = await lab.loadModel(bytes, { role: entry.role, name: entry.name }).catch((error: unknown) => {
+        throw new Error(`${entry.file}: ${messageOf(error)}`);
+      });
       if (info.depth !== entry.depth || info.nClasses !== entry.nClasses || info.family !== entry.family) {
         await lab.removeModel(info.name);
-        throw new Error(t.networks.manifestDiffers(entry.file));
+        throw new Error(t.networks.manifestDiffers(entry.file, info, entry));
       }
-      networks.value = [...networks.value, { info, origin: "shipped" }];
+      networks.value = [...networks.value, { info, origin: entry.read ? "visitor" : "shipped" }];
     } catch (error) {
       failures.push(messageOf(error));
     }
@@ -130,7 +163,7 @@ async function loadShipped(lab: LabClient, missing: readonly ManifestNetwork[]):
   const order = sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]).map((entry) => entry.name);
   const rank = ({ info }: Network) => (order.indexOf(info.name) + order.length + 1) % (order.length + 1);
   networks.value = [...networks.value].sort((a, b) => rank(a) - rank(b));
-  if (failures.length > 0) notifyError(t.networks.loadFailed(failures.length), failures);
+  return failures;
 }
 
 export async function loadOwnNetwork(file: File, role: Role): Promise<void> {
@@ -160,8 +193,7 @@ export async function removeNetwork(name: string): Promise<void> {
 }
 
 /** "student0-2", the first number that is free; the name itself where nothing has it. */
-function freeCopyName(base: string): string {
-  const taken = new Set(networks.value.map(({ info }) => info.name));
+export function freeCopyName(base: string, taken: ReadonlySet<string> = new Set(networks.value.map(({ info }) => info.name))): string {
   let name = base;
   for (let i = 2; taken.has(name); i++) name = `${base}-${i}`;
   return name;

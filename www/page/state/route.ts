@@ -1,4 +1,4 @@
-/** The page's address: a view after the hash, the device as a parameter. Everything else in it is ignored. */
+/** The page's address: a view after the hash, the device and a manifest as parameters. Everything else in it is ignored. */
 import { signal } from "@preact/signals";
 import type { DeviceChoice } from "../../../pkg/api.js";
 
@@ -22,7 +22,13 @@ export function deviceFromAddress(): DeviceChoice {
   return DEVICES.find((device) => device === wanted) ?? "auto";
 }
 
+/** A manifest on this host whose networks are to be shown. */
+export const manifestFromAddress = (): string | null => new URLSearchParams(location.search).get("manifest");
+
 /** The same view on another device: a new page load, since a module holds one backend. */
 export function addressWithDevice(device: "webgpu" | "cpu"): string {
-  return `${location.pathname}?device=${device}${hrefOf(view.value)}`;
+  const parameters = new URLSearchParams({ device });
+  const manifest = manifestFromAddress();
+  if (manifest !== null) parameters.set("manifest", manifest);
+  return `${location.pathname}?${parameters}${hrefOf(view.value)}`;
 }

@@ -1,7 +1,9 @@
+import { signal } from "@preact/signals";
 import { AnswerTable } from "../components/answer_table.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Gallery, Mark } from "../components/gallery.tsx";
 import { Help } from "../components/help.tsx";
+import { Lazy } from "../components/lazy.tsx";
 import { FamilySwitch } from "../components/networks_panel.tsx";
 import { Pixels } from "../components/pixels.tsx";
 import { StudentChoice } from "../components/student_choice.tsx";
@@ -37,8 +39,21 @@ export function Compare() {
         <Gallery />
       </section>
       {picture && <Detail picture={picture} />}
+      {picture && <UnderChange />}
       <p class="hint">{t.compare.note}</p>
     </div>
+  );
+}
+
+const isChanging = signal(false);
+
+/** Its code is loaded when it is opened for the first time. */
+function UnderChange() {
+  return (
+    <details class="card" open={isChanging.value} onToggle={(event) => { isChanging.value = event.currentTarget.open; }} data-testid="under-change">
+      <summary>{t.compare.change}</summary>
+      {isChanging.value && <Lazy load={async () => (await import("../lab/picture_change_view.tsx")).PictureChangeView} props={{}} />}
+    </details>
   );
 }
 
