@@ -4,11 +4,14 @@ import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { Builder } from "./builder.tsx";
 import { choice, families, hrefTo, isHidden, SECTIONS, watchChoice, type Section } from "./choice.ts";
+import { Guess, isGuessing } from "./guess.tsx";
 import { Overview } from "./overview.tsx";
+import { OpenedReport } from "./take_home.tsx";
+import { Worth } from "./worth.tsx";
 import { analysis, failure, failures, isListed, N_TEST_IMAGES, openTestAnswers, progress, retry } from "./test_answers.ts";
 import "./lab.css";
 
-const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Overview, images: Overview, confusion: Overview, calibration: Overview };
+const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Overview, confusion: Overview, calibration: Overview };
 
 /** Everything about the whole test set, from answers that are stored: no images, no device. */
 export function LabView() {
@@ -38,7 +41,8 @@ export function LabView() {
         </nav>
       )}
       <Arriving />
-      <div class="section-content" data-testid={`lab-${choice.value.section}`}><Current /></div>
+      <OpenedReport />
+      <div class="section-content" data-testid={`lab-${choice.value.section}`}>{isGuessing.value ? <Guess /> : <Current />}</div>
     </section>
   );
 }
