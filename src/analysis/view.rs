@@ -215,6 +215,9 @@ impl View {
 
     /// KL(self || student) of each student and image, in nats.
     pub fn kl(&self, students: &[Rc<Self>]) -> Vec<Vec<f64>> {
+        if students.is_empty() {
+            return Vec::new();
+        }
         let (mut row, mut student) = (Row::new(self.n_classes), vec![0.0; self.n_classes]);
         let mut kl = vec![Vec::with_capacity(self.n_images()); students.len()];
         for image in 0..self.n_images() {
