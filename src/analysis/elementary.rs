@@ -18,6 +18,12 @@ pub(super) fn exp_in_place(values: &mut [f64]) {
     values.iter_mut().for_each(|value| *value = exp(*value));
 }
 
+/// `exps` becomes the exponentials of `values * factor - shift`, likewise.
+pub(super) fn exp_into(values: &[f64], factor: f64, shift: f64, exps: &mut [f64]) {
+    let pairs = exps.iter_mut().zip(values);
+    pairs.for_each(|(result, &value)| *result = exp(value * factor - shift));
+}
+
 /// `logs` becomes the natural logarithms of `values`, to about one unit in the last place. Values must be normal and positive.
 pub(super) fn ln_into(values: &[f64], logs: &mut [f64]) {
     logs.iter_mut().zip(values).for_each(|(log, &value)| *log = ln(value));
