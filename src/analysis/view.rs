@@ -299,8 +299,8 @@ pub(super) struct Figures {
     /// Most probable class, of equal ones the first.
     pub top1: Vec<u8>,
     pub confidence: Vec<f64>,
-    /// Log-probability of the second most probable class; minus infinity where there is one class.
-    pub second: Vec<f64>,
+    /// Log-probability of the most probable class minus that of the second; infinite where there is one class.
+    pub lead: Vec<f64>,
     /// Log-probability of the true class.
     pub likelihood: Vec<f64>,
     /// Classes before the true one.
@@ -312,7 +312,7 @@ impl Figures {
         Self {
             top1: Vec::with_capacity(n),
             confidence: Vec::with_capacity(n),
-            second: Vec::with_capacity(n),
+            lead: Vec::with_capacity(n),
             likelihood: Vec::with_capacity(n),
             rank: Vec::with_capacity(n),
         }
@@ -331,7 +331,7 @@ impl Figures {
         };
         self.top1.push(top1 as u8);
         self.confidence.push(probs[top1]);
-        self.second.push(second);
+        self.lead.push(largest - second);
         self.likelihood.push(likelihood);
         self.rank.push((before + after) as u8);
     }
@@ -339,12 +339,11 @@ impl Figures {
     /// At a temperature, which changes no order, from the logsumexp of each image's log-probabilities times `inverse`.
     fn soft(&self, inverse: f64, log_sums: &[f64], confidence: Vec<f64>) -> Self {
         let soften = |(log, log_sum): (&f64, &f64)| log * inverse - log_sum;
-        let of = |logs: &[f64]| logs.iter().zip(log_sums).map(soften).collect();
         Self {
             top1: self.top1.clone(),
             confidence,
-            second: of(&self.second),
-            likelihood: of(&self.likelihood),
+            lead: self.lead.iter().map(|lead| lead * inverse).collect(),
+            likelihood: self.likelihood.iter().zip(log_sums).map(soften).collect(),
             rank: self.rank.clone(),
         }
     }
@@ -357,7 +356,7 @@ impl Figures {
         Self {
             top1: pick(&self.top1, images),
             confidence: pick(&self.confidence, images),
-            second: pick(&self.second, images),
+            lead: pick(&self.lead, images),
             likelihood: pick(&self.likelihood, images),
             rank: pick(&self.rank, images),
         }
@@ -372,9 +371,9 @@ impl Figures {
         self.rank.iter().filter(|&&rank| rank == 0).count()
     }
 
-    /// Probability of the most probable class minus that of the second.
+    /// Probability of the most probable class minus that of the second; 0 of equal ones whatever rounding does.
     pub fn margin(&self, image: usize) -> f64 {
-        self.confidence[image] - self.second[image].exp()
+        -self.confidence[image] * (-self.lead[image]).exp_m1()
     }
 }
 
@@ -526,7 +525,7 @@ mod tests {
         }
         assert_eq!((&view.figures.top1, &view.figures.rank), (&figures.top1, &figures.rank));
         close(&view.figures.confidence, &figures.confidence);
-        close(&view.figures.second, &figures.second);
+        close(&view.figures.lead, &figures.lead);
         close(&view.figures.likelihood, &figures.likelihood);
     }
 
@@ -563,11 +562,11 @@ mod tests {
         assert_eq!(figures.confidence, [0.25, 1.0, 1.0]);
         assert_eq!(figures.likelihood[1], -900.0);
         assert_eq!(
-            (figures.second[1], [0, 1, 2].map(|i| figures.margin(i))),
-            (-800.0, [0.0, 1.0, 1.0])
+            (figures.lead[1], [0, 1, 2].map(|i| figures.margin(i))),
+            (800.0, [0.0, 1.0, 1.0])
         );
         // What is 0 as a number comes back.
-        close(&[figures.soft(0.01, &[0.0; 3], vec![0.0; 3]).second[1]], &[-8.0]);
+        close(&[figures.soft(0.01, &[0.0; 3], vec![0.0; 3]).lead[1]], &[8.0]);
     }
 
     #[test]
