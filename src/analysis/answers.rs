@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::lens::Lens;
-use super::view::{Figures, View};
+use super::lens::{Lens, Level};
+use super::view::View;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::FidelityError;
 use crate::weights::Role;
@@ -215,30 +215,19 @@ impl Answers {
         names.iter().map(|name| self.network(name)).collect()
     }
 
+    /// Members in an order of their own: the order of a sum must not depend on the order of toggles.
+    fn in_order(&self, names: &[String]) -> LabResult<Vec<&Network>> {
+        let mut members = self.members(names)?;
+        members.sort_unstable_by_key(|network| network.id);
+        Ok(members)
+    }
+
     /// What a network, or the ensemble of several, says through a lens.
     ///
     /// # Errors
     /// As [`Self::members`], and as [`Lens::check`].
     pub(super) fn view(&self, names: &[String], lens: Lens) -> LabResult<Rc<View>> {
-        lens.check(self.n_classes)?;
-        let members = self.members(names)?;
-        let mut ids: Vec<u32> = members.iter().map(|network| network.id).collect();
-        // The order of a sum must not depend on the order of toggles.
-        ids.sort_unstable();
-        let key = Key { ids, lens };
-        if let Some(view) = self.cache.borrow_mut().get(&key) {
-            return Ok(view);
-        }
-        let view = Rc::new(if lens.is_plain() {
-            match members.as_slice() {
-                [network] => View::of_logits(&network.logits, self.n_classes),
-                _ => self.plain_ensemble(&members)?,
-            }
-        } else {
-            View::through(&*self.view(names, Lens::PLAIN)?, lens)
-        });
-        self.cache.borrow_mut().put(key, &view);
-        Ok(view)
+        Ok(self.against(names, lens, &[])?.0)
     }
 
     /// # Errors
@@ -247,32 +236,58 @@ impl Answers {
         self.view(&[name.to_owned()], lens)
     }
 
-    fn plain_ensemble(&self, members: &[&Network]) -> LabResult<View> {
-        let mut sorted = members.to_vec();
-        sorted.sort_unstable_by_key(|network| network.id);
-        let views: LabResult<Vec<_>> = sorted
-            .iter()
-            .map(|network| self.view_of(&network.name, Lens::PLAIN))
-            .collect();
-        Ok(View::of_ensemble(&views?))
-    }
-
-    /// A view with its figures against the labels.
+    /// As [`Self::view`], with KL(view || student) of each student, seen through the same lens, and each image.
     ///
     /// # Errors
     /// As [`Self::view`].
-    pub(super) fn figures(&self, names: &[String], lens: Lens) -> LabResult<(Rc<View>, Rc<Figures>)> {
-        let view = self.view(names, lens)?;
-        let figures = view.figures(&self.labels(lens));
-        Ok((view, figures))
+    pub(super) fn against(
+        &self,
+        names: &[String],
+        lens: Lens,
+        students: &[Rc<View>],
+    ) -> LabResult<(Rc<View>, Vec<Vec<f64>>)> {
+        lens.check(self.n_classes)?;
+        let members = self.in_order(names)?;
+        let key = Key {
+            ids: members.iter().map(|network| network.id).collect(),
+            lens,
+        };
+        let known = self.cache.borrow_mut().get(&key);
+        if let Some(view) = known {
+            let kl = view.kl(students);
+            return Ok((view, kl));
+        }
+        let (view, kl) = self.fresh(names, lens, students)?;
+        Ok((self.cache.borrow_mut().put(key, view), kl))
     }
 
-    /// As [`Self::figures`], of one network.
+    /// As [`Self::against`], for what is not looked at again: the view is not kept.
     ///
     /// # Errors
     /// As [`Self::view`].
-    pub(super) fn figures_of(&self, name: &str, lens: Lens) -> LabResult<(Rc<View>, Rc<Figures>)> {
-        self.figures(&[name.to_owned()], lens)
+    pub(super) fn fresh(
+        &self,
+        names: &[String],
+        lens: Lens,
+        students: &[Rc<View>],
+    ) -> LabResult<(View, Vec<Vec<f64>>)> {
+        let members = self.in_order(names)?;
+        let view = if lens.level == Level::Coarse {
+            let fine = Lens {
+                level: Level::Fine,
+                ..lens
+            };
+            View::coarse(&*self.view(names, fine)?, lens, &self.labels(lens))
+        } else if !lens.is_plain() {
+            return Ok(View::soft(&self.view(names, Lens::PLAIN)?, lens.temperature, students));
+        } else if let [network] = members.as_slice() {
+            View::of_logits(&network.logits, self.n_classes, &self.labels)
+        } else {
+            let views = members.iter().map(|network| self.view_of(&network.name, lens));
+            View::of_ensemble(&views.collect::<LabResult<Vec<_>>>()?, &self.labels)
+        };
+        let kl = view.kl(students);
+        Ok((view, kl))
     }
 }
 
@@ -285,10 +300,12 @@ impl Cache {
         Some(view)
     }
 
-    fn put(&mut self, key: Key, view: &Rc<View>) {
-        self.0.push((key, Rc::clone(view)));
+    fn put(&mut self, key: Key, view: View) -> Rc<View> {
+        let view = Rc::new(view);
+        self.0.push((key, Rc::clone(&view)));
         while self.0.len() > 1 && self.0.iter().map(|(_, view)| view.bytes()).sum::<usize>() > CACHE_BYTES {
             self.0.remove(0);
         }
+        view
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::answers::{Answers, Network};
 use super::lens::{Lens, Level};
 use super::pair::{Chance, CopiedErrors, PairArgs, chance};
+use super::pairs::{agreement, agreements};
 use crate::error::LabResult;
 use crate::weights::Role;
 
@@ -173,18 +174,10 @@ fn misfit(network: &Network, members: &[&Network], student: &str) -> Option<NoCo
     shares.then_some(NoControl::SharesTeachers)
 }
 
-/// Share of images with the same top-1 class.
-fn agreement(a: &[u8], b: &[u8]) -> f64 {
-    a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
-}
-
 fn teacher_pairs(answers: &Answers, teachers: &[String], lens: Lens) -> LabResult<Option<PairSummary>> {
-    let figures = |name: &String| Ok(answers.figures_of(name, lens)?.1);
-    let figures = teachers.iter().map(figures).collect::<LabResult<Vec<_>>>()?;
-    let pairs: Vec<f64> = (1..figures.len())
-        .flat_map(|i| (0..i).map(move |j| (i, j)))
-        .map(|(i, j)| agreement(&figures[i].top1, &figures[j].top1))
-        .collect();
+    let n = teachers.len();
+    let agreement = agreements(answers, teachers, lens)?;
+    let pairs: Vec<f64> = (1..n).flat_map(|i| agreement[i * n..i * n + i].to_vec()).collect();
     Ok((!pairs.is_empty()).then(|| PairSummary {
         n_pairs: pairs.len() as u32,
         mean: pairs.iter().sum::<f64>() / pairs.len() as f64,
@@ -206,11 +199,11 @@ fn ceiling(answers: &Answers, teachers: &[String], members: &[&Network], lens: L
         .filter(is_other)
         .map(|network| network.name.clone())
         .collect();
-    let (_, chosen) = answers.figures(teachers, lens)?;
+    let chosen = answers.view(teachers, lens)?;
     let group = |names: &[String]| {
         Ok(CeilingGroup {
             teachers: names.to_vec(),
-            agreement: agreement(&chosen.top1, &answers.figures(names, lens)?.1.top1),
+            agreement: agreement(&chosen, &*answers.view(names, lens)?),
         })
     };
     let groups = others

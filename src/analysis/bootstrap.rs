@@ -8,7 +8,7 @@ use super::calibration::{Binning, assign};
 use super::lens::{Lens, Level};
 use super::view::Figures;
 use crate::data::random::{Purpose, Random};
-use crate::error::{LabError, LabResult};
+use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::N_BINS;
 
 /// Fewer resamples say nothing of the tails, more take minutes.
@@ -72,8 +72,11 @@ pub struct StudentIntervals {
 #[serde(rename_all = "camelCase")]
 pub struct Intervals {
     pub n_images: u32,
+    /// Resamples done.
     pub n_resamples: u32,
     pub seed: u32,
+    /// Whether more were asked for.
+    pub cancelled: bool,
     pub ensemble: GeneralisationIntervals,
     #[cfg_attr(feature = "browser", tsify(type = "StudentIntervals | null"))]
     pub student: Option<StudentIntervals>,
@@ -137,58 +140,123 @@ impl Terms {
     }
 }
 
-/// # Errors
-/// `bad_argument` for a number of resamples out of range, and as for [`Answers::view`].
-pub fn intervals(answers: &Answers, args: &IntervalsArgs) -> LabResult<Intervals> {
-    let n_resamples = args.n_resamples.unwrap_or(1000);
-    if !RESAMPLES.contains(&n_resamples) {
-        return Err(LabError::bad_argument(format!(
-            "nResamples is {n_resamples}; it must be from {} to {}",
-            RESAMPLES.start(),
-            RESAMPLES.end()
-        )));
+/// Resamples that are drawn some at a time, so that a caller may tell of progress, or stop.
+pub struct IntervalsRun {
+    n_total: u32,
+    seed: u32,
+    has_student: bool,
+    has_other: bool,
+    /// Of the ensemble, then of those students that there are.
+    terms: Vec<Terms>,
+    estimates: Vec<Sample>,
+    samples: Vec<Vec<Sample>>,
+    counts: Vec<u32>,
+}
+
+impl IntervalsRun {
+    /// # Errors
+    /// `bad_argument` for a number of resamples out of range, and as for [`Answers::view`].
+    pub fn new(answers: &Answers, args: &IntervalsArgs) -> LabResult<Self> {
+        let n_total = args.n_resamples.unwrap_or(1000);
+        if !RESAMPLES.contains(&n_total) {
+            return Err(LabError::bad_argument(format!(
+                "nResamples is {n_total}; it must be from {} to {}",
+                RESAMPLES.start(),
+                RESAMPLES.end()
+            )));
+        }
+        let lens = Lens::new(args.level, args.temperature);
+        let n_images = answers.n_images();
+        let students = args.student.iter().chain(&args.other);
+        let students = students.map(|name| answers.view_of(name, lens));
+        let students = students.collect::<LabResult<Vec<_>>>()?;
+        let (teacher, kl) = answers.against(&args.teachers, lens, &students)?;
+        let teacher = &teacher.figures;
+        let mut terms = vec![Terms::new(teacher, teacher, &vec![0.0; n_images])];
+        for (student, kl) in students.iter().zip(&kl) {
+            terms.push(Terms::new(&student.figures, teacher, kl));
+        }
+        let all = vec![1; n_images];
+        Ok(Self {
+            n_total,
+            seed: args.seed.unwrap_or(0),
+            has_student: args.student.is_some(),
+            has_other: args.other.is_some(),
+            estimates: terms.iter().map(|terms| terms.sample(&all)).collect(),
+            samples: vec![Vec::new(); terms.len()],
+            terms,
+            counts: all,
+        })
     }
-    let lens = Lens::new(args.level, args.temperature);
-    let n_images = answers.n_images();
-    let (teacher, figures) = answers.figures(&args.teachers, lens)?;
-    let mut terms = vec![Terms::new(&figures, &figures, &vec![0.0; n_images])];
-    for name in args.student.iter().chain(&args.other) {
-        let (view, of_student) = answers.figures_of(name, lens)?;
-        terms.push(Terms::new(&of_student, &figures, &teacher.kl(&view)));
+
+    /// Resamples done.
+    pub fn n_done(&self) -> u32 {
+        self.samples[0].len() as u32
     }
-    let all = vec![1; n_images];
-    let estimates: Vec<Sample> = terms.iter().map(|terms| terms.sample(&all)).collect();
-    let seed = args.seed.unwrap_or(0);
-    let mut samples: Vec<Vec<Sample>> = vec![Vec::new(); terms.len()];
-    let mut counts = vec![0; n_images];
-    for resample in 0..n_resamples {
-        let mut random = Random::new(seed, Purpose::Bootstrap, u64::from(resample));
-        counts.fill(0);
-        (0..n_images).for_each(|_| counts[random.below(n_images)] += 1);
-        for (samples, terms) in samples.iter_mut().zip(&terms) {
-            samples.push(terms.sample(&counts));
+
+    /// Resamples asked for.
+    pub fn n_total(&self) -> u32 {
+        self.n_total
+    }
+
+    /// Draws up to so many more resamples.
+    pub fn advance(&mut self, n: u32) {
+        let n_images = self.counts.len();
+        for resample in self.n_done()..self.n_total.min(self.n_done().saturating_add(n)) {
+            let mut random = Random::new(self.seed, Purpose::Bootstrap, u64::from(resample));
+            self.counts.fill(0);
+            (0..n_images).for_each(|_| self.counts[random.below(n_images)] += 1);
+            for (samples, terms) in self.samples.iter_mut().zip(&self.terms) {
+                samples.push(terms.sample(&self.counts));
+            }
         }
     }
-    let of = |at: usize| student(estimates[at], &samples[at]);
-    let minus = |a: usize, b: usize| {
-        let less = |a: Sample, b: Sample| std::array::from_fn(|i| a[i] - b[i]);
-        let pairs = samples[a].iter().zip(&samples[b]);
-        student(
-            less(estimates[a], estimates[b]),
-            &pairs.map(|(&a, &b)| less(a, b)).collect::<Vec<_>>(),
-        )
-    };
-    let (has_student, has_other) = (args.student.is_some(), args.other.is_some());
-    Ok(Intervals {
-        n_images: n_images as u32,
-        n_resamples,
-        seed,
-        ensemble: generalisation(of(0)),
-        student: has_student.then(|| of(1)),
-        other: has_other.then(|| of(terms.len() - 1)),
-        student_minus_ensemble: has_student.then(|| generalisation(minus(1, 0))),
-        difference: (has_student && has_other).then(|| minus(1, 2)),
-    })
+
+    /// The intervals of the resamples done.
+    ///
+    /// # Errors
+    /// `cancelled` where these are too few.
+    pub fn report(&self) -> LabResult<Intervals> {
+        let n_done = self.n_done();
+        if n_done < *RESAMPLES.start() {
+            let message = format!(
+                "the call was aborted after {n_done} resamples; intervals take at least {}",
+                RESAMPLES.start()
+            );
+            return Err(LabError::new(ErrorCode::Cancelled, message));
+        }
+        let of = |at: usize| student(self.estimates[at], &self.samples[at]);
+        let minus = |a: usize, b: usize| {
+            let less = |a: Sample, b: Sample| std::array::from_fn(|i| a[i] - b[i]);
+            let pairs = self.samples[a].iter().zip(&self.samples[b]);
+            student(
+                less(self.estimates[a], self.estimates[b]),
+                &pairs.map(|(&a, &b)| less(a, b)).collect::<Vec<_>>(),
+            )
+        };
+        let (has_student, has_other) = (self.has_student, self.has_other);
+        Ok(Intervals {
+            n_images: self.counts.len() as u32,
+            n_resamples: n_done,
+            seed: self.seed,
+            cancelled: n_done < self.n_total,
+            ensemble: generalisation(of(0)),
+            student: has_student.then(|| of(1)),
+            other: has_other.then(|| of(self.terms.len() - 1)),
+            student_minus_ensemble: has_student.then(|| generalisation(minus(1, 0))),
+            difference: (has_student && has_other).then(|| minus(1, 2)),
+        })
+    }
+}
+
+/// All resamples at once.
+///
+/// # Errors
+/// As for [`IntervalsRun::new`].
+pub fn intervals(answers: &Answers, args: &IntervalsArgs) -> LabResult<Intervals> {
+    let mut run = IntervalsRun::new(answers, args)?;
+    run.advance(run.n_total);
+    run.report()
 }
 
 fn student(estimates: Sample, samples: &[Sample]) -> StudentIntervals {
@@ -231,7 +299,7 @@ mod tests {
     use super::*;
     use crate::analysis::NetworkFacts;
 
-    fn ask(n: usize, seed: u32) -> Intervals {
+    fn run(n: usize, seed: u32) -> IntervalsRun {
         let labels: Vec<u8> = (0..n).map(|i| (i % 2) as u8).collect();
         let mut answers = Answers::new(labels, 2).unwrap();
         for (name, every) in [("t", 4), ("s", 3)] {
@@ -251,7 +319,29 @@ mod tests {
             seed: Some(seed),
             ..Default::default()
         };
-        intervals(&answers, &args).unwrap()
+        IntervalsRun::new(&answers, &args).unwrap()
+    }
+
+    fn ask(n: usize, seed: u32) -> Intervals {
+        let mut run = run(n, seed);
+        run.advance(1000);
+        run.report().unwrap()
+    }
+
+    #[test]
+    fn slices_make_the_whole_and_100_resamples_are_worth_a_report() {
+        let mut run = run(60, 3);
+        assert_eq!((run.n_done(), run.n_total()), (0, 1000));
+        run.advance(99);
+        let error = run.report().unwrap_err();
+        assert_eq!(error.code, ErrorCode::Cancelled);
+        assert!(error.message.contains("99"), "{error}");
+        run.advance(1);
+        let part = run.report().unwrap();
+        assert_eq!((part.n_resamples, part.cancelled), (100, true));
+        run.advance(u32::MAX);
+        assert_eq!(run.report().unwrap(), ask(60, 3));
+        assert!(!run.report().unwrap().cancelled);
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct CalibrationArgs {
 
 /// In the order of the predictors asked for.
 #[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct Calibration {
     pub n_images: u32,
@@ -77,8 +77,8 @@ pub fn calibration(answers: &Answers, args: &CalibrationArgs) -> LabResult<Calib
     let lens = Lens::new(args.level, args.temperature);
     let n_bins = check_bins(args.n_bins)?;
     let of = |predictor: &Predictor| {
-        let (_, figures) = answers.figures(&predictor.names(), lens)?;
-        let bins = bins(&figures, n_bins, args.binning.unwrap_or_default());
+        let view = answers.view(&predictor.names(), lens)?;
+        let bins = bins(&view.figures, n_bins, args.binning.unwrap_or_default());
         Ok(CalibrationOf { ece: ece(&bins), bins })
     };
     Ok(Calibration {
@@ -89,7 +89,7 @@ pub fn calibration(answers: &Answers, args: &CalibrationArgs) -> LabResult<Calib
 
 /// # Errors
 /// `bad_argument`.
-fn check_bins(n_bins: Option<usize>) -> LabResult<usize> {
+pub(super) fn check_bins(n_bins: Option<usize>) -> LabResult<usize> {
     let n_bins = n_bins.unwrap_or(N_BINS);
     if (1..=MAX_BINS).contains(&n_bins) {
         return Ok(n_bins);
@@ -162,8 +162,8 @@ mod tests {
         Figures {
             top1: vec![0; of.len()],
             confidence: of.iter().map(|(c, _)| *c).collect(),
-            likelihood: vec![0.0; of.len()],
             rank: of.iter().map(|(_, right)| u8::from(!right)).collect(),
+            ..Figures::default()
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) struct Lens {
 }
 
 /// Temperatures that can be asked for.
-const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.01..=100.0;
+pub(super) const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 
 /// # Errors
 /// `bad_argument`.

@@ -51,11 +51,11 @@ pub struct McNemar {
 /// As for [`Answers::view`].
 pub fn mcnemar(answers: &Answers, args: &McNemarArgs) -> LabResult<McNemar> {
     let lens = Lens::new(args.level, None);
-    let (_, first) = answers.figures(&args.first.names(), lens)?;
-    let (_, second) = answers.figures(&args.second.names(), lens)?;
+    let first = answers.view(&args.first.names(), lens)?;
+    let second = answers.view(&args.second.names(), lens)?;
     let mut counts = [0; 4];
     for image in 0..answers.n_images() {
-        counts[usize::from(first.is_right(image)) + 2 * usize::from(second.is_right(image))] += 1;
+        counts[usize::from(first.figures.is_right(image)) + 2 * usize::from(second.figures.is_right(image))] += 1;
     }
     let [both_wrong, only_first, only_second, both_right] = counts;
     let (method, statistic, p_value) = test(only_first, only_second);

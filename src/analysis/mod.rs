@@ -8,20 +8,37 @@ mod answers;
 mod baselines;
 mod bootstrap;
 mod calibration;
+mod cka;
 mod elementary;
+mod images;
 mod lens;
 mod mcnemar;
 mod pair;
+mod pairs;
 mod predictor;
 mod report;
+mod temperature;
+mod verify;
 mod view;
 
 pub use answers::{Answers, NetworkFacts};
 pub use baselines::{Baselines, BaselinesArgs, Ceiling, CeilingGroup, Control, NoControl, PairSummary, baselines};
-pub use bootstrap::{GeneralisationIntervals, Interval, Intervals, IntervalsArgs, StudentIntervals, intervals};
+pub use bootstrap::{
+    GeneralisationIntervals, Interval, Intervals, IntervalsArgs, IntervalsRun, StudentIntervals, intervals,
+};
 pub use calibration::{Binning, Calibration, CalibrationArgs, CalibrationBin, CalibrationOf, calibration};
+pub use cka::{Cka, CkaAccumulator};
+pub use images::{
+    BinFilter, ImageAnswers, ImageAnswersArgs, ImageFilter, Images, ImagesArgs, SortKey, image_answers, images,
+};
 pub use lens::Level;
 pub use mcnemar::{McNemar, McNemarArgs, McNemarMethod, mcnemar};
-pub use pair::{Cells, Chance, ConfusionArgs, CopiedErrors, PairArgs, Side, cells, chance, confusion};
+pub use pair::{Cell, Cells, Chance, ConfusionArgs, CopiedErrors, PairArgs, Side, cells, chance, confusion};
+pub use pairs::{Pairs, PairsArgs, pairs};
 pub use predictor::Predictor;
 pub use report::{Report, ReportArgs, SizeReport, report};
+pub use temperature::{
+    FitTemperatureArgs, ScaledFigures, TemperatureCurve, TemperatureCurves, TemperatureCurvesArgs, TemperatureFit,
+    TemperatureFits, fit_temperature, temperature_curves,
+};
+pub use verify::{Verification, verify};

@@ -20,6 +20,18 @@ pub struct PairArgs {
     pub temperature: Option<f64>,
 }
 
+/// Who is right; where both are wrong, whether with the same class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "camelCase")]
+pub enum Cell {
+    BothRight,
+    OnlyTeacher,
+    OnlyStudent,
+    BothWrongSame,
+    BothWrongOther,
+}
+
 /// Who is right; where both are wrong, whether with the same class. Counts of images.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
@@ -82,9 +94,19 @@ pub struct ConfusionArgs {
 /// As for [`Answers::view`].
 pub fn cells(answers: &Answers, args: &PairArgs) -> LabResult<Cells> {
     let lens = Lens::new(args.level, args.temperature);
-    let (_, teacher) = answers.figures(&args.teachers, lens)?;
-    let (_, student) = answers.figures_of(&args.student, lens)?;
-    Ok(count_cells(&teacher, &student))
+    let teacher = answers.view(&args.teachers, lens)?;
+    let student = answers.view_of(&args.student, lens)?;
+    Ok(count_cells(&teacher.figures, &student.figures))
+}
+
+pub(super) fn cell(teacher: &Figures, student: &Figures, image: usize) -> Cell {
+    match (teacher.is_right(image), student.is_right(image)) {
+        (true, true) => Cell::BothRight,
+        (true, false) => Cell::OnlyTeacher,
+        (false, true) => Cell::OnlyStudent,
+        (false, false) if teacher.top1[image] == student.top1[image] => Cell::BothWrongSame,
+        (false, false) => Cell::BothWrongOther,
+    }
 }
 
 fn count_cells(teacher: &Figures, student: &Figures) -> Cells {
@@ -93,14 +115,14 @@ fn count_cells(teacher: &Figures, student: &Figures) -> Cells {
         ..Cells::default()
     };
     for image in 0..teacher.top1.len() {
-        let cell = match (teacher.is_right(image), student.is_right(image)) {
-            (true, true) => &mut cells.both_right,
-            (true, false) => &mut cells.only_teacher,
-            (false, true) => &mut cells.only_student,
-            (false, false) if teacher.top1[image] == student.top1[image] => &mut cells.both_wrong_same,
-            (false, false) => &mut cells.both_wrong_other,
+        let count = match cell(teacher, student, image) {
+            Cell::BothRight => &mut cells.both_right,
+            Cell::OnlyTeacher => &mut cells.only_teacher,
+            Cell::OnlyStudent => &mut cells.only_student,
+            Cell::BothWrongSame => &mut cells.both_wrong_same,
+            Cell::BothWrongOther => &mut cells.both_wrong_other,
         };
-        *cell += 1;
+        *count += 1;
     }
     cells
 }
@@ -115,8 +137,8 @@ pub fn confusion(answers: &Answers, args: &ConfusionArgs) -> LabResult<Vec<u32>>
     let n_classes = lens.n_classes(answers.n_classes());
     let side = |side: Side| match (side, &args.student) {
         (Side::Truth, _) => Ok(answers.labels(lens)),
-        (Side::Teacher, _) => Ok(answers.figures(&args.teachers, lens)?.1.top1.clone()),
-        (Side::Student, Some(name)) => Ok(answers.figures_of(name, lens)?.1.top1.clone()),
+        (Side::Teacher, _) => Ok(answers.view(&args.teachers, lens)?.figures.top1.clone()),
+        (Side::Student, Some(name)) => Ok(answers.view_of(name, lens)?.figures.top1.clone()),
         (Side::Student, None) => Err(LabError::bad_argument("a side is \"student\", but no student is named")),
     };
     let rows = side(args.rows.unwrap_or(Side::Teacher))?;
@@ -148,10 +170,15 @@ pub struct Chance {
 /// As for [`Answers::view`].
 pub fn chance(answers: &Answers, args: &PairArgs) -> LabResult<Chance> {
     let lens = Lens::new(args.level, args.temperature);
-    let (_, teacher) = answers.figures(&args.teachers, lens)?;
-    let (_, student) = answers.figures_of(&args.student, lens)?;
+    let teacher = answers.view(&args.teachers, lens)?;
+    let student = answers.view_of(&args.student, lens)?;
     let n_classes = lens.n_classes(answers.n_classes());
-    Ok(compare(&answers.labels(lens), &teacher, &student, n_classes))
+    Ok(compare(
+        &answers.labels(lens),
+        &teacher.figures,
+        &student.figures,
+        n_classes,
+    ))
 }
 
 fn compare(labels: &[u8], teacher: &Figures, student: &Figures, n_classes: usize) -> Chance {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::answers::Answers;
 use super::calibration::{self, Binning};
 use super::lens::{Lens, Level};
-use super::view::{Figures, Row, View, add, divergence, mean_logs};
+use super::view::{Figures, View};
 use crate::error::LabResult;
 use crate::fidelity::{Fidelity, Generalisation, N_BINS, ReliabilityBin, share};
 
@@ -69,40 +69,27 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
     let lens = Lens::new(args.level, args.temperature);
     lens.check(answers.n_classes())?;
     answers.members(&args.teachers)?;
-    let labels = answers.labels(lens);
     let mut models = BTreeMap::new();
-    let mut students: Vec<(&String, Rc<View>, Rc<Figures>)> = Vec::new();
-    for name in &args.teachers {
-        models.insert(name.clone(), generalisation(&answers.figures_of(name, lens)?.1));
+    for name in args.teachers.iter().chain(&args.students) {
+        models.insert(name.clone(), generalisation(&answers.view_of(name, lens)?.figures));
     }
-    for name in &args.students {
-        let (view, figures) = answers.figures_of(name, lens)?;
-        models.insert(name.clone(), generalisation(&figures));
-        students.push((name, view, figures));
-    }
-    let teachers: LabResult<Vec<_>> = args
-        .teachers
-        .iter()
-        .map(|name| answers.view_of(name, Lens::PLAIN))
-        .collect();
-    let views: Vec<&View> = students.iter().map(|(_, view, _)| &**view).collect();
-    let sizes = ensembles(&teachers?, &views, &labels, lens);
-    let sizes: Vec<SizeReport> = sizes
-        .into_iter()
-        .enumerate()
-        .map(|(i, (ensemble, kl))| SizeReport {
-            size: i as u32 + 1,
-            students: students
-                .iter()
-                .zip(&kl)
-                .map(|((name, _, figures), kl)| ((*name).clone(), fidelity(&ensemble, figures, kl)))
-                .collect(),
-            ensemble: generalisation(&ensemble),
+    let students = args.students.iter().map(|name| answers.view_of(name, lens));
+    let students = students.collect::<LabResult<Vec<_>>>()?;
+    let of_size = |size: usize| {
+        let (ensemble, kl) = answers.against(&args.teachers[..size], lens, &students)?;
+        let of_student = |((name, student), kl): ((&String, &Rc<View>), &Vec<f64>)| {
+            (name.clone(), fidelity(&ensemble.figures, &student.figures, kl))
+        };
+        Ok(SizeReport {
+            size: size as u32,
+            ensemble: generalisation(&ensemble.figures),
+            students: args.students.iter().zip(&students).zip(&kl).map(of_student).collect(),
         })
-        .collect();
+    };
+    let sizes = (1..=args.teachers.len()).map(of_size).collect::<LabResult<Vec<_>>>()?;
     let whole = &sizes[sizes.len() - 1];
     Ok(Report {
-        n_images: labels.len() as u32,
+        n_images: answers.n_images() as u32,
         n_classes: lens.n_classes(answers.n_classes()) as u32,
         level: lens.level,
         temperature: lens.temperature,
@@ -112,47 +99,6 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
         students: whole.students.clone(),
         sizes,
     })
-}
-
-/// The ensembles of the first 1, 2, ... members: their figures, and the KL of each student on each image.
-fn ensembles(members: &[Rc<View>], students: &[&View], labels: &[u8], lens: Lens) -> Vec<(Figures, Vec<Vec<f64>>)> {
-    let n_fine = members[0].n_classes();
-    let n_classes = lens.n_classes(n_fine);
-    let mut sizes: Vec<(Figures, Vec<Vec<f64>>)> = members
-        .iter()
-        .map(|_| (Figures::default(), vec![Vec::new(); students.len()]))
-        .collect();
-    let mut seen = Row::new(lens, n_fine);
-    let (mut total, mut probs, mut logs) = (vec![0.0; n_fine], vec![0.0; n_fine], vec![0.0; n_fine]);
-    let mut student_logs = vec![vec![0.0; n_classes]; students.len()];
-    for (image, &label) in labels.iter().enumerate() {
-        total.fill(0.0);
-        for (student, logs) in students.iter().zip(&mut student_logs) {
-            student.log_row(image, logs);
-        }
-        for (m, (figures, kl)) in sizes.iter_mut().enumerate() {
-            add(&mut total, members[m].row(image));
-            if m == 0 {
-                probs.copy_from_slice(&total);
-                members[0].log_row(image, &mut logs);
-            } else {
-                let share = 1.0 / (m + 1) as f64;
-                probs.iter_mut().zip(&total).for_each(|(p, total)| *p = total * share);
-                mean_logs(&probs, &mut logs, &members[..=m], image);
-            }
-            let (probs, logs) = if lens.is_plain() {
-                (&probs, &logs)
-            } else {
-                seen.set(lens, &probs, &logs);
-                (&seen.probs, &seen.logs)
-            };
-            figures.push(probs, logs, label);
-            for (kl, student) in kl.iter_mut().zip(&student_logs) {
-                kl.push(divergence(probs, logs, student));
-            }
-        }
-    }
-    sizes
 }
 
 /// Over all images, of which there is at least one.

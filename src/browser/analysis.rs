@@ -9,8 +9,10 @@ use wasm_bindgen::prelude::*;
 
 use super::types::{from_ts, to_ts};
 use crate::analysis::{
-    self, Answers, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, ConfusionArgs, Intervals,
-    IntervalsArgs, McNemar, McNemarArgs, NetworkFacts, PairArgs, Report, ReportArgs,
+    self, Answers, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, Cka, CkaAccumulator, ConfusionArgs,
+    FitTemperatureArgs, ImageAnswers, ImageAnswersArgs, ImagesArgs, Intervals, IntervalsArgs, McNemar, McNemarArgs,
+    NetworkFacts, PairArgs, PairsArgs, Report, ReportArgs, TemperatureCurves, TemperatureCurvesArgs, TemperatureFits,
+    Verification,
 };
 use crate::error::LabResult;
 
@@ -92,9 +94,157 @@ impl Statistics {
         self.ask(&args, analysis::baselines)
     }
 
+    /// See [`analysis::pairs`].
+    pub fn pairs(&self, args: Ts<PairsArgs>) -> Result<PairsResult, JsValue> {
+        let analysis::Pairs { models, agreement } = analysis::pairs(&self.0.borrow(), &from_ts(&args)?)?;
+        Ok(PairsResult { models, agreement })
+    }
+
     /// See [`analysis::intervals`].
-    pub fn intervals(&self, args: Ts<IntervalsArgs>) -> Result<Ts<Intervals>, JsValue> {
-        self.ask(&args, analysis::intervals)
+    pub fn intervals(&self, args: Ts<IntervalsArgs>) -> Result<IntervalsRun, JsValue> {
+        let run = analysis::IntervalsRun::new(&self.0.borrow(), &from_ts(&args)?)?;
+        Ok(IntervalsRun(RefCell::new(run)))
+    }
+
+    /// See [`analysis::images`].
+    pub fn images(&self, args: Ts<ImagesArgs>) -> Result<Images, JsValue> {
+        Ok(Images(analysis::images(&self.0.borrow(), &from_ts(&args)?)?))
+    }
+
+    /// See [`analysis::image_answers`].
+    #[wasm_bindgen(js_name = imageAnswers)]
+    pub fn image_answers(&self, args: Ts<ImageAnswersArgs>) -> Result<Ts<ImageAnswers>, JsValue> {
+        self.ask(&args, analysis::image_answers)
+    }
+
+    /// See [`analysis::fit_temperature`].
+    #[wasm_bindgen(js_name = fitTemperature)]
+    pub fn fit_temperature(&self, args: Ts<FitTemperatureArgs>) -> Result<Ts<TemperatureFits>, JsValue> {
+        self.ask(&args, analysis::fit_temperature)
+    }
+
+    /// See [`analysis::temperature_curves`].
+    #[wasm_bindgen(js_name = temperatureCurves)]
+    pub fn temperature_curves(&self, args: Ts<TemperatureCurvesArgs>) -> Result<Ts<TemperatureCurves>, JsValue> {
+        self.ask(&args, analysis::temperature_curves)
+    }
+
+    /// See [`analysis::verify`].
+    pub fn verify(&self, name: &str, logits: &[f32], indices: Option<Vec<u32>>) -> Result<Ts<Verification>, JsValue> {
+        let found = analysis::verify(&self.0.borrow(), name, logits, indices.as_deref())?;
+        Ok(to_ts(&found)?)
+    }
+}
+
+/// See [`analysis::Pairs`].
+#[wasm_bindgen(getter_with_clone)]
+pub struct PairsResult {
+    pub models: Vec<String>,
+    /// `[models, models]`
+    pub agreement: Vec<f64>,
+}
+
+/// See [`analysis::Images`].
+#[wasm_bindgen]
+pub struct Images(analysis::Images);
+
+#[wasm_bindgen]
+impl Images {
+    #[wasm_bindgen(getter)]
+    pub fn indices(&self) -> Vec<u32> {
+        self.0.indices.clone()
+    }
+
+    #[wasm_bindgen(getter, js_name = trueClass)]
+    pub fn true_class(&self) -> Vec<u8> {
+        self.0.true_class.clone()
+    }
+
+    #[wasm_bindgen(getter, js_name = teacherClass)]
+    pub fn teacher_class(&self) -> Vec<u8> {
+        self.0.teacher_class.clone()
+    }
+
+    #[wasm_bindgen(getter, js_name = studentClass)]
+    pub fn student_class(&self) -> Vec<u8> {
+        self.0.student_class.clone()
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn cell(&self) -> Vec<u8> {
+        self.0.cell.clone()
+    }
+
+    #[wasm_bindgen(getter)]
+    pub fn kl(&self) -> Vec<f32> {
+        self.0.kl.clone()
+    }
+
+    #[wasm_bindgen(getter, js_name = teacherConfidence)]
+    pub fn teacher_confidence(&self) -> Vec<f32> {
+        self.0.teacher_confidence.clone()
+    }
+
+    #[wasm_bindgen(getter, js_name = studentConfidence)]
+    pub fn student_confidence(&self) -> Vec<f32> {
+        self.0.student_confidence.clone()
+    }
+
+    #[wasm_bindgen(getter, js_name = teacherMargin)]
+    pub fn teacher_margin(&self) -> Vec<f32> {
+        self.0.teacher_margin.clone()
+    }
+
+    #[wasm_bindgen(getter, js_name = studentMargin)]
+    pub fn student_margin(&self) -> Vec<f32> {
+        self.0.student_margin.clone()
+    }
+}
+
+/// See [`analysis::IntervalsRun`].
+#[wasm_bindgen]
+pub struct IntervalsRun(RefCell<analysis::IntervalsRun>);
+
+#[wasm_bindgen]
+impl IntervalsRun {
+    /// Resamples asked for.
+    #[wasm_bindgen(getter, js_name = nTotal)]
+    pub fn n_total(&self) -> u32 {
+        self.0.borrow().n_total()
+    }
+
+    /// Draws up to so many more resamples. Returns how many are done.
+    pub fn advance(&self, n: u32) -> u32 {
+        let mut run = self.0.borrow_mut();
+        run.advance(n);
+        run.n_done()
+    }
+
+    /// The intervals of the resamples done.
+    ///
+    /// # Errors
+    /// `cancelled` below 100 resamples.
+    pub fn report(&self) -> Result<Ts<Intervals>, JsValue> {
+        Ok(to_ts(&self.0.borrow().report()?)?)
+    }
+}
+
+/// See [`CkaAccumulator`].
+#[wasm_bindgen]
+#[derive(Default)]
+pub struct CkaRun(RefCell<CkaAccumulator>);
+
+#[wasm_bindgen]
+impl CkaRun {
+    #[wasm_bindgen(constructor)]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// See [`CkaAccumulator::push`].
+    pub fn push(&self, first: &[f32], second: &[f32], n: usize) -> Result<Ts<Cka>, JsValue> {
+        let found = self.0.borrow_mut().push(first, second, n)?;
+        Ok(to_ts(&found)?)
     }
 }
 

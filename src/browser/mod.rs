@@ -35,7 +35,7 @@ mod turn;
 mod types;
 
 #[cfg(not(feature = "engine"))]
-pub use analysis::Statistics;
+pub use analysis::{CkaRun, Images, IntervalsRun, PairsResult, Statistics};
 #[cfg(feature = "engine")]
 pub use engine::Engine;
 #[cfg(not(feature = "engine"))]

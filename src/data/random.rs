@@ -15,6 +15,7 @@ pub(crate) enum Purpose {
     Noise = 7,
     Weights = 8,
     Bootstrap = 9,
+    Halves = 10,
 }
 
 /// Random numbers for one purpose; `stream` is the epoch, the step or whatever else counts for it.

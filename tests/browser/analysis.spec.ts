@@ -36,14 +36,15 @@ for (const { where, module, name } of [
     test("the whole test set's figures are those of the references", async ({ page }) => {
       const found = await page.evaluate(async (teachers) => {
         const pair = { teachers, student: "student0" };
-        const [report, cells, test, intervals, baselines] = await Promise.all([
+        const [report, cells, test, intervals, baselines, calibration] = await Promise.all([
           analysis.report(pair),
           analysis.cells(pair),
           analysis.mcnemar({ first: teachers, second: "student0" }),
           analysis.intervals({ ...pair, nResamples: 200 }),
           analysis.baselines(pair),
+          analysis.calibration({ models: [teachers], nBins: 1000 }),
         ]);
-        return { models: analysis.models, report, cells, test, intervals, baselines };
+        return { models: analysis.models, report, cells, test, intervals, baselines, emptyBin: calibration.models[0]!.bins[0]! };
       }, TEACHERS);
       const { report, cells, intervals, baselines } = found;
       expect(found.models).toEqual([...TEACHERS, "student0"]);
@@ -61,6 +62,7 @@ for (const { where, module, name } of [
       expect(upper).toBeLessThan(golden.agreement + 0.015);
       expect(lower).toBeLessThan(estimate);
       expect(upper).toBeGreaterThan(estimate);
+      expect(found.emptyBin).toEqual({ lower: 0, upper: 0.001, count: 0, confidence: null, accuracy: null });
       expect(baselines.chance).toBeCloseTo(golden.chance, 6);
       expect(baselines).toMatchObject({ control: null, noControl: "none_fits", ceiling: null });
     });

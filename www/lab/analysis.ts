@@ -1,20 +1,38 @@
 /** `Analysis`: the statistics in the thread that creates it. */
 import type {
-  AnalysisOptions, AnalysisInterface, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Confusion,
-  ConfusionOptions, Intervals, IntervalsOptions, Logits, McNemar, McNemarOptions, NetworkFacts, PairOptions, Report, ReportOptions,
+  AnalysisOptions, AnalysisInterface, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Cka, CkaInterface,
+  Confusion, ConfusionOptions, FitTemperatureOptions, ImageAnswers, ImageAnswersOptions, Images, ImagesOptions, Intervals,
+  IntervalsOptions, Logits, McNemar, McNemarOptions, NetworkFacts, PairOptions, Pairs, PairsOptions, Report, ReportOptions,
+  TemperatureCurve, TemperatureCurves, TemperatureCurvesOptions, TemperatureFits, Verification, VerifyOptions,
 } from "./analysis_api.js";
-import { loadStatistics, type Statistics } from "./analysis_engine.js";
+import { loadStatistics, type Statistics, type StatisticsModule } from "./analysis_engine.js";
+import { checked } from "./analysis_options.js";
 import { LabError } from "./errors.js";
 import { yieldToEvents } from "./yield.js";
 
+/** How long resamples are drawn before waiting events have their turn. */
+const SLICE_MS = 20;
+/** From 1/4 to 4, evenly in the logarithm. */
+const TEMPERATURES = Array.from({ length: 33 }, (_, i) => 2 ** ((i - 16) / 8));
+
 export class Analysis implements AnalysisInterface {
   #statistics: Statistics;
+  #module: StatisticsModule;
   #ended: LabError | null = null;
+  /** Rejects once the module has panicked. */
+  readonly whenEnded: Promise<never>;
   #release: () => void;
 
-  private constructor(statistics: Statistics, handlers: Set<(error: LabError) => void>) {
+  private constructor(module: StatisticsModule, statistics: Statistics, handlers: Set<(error: LabError) => void>) {
+    this.#module = module;
     this.#statistics = statistics;
-    const handler = (error: LabError) => { this.#ended ??= error; };
+    let end: (error: LabError) => void = () => undefined;
+    this.whenEnded = new Promise((_, reject) => { end = reject; });
+    this.whenEnded.catch(() => undefined); // Reported by the calls that it ends, too.
+    const handler = (error: LabError) => {
+      this.#ended ??= error;
+      end(this.#ended);
+    };
     handlers.add(handler);
     this.#release = () => handlers.delete(handler);
   }
@@ -23,7 +41,7 @@ export class Analysis implements AnalysisInterface {
     if (!(options?.labels instanceof Uint8Array)) throw new LabError("bad_argument", "labels must be a Uint8Array");
     const { module, handlers } = await loadStatistics();
     try {
-      return new Analysis(new module.Statistics(options.labels, options.nClasses), handlers);
+      return new Analysis(module, new module.Statistics(options.labels, options.nClasses), handlers);
     } catch (error) {
       throw LabError.from(error);
     }
@@ -49,38 +67,128 @@ export class Analysis implements AnalysisInterface {
   }
 
   report(options: ReportOptions): Promise<Report> {
-    const { student, signal: _, ...rest } = options;
-    const students = student === undefined ? [] : typeof student === "string" ? [student] : student;
-    return this.#call(options, () => this.#statistics.report({ ...rest, students }));
+    return this.#call(options, () => this.#statistics.report(withStudents(checked(options, "report"))));
   }
 
   baselines(options: BaselinesOptions): Promise<Baselines> {
-    return this.#call(options, () => this.#statistics.baselines(options));
+    return this.#call(options, () => this.#statistics.baselines(checked(options, "baselines")));
   }
 
-  /** All resamples at once: a signal counts before it begins. */
-  intervals(options: IntervalsOptions): Promise<Intervals> {
-    return this.#call(options, () => this.#statistics.intervals(options));
+  pairs(options: PairsOptions = {}): Promise<Pairs> {
+    return this.#call(options, () => {
+      const result = this.#statistics.pairs(checked(options, "pairs"));
+      const { models, agreement } = result;
+      result.free();
+      return { models, agreement: agreement as Float64Array<ArrayBuffer> };
+    });
+  }
+
+  async intervals(options: IntervalsOptions): Promise<Intervals> {
+    const run = await this.#call(options, () => this.#statistics.intervals(checked(options, "intervals")));
+    try {
+      const { nTotal } = run;
+      let [nDone, slice] = [0, 1];
+      while (nDone < nTotal && !options.signal?.aborted) {
+        const begin = performance.now();
+        nDone = await this.#call({}, () => run.advance(slice));
+        options.onProgress?.({ nDone, nTotal });
+        // The time of a turn counts events that came in between as well, which only makes a slice smaller.
+        slice = Math.max(1, Math.min(4 * slice, Math.round((slice * SLICE_MS) / Math.max(performance.now() - begin, 0.1))));
+      }
+      return await this.#call({}, () => run.report());
+    } finally {
+      this.#free(run);
+    }
   }
 
   mcnemar(options: McNemarOptions): Promise<McNemar> {
-    return this.#call(options, () => this.#statistics.mcnemar(options));
+    return this.#call(options, () => this.#statistics.mcnemar(checked(options, "mcnemar")));
   }
 
   cells(options: PairOptions): Promise<Cells> {
-    return this.#call(options, () => this.#statistics.cells(options));
+    return this.#call(options, () => this.#statistics.cells(checked(options, "cells")));
   }
 
   confusion(options: ConfusionOptions): Promise<Confusion> {
-    const { rows = "teacher", columns = "student" } = options;
     return this.#call(options, () => {
-      const counts = this.#statistics.confusion(options);
+      const counts = this.#statistics.confusion(checked(options, "confusion")) as Uint32Array<ArrayBuffer>;
+      const { rows = "teacher", columns = "student" } = options;
       return { nClasses: Math.sqrt(counts.length), rows, columns, counts };
     });
   }
 
   calibration(options: CalibrationOptions): Promise<Calibration> {
-    return this.#call(options, () => this.#statistics.calibration(options));
+    return this.#call(options, () => this.#statistics.calibration(checked(options, "calibration")));
+  }
+
+  fitTemperature(options: FitTemperatureOptions): Promise<TemperatureFits> {
+    return this.#call(options, () => this.#statistics.fitTemperature(withStudents(checked(options, "fitTemperature"))));
+  }
+
+  async temperatureCurves(options: TemperatureCurvesOptions): Promise<TemperatureCurves> {
+    const { temperatures = TEMPERATURES, ...rest } = await this.#call(options, () => withStudents(checked(options, "temperatureCurves")));
+    const ask = (temperatures: number[]) => this.#call({}, () => this.#statistics.temperatureCurves({ ...rest, temperatures }));
+    if (temperatures.length < 2) return { ...(await ask(temperatures)), cancelled: false };
+    // One that is out of range must be told before any is computed.
+    const outside = temperatures.find((temperature) => !(temperature >= 0.01 && temperature <= 100));
+    if (outside !== undefined) await ask([outside]);
+    const points: Awaited<ReturnType<typeof ask>>[] = [];
+    for (const temperature of temperatures) {
+      if (options.signal?.aborted && points.length > 0) break;
+      points.push(await ask([temperature]));
+    }
+    const joined = (curves: TemperatureCurve[]): TemperatureCurve => ({
+      nll: curves.flatMap(({ nll }) => nll),
+      ece: curves.flatMap(({ ece }) => ece),
+      kl: curves[0]?.kl ? curves.flatMap(({ kl }) => kl ?? []) : null,
+    });
+    const students = rest.students.map((name) => [name, joined(points.map((point) => point.students[name]!))]);
+    return {
+      temperatures: points.flatMap((point) => point.temperatures),
+      cancelled: points.length < temperatures.length,
+      ensemble: joined(points.map(({ ensemble }) => ensemble)),
+      students: Object.fromEntries(students) as Record<string, TemperatureCurve>,
+    };
+  }
+
+  images(options: ImagesOptions): Promise<Images> {
+    return this.#call(options, () => {
+      const args = checked(options, "images");
+      if (args.filter) args.filter = checked(args.filter, "filter", "filter.");
+      if (args.filter?.bin) args.filter.bin = checked(args.filter.bin, "bin", "filter.bin.");
+      const result = this.#statistics.images(args);
+      const { indices, trueClass, teacherClass, studentClass, cell, kl } = result;
+      const { teacherConfidence, studentConfidence, teacherMargin, studentMargin } = result;
+      result.free();
+      return { indices, trueClass, teacherClass, studentClass, cell, kl, teacherConfidence, studentConfidence, teacherMargin, studentMargin };
+    });
+  }
+
+  imageAnswers(options: ImageAnswersOptions): Promise<ImageAnswers> {
+    return this.#call(options, () => this.#statistics.imageAnswers(withStudents(checked(options, "imageAnswers"))));
+  }
+
+  verify(options: VerifyOptions): Promise<Verification> {
+    return this.#call(options, () => {
+      const { name, logits, indices } = checked(options, "verify");
+      return this.#statistics.verify(name, logits, indices);
+    });
+  }
+
+  async cka(): Promise<CkaInterface> {
+    const run = await this.#call({}, () => new this.#module.CkaRun());
+    let isFreed = false;
+    return {
+      push: (first, second, n, options = {}): Promise<Cka> => this.#call(options, () => {
+        if (isFreed) throw new LabError("disposed", "this alignment was freed; ask for another one");
+        const given = checked({ first, second, n }, "cka");
+        return run.push(given.first, given.second, given.n);
+      }),
+      free: () => {
+        if (!isFreed) this.#free(run);
+        isFreed = true;
+      },
+    };
   }
 
   dispose(): void {
@@ -91,15 +199,25 @@ export class Analysis implements AnalysisInterface {
     this.#ended = new LabError("disposed", "this analysis was disposed; create another one");
   }
 
+  /** A run outlives the networks it was made of, but not a module that panicked. */
+  #free(run: { free(): void }): void {
+    if (!this.#ended || this.#ended.code === "disposed") run.free();
+  }
+
   /** Waiting events come first, so that a call that was aborted meanwhile costs nothing. Every error leaves as a LabError. */
-  async #call<T>({ signal }: Cancellable, work: () => T): Promise<T> {
+  async #call<T>(options: Cancellable, work: () => T): Promise<T> {
     await yieldToEvents();
     if (this.#ended) throw this.#ended;
-    if (signal?.aborted) throw new LabError("cancelled", "the call was aborted before it began");
+    if (options?.signal?.aborted) throw new LabError("cancelled", "the call was aborted before it began");
     try {
       return work();
     } catch (error) {
       throw this.#ended ?? LabError.from(error);
     }
   }
+}
+
+/** The students as the module takes them. */
+function withStudents<T extends { student?: string | string[] }>({ student, ...rest }: T): Omit<T, "student"> & { students: string[] } {
+  return { ...rest, students: student === undefined ? [] : typeof student === "string" ? [student] : student };
 }

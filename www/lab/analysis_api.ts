@@ -37,7 +37,7 @@ export interface NetworkFacts {
 /** f16, little-endian, as in `*.logits.f16`: the file's bytes, or its 16-bit words; or f32. All [n, nClasses]. */
 export type Logits = Uint8Array | Uint16Array | Float32Array;
 
-/** Aborting rejects with the code `cancelled`; a call that is being computed is finished first. */
+/** Aborting rejects with the code `cancelled`, unless there is something to return (see `Intervals` and `TemperatureCurves`). */
 export interface Cancellable { signal?: AbortSignal }
 
 /** How the answers are looked at. */
@@ -127,6 +127,11 @@ export interface CopiedErrors {
   chance: number | null;
 }
 
+export interface PairsOptions extends Lens, Cancellable { /** Default: all networks. */ models?: string[] }
+
+/** Top-1 agreement of every network with every other one. */
+export interface Pairs { models: string[]; /** [models, models], 1 on the diagonal. */ agreement: Float64Array }
+
 export interface IntervalsOptions extends Lens, Cancellable {
   teachers: string[];
   student?: string;
@@ -136,17 +141,19 @@ export interface IntervalsOptions extends Lens, Cancellable {
   nResamples?: number;
   /** Default 0. */
   seed?: number;
+  onProgress?: (progress: { nDone: number; nTotal: number }) => void;
 }
 
 /**
  * Percentile intervals of 95 % by a bootstrap over images: every figure of a resample is computed from the same images drawn with
- * replacement.
+ * replacement. Aborting resolves with `cancelled` and the intervals of the resamples done, if there are at least 100.
  */
 export interface Intervals {
   nImages: number;
   /** Resamples done. */
   nResamples: number;
   seed: number;
+  cancelled: boolean;
   ensemble: GeneralisationIntervals;
   student: StudentIntervals | null;
   other: StudentIntervals | null;
@@ -222,6 +229,156 @@ export interface Calibration {
 export interface CalibrationOf { ece: number; bins: CalibrationBin[] }
 export interface CalibrationBin { lower: number | null; upper: number | null; count: number; confidence: number | null; accuracy: number | null }
 
+export interface FitTemperatureOptions extends Cancellable {
+  teachers: string[];
+  /** Default: none. */
+  student?: string | string[];
+  /** Of the split, default 0. */
+  seed?: number;
+  level?: Level;
+}
+
+/** Temperature scaling (Guo et al. 2017): fitted by NLL of the fine classes on one half of the images, reported on the other. */
+export interface TemperatureFits {
+  seed: number;
+  nFitted: number;
+  nReported: number;
+  ensemble: TemperatureFit;
+  /** Each teacher and each student. */
+  models: Record<string, TemperatureFit>;
+}
+
+export interface TemperatureFit {
+  /** From 0.01 to 100; at a bound where the NLL falls towards it. */
+  temperature: number;
+  before: ScaledFigures;
+  after: ScaledFigures;
+}
+
+export interface ScaledFigures {
+  nll: number;
+  ece: number;
+  /** Of a student: KL(ensemble at 1 || student at its temperature); null for others. */
+  kl: number | null;
+}
+
+export interface TemperatureCurvesOptions extends Cancellable {
+  teachers: string[];
+  student?: string | string[];
+  /** Each from 0.01 to 100; default: 33 from 1/4 to 4, evenly in the logarithm. */
+  temperatures?: number[];
+  level?: Level;
+}
+
+/** Aborting resolves with `cancelled` and the temperatures done, if there is one. */
+export interface TemperatureCurves {
+  temperatures: number[];
+  cancelled: boolean;
+  /** KL(ensemble at the temperature || first student at 1); null without a student. */
+  ensemble: TemperatureCurve;
+  /** Each student; KL(ensemble at 1 || student at the temperature). */
+  students: Record<string, TemperatureCurve>;
+}
+
+export interface TemperatureCurve { nll: number[]; ece: number[]; kl: number[] | null }
+
+export type SortKey = "index" | "kl" | "teacherConfidence" | "studentConfidence" | "teacherMargin" | "studentMargin";
+
+/** All that are given must hold. Classes are of the chosen level. */
+export interface ImageFilter {
+  /** Any of these. */
+  cells?: Cell[];
+  /** Whether teacher and student have the same top-1 class. */
+  agree?: boolean;
+  trueClass?: number;
+  teacherClass?: number;
+  studentClass?: number;
+  /** Images of one bin of a reliability diagram. */
+  bin?: { of: "teacher" | "student"; index: number; nBins?: number; binning?: Binning };
+}
+
+export interface ImagesOptions extends PairOptions {
+  filter?: ImageFilter;
+  /** Default "index". Equal ones stand by index. */
+  sort?: SortKey;
+  /** Default false: smallest first. */
+  descending?: boolean;
+}
+
+/** Images in order. All arrays are [n], an element an image of `indices`, and the caller's own. */
+export interface Images {
+  indices: Uint32Array;
+  trueClass: Uint8Array;
+  teacherClass: Uint8Array;
+  studentClass: Uint8Array;
+  /** Of `CELLS`. */
+  cell: Uint8Array;
+  /** Nats. */
+  kl: Float32Array;
+  /** Probability of the top-1 class. */
+  teacherConfidence: Float32Array;
+  studentConfidence: Float32Array;
+  /** Probability of the most probable class minus that of the second. */
+  teacherMargin: Float32Array;
+  studentMargin: Float32Array;
+}
+
+/** What the numbers of `Images.cell` mean. */
+export const CELLS: readonly Cell[] = ["bothRight", "onlyTeacher", "onlyStudent", "bothWrongSame", "bothWrongOther"];
+
+/** The answers to one image: the classes that are among the `nTop` most probable ones of any, in the ensemble's order. */
+export interface ImageAnswersOptions extends Lens, Cancellable {
+  index: number;
+  teachers: string[];
+  student?: string | string[];
+  /** Default 5. */
+  nTop?: number;
+}
+export interface ImageAnswers {
+  classes: number[];
+  /** Probabilities of `classes`. */
+  ensemble: number[];
+  models: Record<string, number[]>;
+}
+
+/** Logits that were computed here, to hold the given ones against. */
+export interface VerifyOptions extends Cancellable {
+  name: string;
+  /** [k, nClasses] */
+  logits: Float32Array;
+  /** [k]; default: all images. */
+  indices?: Uint32Array;
+}
+export interface Verification {
+  nImages: number;
+  /** Largest absolute difference of a logit. */
+  maxDifference: number;
+  /** Images whose top-1 class differs. */
+  nTop1Changed: number;
+}
+
+/**
+ * Centred kernel alignment of two networks' features, summed over minibatches by the unbiased HSIC (Song et al. 2012; Nguyen et al. 2021).
+ * The RBF kernel's bandwidth is 0.5 times the median distance between two images of the first batch, for each network.
+ */
+export interface CkaInterface {
+  /**
+   * Adds a batch of at least 4 images: for each network the products X X^T [n, n] of its features of the same images, as `lab.gram` gives
+   * them.
+   */
+  push(first: Float32Array, second: Float32Array, n: number, options?: Cancellable): Promise<Cka>;
+  free(): void;
+}
+export interface Cka {
+  nImages: number;
+  nBatches: number;
+  /** null where a network answers all images alike. */
+  linear: number | null;
+  rbf: number | null;
+  /** Of the RBF kernels: first, second. */
+  bandwidths: [number, number];
+}
+
 export interface AnalysisInterface {
   /** Names in the order in which they were added. */
   readonly models: string[];
@@ -233,11 +390,42 @@ export interface AnalysisInterface {
   remove(name: string): Promise<void>;
   report(options: ReportOptions): Promise<Report>;
   baselines(options: BaselinesOptions): Promise<Baselines>;
+  pairs(options?: PairsOptions): Promise<Pairs>;
   intervals(options: IntervalsOptions): Promise<Intervals>;
   mcnemar(options: McNemarOptions): Promise<McNemar>;
   cells(options: PairOptions): Promise<Cells>;
   confusion(options: ConfusionOptions): Promise<Confusion>;
   calibration(options: CalibrationOptions): Promise<Calibration>;
+  fitTemperature(options: FitTemperatureOptions): Promise<TemperatureFits>;
+  temperatureCurves(options: TemperatureCurvesOptions): Promise<TemperatureCurves>;
+  images(options: ImagesOptions): Promise<Images>;
+  imageAnswers(options: ImageAnswersOptions): Promise<ImageAnswers>;
+  verify(options: VerifyOptions): Promise<Verification>;
+  cka(): Promise<CkaInterface>;
   dispose(): void;
 }
 
+/** What `lab.report` and `lab.compare` compute from. */
+export interface Answers extends AnalysisOptions {
+  logits: Record<string, Logits>;
+  facts?: Record<string, NetworkFacts>;
+}
+
+export interface CompareOptions extends Lens, Cancellable {
+  teachers: string[];
+  student: string;
+  /** A second student. */
+  other: string;
+  nResamples?: number;
+  seed?: number;
+  onProgress?: (progress: { nDone: number; nTotal: number }) => void;
+}
+
+/** Two students of one ensemble: which is more accurate, which more faithful, and whether chance would do as much. */
+export interface Comparison {
+  report: Report;
+  intervals: Intervals;
+  mcnemar: McNemar;
+  student: Cells;
+  other: Cells;
+}

@@ -3,6 +3,9 @@ import type {
   ErrorCode, EvaluationReport, Fidelity, Generalisation, HoldOutMetrics, ModelInfo, Policy, Recipe, ReliabilityBin, Role, Schedule,
 } from "./cpu/fidelity_lab_cpu.js";
 
+import type { Answers, CompareOptions, Comparison, Report, ReportOptions } from "./analysis_api.js";
+
+export type { Answers, CompareOptions, Comparison, Report, ReportOptions };
 export type { ErrorCode, EvaluationReport, Fidelity, Generalisation, HoldOutMetrics, ModelInfo, Policy, Recipe, ReliabilityBin, Role, Schedule };
 
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
@@ -143,5 +146,12 @@ export interface LabInterface {
   readRecords(bytes: Uint8Array, testHashes?: Uint8Array): Promise<Records>;
   /** Decodes a PNG, JPEG, WebP, GIF or AVIF in the browser, honours EXIF, lays it on white, crops the centre and box-averages to 32x32. */
   prepareImage(file: Blob): Promise<PreparedImage>;
+  /** The figures of stored answers to a whole test set; no images, no network need be loaded. Loads the statistics' module. */
+  report(answers: Answers, options: ReportOptions): Promise<Report>;
+  /**
+   * Two students of one ensemble, from stored answers: figures, paired intervals and McNemar's test. `onProgress` is of the resamples;
+   * aborting resolves with those done, if there are at least 100.
+   */
+  compare(answers: Answers, options: CompareOptions): Promise<Comparison>;
   dispose(): void;
 }

@@ -1,11 +1,11 @@
 /** `LabClient`: a `Lab` in a Worker, which is started anew when its device is lost or its module dies. */
 import type {
-  DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram, GramOptions, LabInterface, ModelInfo, Prediction,
-  PredictOptions, PreparedImage, Records, Role,
+  Answers, CompareOptions, Comparison, DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram,
+  GramOptions, LabInterface, ModelInfo, Prediction, PredictOptions, PreparedImage, Records, Report, ReportOptions, Role,
 } from "./api.js";
 import { LabError } from "./errors.js";
 import type { DistillState } from "./distill.js";
-import type { Call, DistillArgs, EvaluateArgs, EventName, GramArgs, FromWorker, ToWorker } from "./protocol.js";
+import type { Call, CompareArgs, DistillArgs, EvaluateArgs, EventName, GramArgs, FromWorker, ToWorker } from "./protocol.js";
 
 export type * from "./api.js";
 export { LabError };
@@ -255,6 +255,17 @@ export class LabClient implements LabInterface {
 
   prepareImage(file: Blob): Promise<PreparedImage> {
     return this.#call({ method: "prepareImage", file });
+  }
+
+  async report(answers: Answers, options: ReportOptions): Promise<Report> {
+    const { signal, ...rest } = options ?? {};
+    return this.#call({ method: "report", answers: structuredClone(answers), options: rest as ReportOptions }, signal);
+  }
+
+  async compare(answers: Answers, options: CompareOptions): Promise<Comparison> {
+    const { signal, onProgress, ...rest } = options ?? {};
+    const call: Call = { method: "compare", answers: structuredClone(answers), options: { ...(rest as CompareArgs), watched: !!onProgress } };
+    return this.#call(call, signal, (_, value) => onProgress?.(value as never));
   }
 
   dispose(): void {

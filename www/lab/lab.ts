@@ -1,8 +1,9 @@
 /** `Lab`: the engine in the thread that creates it. */
 import type {
-  DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram, GramOptions, LabInterface, ModelInfo, Prediction,
-  PredictOptions, PreparedImage, Records, Role,
+  Answers, CompareOptions, Comparison, DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram,
+  GramOptions, LabInterface, ModelInfo, Prediction, PredictOptions, PreparedImage, Records, Report, ReportOptions, Role,
 } from "./api.js";
+import { compare, report } from "./answers.js";
 import { defaultBatchSize, type LabContext } from "./context.js";
 import { chooseDevice, type Selected } from "./device.js";
 import { distill } from "./distill.js";
@@ -169,6 +170,14 @@ export class Lab implements LabInterface {
   async prepareImage(file: Blob): Promise<PreparedImage> {
     if (!(file instanceof Blob)) throw new LabError("bad_argument", "an image must be a Blob or File");
     return this.#call(() => prepareImage(this.#module, file));
+  }
+
+  async report(answers: Answers, options: ReportOptions): Promise<Report> {
+    return this.#call(() => report(answers, options));
+  }
+
+  async compare(answers: Answers, options: CompareOptions): Promise<Comparison> {
+    return this.#call(() => compare(answers, options));
   }
 
   dispose(): void {

@@ -1,6 +1,7 @@
 /** What passes between `LabClient` and its Worker. */
 import type {
-  DeviceChoice, DeviceInfo, DistillOptions, ErrorCode, EvaluateOptions, GramOptions, ModelInfo, PredictOptions, Role,
+  Answers, CompareOptions, DeviceChoice, DeviceInfo, DistillOptions, ErrorCode, EvaluateOptions, GramOptions, ModelInfo, PredictOptions,
+  ReportOptions, Role,
 } from "./api.js";
 import type { ResumableDistillOptions } from "./distill.js";
 import type { ResumableEvaluateOptions } from "./evaluate.js";
@@ -9,6 +10,7 @@ import type { ResumableEvaluateOptions } from "./evaluate.js";
 export type EvaluateArgs = Omit<EvaluateOptions, "onProgress" | "signal"> & Pick<ResumableEvaluateOptions, "snapshot"> & { watched: boolean };
 export type GramArgs = Omit<GramOptions, "onProgress" | "signal"> & { watched: boolean };
 export type DistillArgs = Omit<DistillOptions, "onStep" | "onCheckpoint" | "signal"> & Pick<ResumableDistillOptions, "before"> & { watched: boolean };
+export type CompareArgs = Omit<CompareOptions, "onProgress" | "signal"> & { watched: boolean };
 
 export type Call =
   | { method: "loadModel"; bytes: Uint8Array; options: { role: Role; name?: string } }
@@ -19,7 +21,9 @@ export type Call =
   | { method: "evaluate"; pixels: Uint8Array; labels: Uint8Array | null; options: EvaluateArgs }
   | { method: "distill"; pixels: Uint8Array; labels: Uint8Array | null; options: DistillArgs }
   | { method: "readRecords"; bytes: Uint8Array; testHashes?: Uint8Array | undefined }
-  | { method: "prepareImage"; file: Blob };
+  | { method: "prepareImage"; file: Blob }
+  | { method: "report"; answers: Answers; options: ReportOptions }
+  | { method: "compare"; answers: Answers; options: CompareArgs };
 
 export type ToWorker =
   | { type: "create"; device: DeviceChoice; threads: number | undefined }

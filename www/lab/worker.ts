@@ -75,5 +75,10 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
     }
     case "readRecords": return on.readRecords(call.bytes, call.testHashes);
     case "prepareImage": return on.prepareImage(call.file);
+    case "report": return on.report(call.answers, { ...call.options, signal });
+    case "compare": {
+      const { watched, ...options } = call.options;
+      return on.compare(call.answers, { ...options, signal, ...(watched && { onProgress: tell("progress") }) });
+    }
   }
 }

@@ -27,6 +27,10 @@ export const t = {
     reload: "Reload the page",
   },
 
+  link: {
+    noView: (name: string) => `The page has no view “${name}”; this is the first one.`,
+  },
+
   part: {
     loading: "Loading this part of the page",
     failed: "This part of the page could not be loaded.",
@@ -170,6 +174,7 @@ export const t = {
   fidelity: {
     heading: "How faithful is the student?",
     lead: "Accuracy says how often a network is right. Fidelity says how closely the student follows its teachers, right or wrong.",
+    live: "Measured on this device",
     images: "Images",
     sources: { samples: "Samples", test: "CIFAR-100 test set", own: "Your pictures" },
     noTestSet: "No test set yet",

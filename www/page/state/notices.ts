@@ -14,7 +14,7 @@ let nextId = 1;
 export const notices = signal<readonly Notice[]>([]);
 
 function push(kind: Notice["kind"], text: string, details: string[]): void {
-  const others = notices.value.filter((notice) => notice.text !== text || notice.details.join() !== details.join());
+  const others = notices.peek().filter((notice) => notice.text !== text || notice.details.join() !== details.join());
   notices.value = [...others, { id: nextId++, kind, text, details }].slice(-MOST_NOTICES);
 }
 

@@ -1,18 +1,44 @@
-/** The page's address: a view after the hash, the device and a manifest as parameters. Everything else in it is ignored. */
+/** The page's address: a view after the hash, the view's own state after a `?`, the device and a manifest as parameters. */
 import { signal } from "@preact/signals";
 import type { DeviceChoice } from "../../../pkg/api.js";
+import { t } from "../strings.ts";
+import { notifyInfo } from "./notices.ts";
 
 export const VIEWS = ["compare", "fidelity", "distil"] as const;
 export type View = (typeof VIEWS)[number];
 
-const parseView = (hash: string): View => VIEWS.find((view) => hash === `#/${view}`) ?? "compare";
+interface Route { view: View; query: string }
 
-export const view = signal<View>(parseView(location.hash));
-export const hrefOf = (name: View): string => `#/${name}`;
+function parse(hash: string): Route {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  const found = VIEWS.find((name) => name === path);
+  if (!found && path) notifyInfo(t.link.noView(path));
+  return found ? { view: found, query } : { view: "compare", query: "" };
+}
+
+const first = parse(location.hash);
+export const view = signal<View>(first.view);
+/** The state of each view that has been shown, as it stands in the address. */
+const queries = signal<Readonly<Partial<Record<View, string>>>>({ [first.view]: first.query });
+export const queryOf = (name: View): string => queries.value[name] ?? "";
+
+/** Leads back to a view as it was left. */
+export const hrefOf = (name: View): string => hrefWith(name, queryOf(name));
+export const hrefWith = (name: View, query: string): string => `#/${name}${query && `?${query}`}`;
+
+/** Writes a view's state into the address, without a step of the history. */
+export function setQuery(name: View, query: string): void {
+  if (query === queryOf(name)) return;
+  queries.value = { ...queries.value, [name]: query };
+  if (view.value === name) history.replaceState(null, "", hrefOf(name));
+}
 
 window.addEventListener("hashchange", () => {
-  view.value = parseView(location.hash);
-  scrollTo(0, 0); // one page, three views: each begins at its top
+  const next = parse(location.hash);
+  queries.value = { ...queries.value, [next.view]: next.query };
+  if (next.view === view.value) return;
+  view.value = next.view;
+  scrollTo(0, 0); // one page, several views: each begins at its top
 });
 
 const DEVICES: readonly DeviceChoice[] = ["webgpu", "cpu"];

@@ -1,6 +1,7 @@
 import { Figures, FEW_IMAGES } from "../components/figures.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Help } from "../components/help.tsx";
+import { Lazy } from "../components/lazy.tsx";
 import { Reliability, type ReliabilitySeries } from "../components/reliability.tsx";
 import { ResultsTable, rowsOf } from "../components/results_table.tsx";
 import { Segmented } from "../components/segmented.tsx";
@@ -28,6 +29,8 @@ export function Fidelity() {
         </div>
         <StudentChoice />
       </div>
+      <div class="lab-room"><Lazy load={async () => (await import("../lab/lab_view.tsx")).LabView} props={{}} /></div>
+      <h2 class="live-heading">{t.fidelity.live}</h2>
       <Controls />
       <Status current={current} />
       <Figures report={report} />

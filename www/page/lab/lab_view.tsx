@@ -1,0 +1,69 @@
+import { useEffect } from "preact/hooks";
+import { count, megabytes } from "../format.ts";
+import { t } from "../strings.ts";
+import { a } from "../strings_analysis.ts";
+import { Builder } from "./builder.tsx";
+import { choice, families, hrefTo, isHidden, SECTIONS, watchChoice, type Section } from "./choice.ts";
+import { Guess, isGuessing } from "./guess.tsx";
+import { Overview } from "./overview.tsx";
+import { OpenedReport } from "./take_home.tsx";
+import { Worth } from "./worth.tsx";
+import { analysis, failure, failures, isListed, N_TEST_IMAGES, openTestAnswers, progress, retry } from "./test_answers.ts";
+import "./lab.css";
+
+const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Overview, confusion: Overview, calibration: Overview };
+
+/** Everything about the whole test set, from answers that are stored: no images, no device. */
+export function LabView() {
+  useEffect(() => {
+    const stop = watchChoice();
+    void openTestAnswers();
+    return stop;
+  }, []);
+  if (failure.value !== null) {
+    return (
+      <div class="notice error" role="alert" data-testid="lab-failed">
+        <div><p>{a.failed}</p><p>{failure.value}</p></div>
+        <button type="button" onClick={() => void openTestAnswers()}>{t.compare.retry}</button>
+      </div>
+    );
+  }
+  if (!isListed.value || !analysis.value) return <p class="empty" data-testid="lab-opening">{a.opening} …</p>;
+  if (families.value.length === 0) return <p class="empty" data-testid="lab-none">{a.none}</p>;
+  const Current = views[choice.value.section];
+  return (
+    <section class="lab" aria-labelledby="lab-heading" data-testid="lab">
+      <h2 id="lab-heading" class="lab-heading">{a.heading(N_TEST_IMAGES)}</h2>
+      <Builder />
+      {!isHidden("sections") && (
+        <nav class="sections" aria-label={a.sectionsLabel}>
+          {SECTIONS.map((name) => <a key={name} href={hrefTo({ section: name })} aria-current={choice.value.section === name ? "true" : undefined} data-testid={`section-${name}`}>{a.sections[name]}</a>)}
+        </nav>
+      )}
+      <Arriving />
+      <OpenedReport />
+      <div class="section-content" data-testid={`lab-${choice.value.section}`}>{isGuessing.value ? <Guess /> : <Current />}</div>
+    </section>
+  );
+}
+
+/** What is on its way, and what could not be had. */
+function Arriving() {
+  const now = progress.value;
+  return (
+    <>
+      {now && (
+        <label class="line arriving" data-testid="lab-loading">
+          <span>{a.loading(now.name, megabytes(now.nBytesDone), megabytes(now.nBytesTotal), now.nLeft)}</span>
+          <progress value={now.nBytesDone} max={now.nBytesTotal} />
+        </label>
+      )}
+      {failures.value.size > 0 && (
+        <div class="notice error" role="alert" data-testid="answers-failed">
+          <div><p>{a.answersFailed(count(failures.value.size))}</p><ul>{[...failures.value].map(([name, why]) => <li key={name}>{name}: {why}</li>)}</ul></div>
+          <button type="button" onClick={retry}>{t.compare.retry}</button>
+        </div>
+      )}
+    </>
+  );
+}

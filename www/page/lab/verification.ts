@@ -1,0 +1,67 @@
+/** Stored answers held against those that this device computes; and answers of networks that bring none. */
+import { signal } from "@preact/signals";
+import type { Records } from "../../../pkg/api.js";
+import { t } from "../strings.ts";
+import { a } from "../strings_analysis.ts";
+import { testSet } from "../state/data_sets.ts";
+import { client } from "../state/lab.ts";
+import { networks } from "../state/networks.ts";
+import { messageOf, notifyError } from "../state/notices.ts";
+import { PIXELS_BYTES } from "../state/pictures.ts";
+import { analysis, labels, N_TEST_IMAGES } from "./test_answers.ts";
+
+export interface Verified { nImages: number; maxDifference: number; nTop1Changed: number }
+export interface Run { phase: "running" | "done" | "cancelled"; nDone: number; nTotal: number; models: string[]; device: string }
+
+/** By network, over all images on which it was computed here. */
+export const verified = signal<ReadonlyMap<string, Verified>>(new Map());
+export const run = signal<Run | null>(null);
+
+const BATCH = 50;
+let abort: AbortController | null = null;
+export const cancelVerification = (): void => abort?.abort();
+/** Weights are needed, which not every network has here. */
+export const canCompute = (name: string): boolean => networks.value.some(({ info }) => info.name === name);
+
+/** The test images in the order of the stored answers; throws a sentence where they are not to be had. */
+export async function testImages(): Promise<Records> {
+  const set = await testSet();
+  if (!set) throw new Error(a.images.howToAdd);
+  const { records } = set;
+  const isSame = records.isCifar100Test && records.nImages === N_TEST_IMAGES && labels.value!.fine.every((label, i) => label === records.labels[i]);
+  if (!isSame) throw new Error(a.images.otherOrder(set.title));
+  return records;
+}
+
+/** Computes the first `n` test images with these networks, a batch after the other. */
+export async function verify(names: readonly string[], n: number): Promise<void> {
+  const lab = client.value;
+  if (!lab) return notifyError(t.compare.notReady);
+  cancelVerification();
+  const mine = (abort = new AbortController());
+  const isCurrent = () => abort === mine;
+  const models = names.filter(canCompute);
+  run.value = { phase: "running", nDone: 0, nTotal: n, models, device: lab.device.kind };
+  const found = new Map<string, Verified>();
+  try {
+    const { pixels } = await testImages();
+    for (let start = 0; start < n && !mine.signal.aborted; start += BATCH) {
+      const size = Math.min(BATCH, n - start);
+      const { logits, nClasses, models: order } = await lab.predict(pixels.subarray(start * PIXELS_BYTES, (start + size) * PIXELS_BYTES), size, { models, teachers: [] });
+      const indices = Uint32Array.from({ length: size }, (_, i) => start + i);
+      for (const [m, name] of order.entries()) {
+        const { maxDifference, nTop1Changed } = await analysis.value!.verify({ name, logits: logits.slice(m * size * nClasses, (m + 1) * size * nClasses), indices });
+        const old = found.get(name);
+        found.set(name, { nImages: start + size, maxDifference: Math.max(old?.maxDifference ?? 0, maxDifference), nTop1Changed: (old?.nTop1Changed ?? 0) + nTop1Changed });
+      }
+      if (!isCurrent()) return;
+      verified.value = new Map([...verified.value, ...found]);
+      run.value = { ...run.value!, nDone: start + size };
+    }
+    if (isCurrent()) run.value = { ...run.value!, phase: mine.signal.aborted ? "cancelled" : "done" };
+  } catch (error) {
+    if (!isCurrent()) return;
+    notifyError(a.verify.failed, [messageOf(error)]);
+    run.value = null;
+  }
+}

@@ -1,0 +1,188 @@
+import type { Baselines, Interval, Intervals, McNemar } from "../../../pkg/analysis_api.js";
+import { count, nats, percent } from "../format.ts";
+import { t } from "../strings.ts";
+import { a } from "../strings_analysis.ts";
+import { useAsked, type Answer } from "./asked.ts";
+import { allStudents, change, choice } from "./choice.ts";
+import { Figure } from "./figure.tsx";
+import { Ruler, type RulerMark } from "./guess.tsx";
+import { baselines, ensembleTest, intervals, otherTest, type Pair, type Test } from "./questions.ts";
+import { loaded } from "./test_answers.ts";
+
+/** What an agreement has to be held against, how sure the figures are, and whether errors are copied. */
+export function Worth() {
+  const { answer, isBusy, error } = useAsked(baselines);
+  if (error) return <p class="notice error" role="alert">{error}</p>;
+  if (!answer) return <p class="empty">{a.waiting} …</p>;
+  const { question, value } = answer;
+  return (
+    <div class="rooms" data-testid="worth-answer">
+      <Yardsticks question={question} value={value} isBusy={isBusy} />
+      <Copied question={question} value={value} isBusy={isBusy} />
+      <Certainty />
+      <Tests />
+    </div>
+  );
+}
+
+interface Part { question: Pair; value: Baselines; isBusy: boolean }
+
+function Yardsticks({ question, value: { agreement, chance, control, noControl, controls, teacherPairs, ceiling }, isBusy }: Part) {
+  const w = a.worth;
+  const marks: RulerMark[] = [
+    { name: w.student(question.student), value: agreement, look: "student" },
+    ...(control ? [{ name: w.control(control.name), value: control.agreement, look: "control" }] : []),
+    ...(teacherPairs ? [{ name: w.pairs, value: teacherPairs.mean, low: teacherPairs.lowest, high: teacherPairs.highest, look: "member" }] : []),
+    ...(ceiling ? [{ name: w.ceiling, value: ceiling.agreement, look: "ensemble" }] : []),
+    { name: w.chance, value: chance, look: "chance" },
+  ];
+  const table = {
+    header: ["yardstick", "agreement", "lowest", "highest", "networks"],
+    rows: [
+      ["student", agreement, null, null, question.student], ["control", control?.agreement ?? null, null, null, control?.name ?? (noControl ?? "")],
+      ["teacher_pairs", teacherPairs?.mean ?? null, teacherPairs?.lowest ?? null, teacherPairs?.highest ?? null, question.teachers.join(" ")],
+      ["ceiling", ceiling?.agreement ?? null, null, null, ceiling?.groups.map(({ teachers }) => teachers.join(" ")).join("; ") ?? ""], ["chance", chance, null, null, ""],
+    ],
+  };
+  return (
+    <Figure title={w.title} hint={w.hint} testId="lab-yardsticks" isBusy={isBusy} question={question} table={table}>
+      <Ruler marks={marks} />
+      <dl class="sentences">
+        <div><dt>{w.student(question.student)}</dt><dd data-testid="worth-agreement">{w.agreementText(percent(agreement))}</dd></div>
+        <div>
+          <dt>{w.controlTitle}</dt>
+          <dd data-testid="worth-control">
+            {control ? w.controlText(control.name, percent(control.agreement), agreement - control.agreement) : w.noControl[noControl ?? "none_fits"]}
+            {controls.length > 0 && (controls.length > 1 || noControl) && (
+              <label class="field inline">{w.chooseControl}
+                <select value={control?.name ?? ""} data-testid="control-choice" onChange={(event) => change({ control: event.currentTarget.value || null })}>
+                  {!control && <option value="" />}
+                  {controls.map((name) => <option key={name} value={name}>{name}</option>)}
+                </select>
+              </label>
+            )}
+          </dd>
+        </div>
+        <div><dt>{w.pairs}</dt><dd data-testid="worth-pairs">{teacherPairs ? w.pairsText(teacherPairs.nPairs, percent(teacherPairs.mean), percent(teacherPairs.lowest), percent(teacherPairs.highest)) : w.noPairs}</dd></div>
+        <div><dt>{w.ceiling}</dt><dd data-testid="worth-ceiling">{ceiling ? w.ceilingText(percent(ceiling.agreement), ceiling.groups.length, question.teachers.length) : w.noCeiling}</dd></div>
+        <div><dt>{w.chance}</dt><dd data-testid="worth-chance">{w.chanceText(percent(chance))} <span class="hint">{w.chanceDefinition}</span></dd></div>
+      </dl>
+    </Figure>
+  );
+}
+
+function Copied({ question, value: { copiedErrors: own, control }, isBusy }: Part) {
+  const w = a.worth;
+  const marks: RulerMark[] = [
+    { name: w.student(question.student), value: own.share ?? 0, look: "student" },
+    ...(control && control.copiedErrors.share !== null ? [{ name: w.control(control.name), value: control.copiedErrors.share, look: "control" }] : []),
+    ...(own.chance !== null ? [{ name: w.chance, value: own.chance, look: "chance" }] : []),
+  ];
+  return (
+    <Figure
+      title={w.copied} hint={w.copiedHint} testId="lab-copied" isBusy={isBusy} question={question}
+      table={{ header: ["network", "teacher_wrong", "copied", "share", "chance"], rows: [[question.student, own.nTeacherWrong, own.nCopied, own.share, own.chance], ...(control ? [[control.name, control.copiedErrors.nTeacherWrong, control.copiedErrors.nCopied, control.copiedErrors.share, control.copiedErrors.chance]] : [])] }}
+    >
+      {own.share === null ? <p>{w.neverWrong}</p> : <><Ruler marks={marks} /><p data-testid="worth-copied">{w.copiedText(count(own.nTeacherWrong), count(own.nCopied), percent(own.share), percent(own.chance ?? 0))}</p></>}
+    </Figure>
+  );
+}
+
+type Row = [string, Interval, (value: number) => string];
+
+function Certainty() {
+  const { answer, isBusy, error } = useAsked(intervals);
+  const w = a.worth;
+  if (error) return <p class="notice error" role="alert">{error}</p>;
+  if (!answer) return <p class="empty">{w.resampling} …</p>;
+  const { question, value } = answer;
+  const groups = groupsOf(value, question.student);
+  return (
+    <Figure
+      title={w.certainty} hint={w.certaintyHint(count(value.nResamples), String(value.seed))} testId="lab-intervals" isBusy={isBusy} question={question} isDrawn={false} json={value}
+      table={{ header: ["of", "figure", "estimate", "lower", "upper"], rows: groups.flatMap(([of, rows]) => rows.map(([figure, { estimate, lower, upper }]) => [of, figure, estimate, lower, upper])) }}
+    >
+      <Other />
+      <div class="table-wrap" role="group" aria-label={w.certainty} tabIndex={0}>
+        <table class="results" data-testid="intervals-table">
+          <thead><tr><th scope="col">{w.of}</th><th scope="col">{w.figure}</th><th scope="col">{w.estimate}</th><th scope="col">{w.interval}</th></tr></thead>
+          <tbody>
+            {groups.flatMap(([of, rows]) => rows.map(([figure, { estimate, lower, upper }, format], i) => (
+              <tr key={of + figure} data-testid={`interval-${of}-${figure}`}>
+                {i === 0 && <th scope="rowgroup" rowSpan={rows.length}>{of}</th>}
+                <td>{figure}</td><td>{format(estimate)}</td><td>{w.range(format(lower), format(upper))}</td>
+              </tr>
+            )))}
+          </tbody>
+        </table>
+      </div>
+      <ul class="plain">
+        {value.studentMinusEnsemble && <li data-testid="difference-ensemble">{w.difference(question.student, t.ensemble, t.fidelity.accuracy, value.studentMinusEnsemble.accuracy, points)}</li>}
+        {value.difference && question.other && (
+          <>
+            <li data-testid="difference-accuracy">{w.difference(question.student, question.other, t.fidelity.accuracy, value.difference.accuracy, points)}</li>
+            <li data-testid="difference-agreement">{w.difference(question.student, question.other, t.fidelity.agreement, value.difference.agreement, points)}</li>
+          </>
+        )}
+      </ul>
+    </Figure>
+  );
+}
+
+const points = (difference: number) => `${(100 * difference).toFixed(1)} points`;
+
+function groupsOf({ ensemble, student, other, studentMinusEnsemble, difference }: Intervals, name: string): [string, Row[]][] {
+  const w = a.worth;
+  const general = (of: Intervals["ensemble"], share = percent): Row[] => [[t.fidelity.accuracy, of.accuracy, share], [t.fidelity.nll, of.nll, nats], [t.fidelity.ece, of.ece, nats]];
+  const whole = (of: NonNullable<Intervals["student"]>, share = percent): Row[] => [...general(of, share), [t.fidelity.agreement, of.agreement, share], [`${t.fidelity.kl}, ${t.fidelity.nats}`, of.kl, nats]];
+  return [
+    [t.ensemble, general(ensemble)],
+    ...(student ? [[name, whole(student)] as [string, Row[]]] : []),
+    ...(studentMinusEnsemble ? [[w.minus(name, t.ensemble), general(studentMinusEnsemble, points)] as [string, Row[]]] : []),
+    ...(other ? [[choice.value.other ?? "", whole(other)] as [string, Row[]]] : []),
+    ...(difference ? [[w.minus(name, choice.value.other ?? ""), whole(difference, points)] as [string, Row[]]] : []),
+  ];
+}
+
+/** The second student, for differences and the test of two accuracies. */
+function Other() {
+  const names = allStudents.value.map(({ name }) => name).filter((name) => name !== intervals.answer.value?.question.student);
+  if (names.length === 0) return <p class="hint">{a.worth.noOther}</p>;
+  return (
+    <label class="field inline">{a.worth.other}
+      <select value={choice.value.other ?? ""} data-testid="other-choice" onChange={(event) => change({ other: event.currentTarget.value || null })}>
+        <option value="">{a.worth.nobody}</option>
+        {names.map((name) => <option key={name} value={name} disabled={!loaded.value.has(name)}>{name}</option>)}
+      </select>
+    </label>
+  );
+}
+
+function Tests() {
+  const first = useAsked(ensembleTest);
+  const second = useAsked(otherTest);
+  const w = a.worth;
+  const tests = [first.answer, choice.value.other !== null ? second.answer : null].filter((answer): answer is Answer<Test, McNemar> => answer !== null);
+  if (tests.length === 0) return null;
+  const name = (of: string | string[]) => (typeof of === "string" ? of : t.ensemble);
+  return (
+    <Figure
+      title={w.tests} hint={w.testsHint} testId="lab-tests" isBusy={first.isBusy || second.isBusy} question={tests[0]!.question} isDrawn={false} json={tests}
+      table={{ header: ["first", "second", "both_right", "only_first", "only_second", "both_wrong", "method", "statistic", "p_value"], rows: tests.map(({ question, value }) => [name(question.first), question.second, value.bothRight, value.onlyFirst, value.onlySecond, value.bothWrong, value.method, value.statistic, value.pValue]) }}
+    >
+      {tests.map(({ question, value }) => (
+        <div key={question.second + name(question.first)} class="mcnemar" data-testid={`mcnemar-${question.second}-${name(question.first)}`}>
+          <table class="results two-by-two">
+            <caption>{w.versus(name(question.first), question.second)}</caption>
+            <thead><tr><td /><th scope="col">{w.right(question.second)}</th><th scope="col">{w.wrong(question.second)}</th></tr></thead>
+            <tbody>
+              <tr><th scope="row">{w.right(name(question.first))}</th><td>{count(value.bothRight)}</td><td><strong>{count(value.onlyFirst)}</strong></td></tr>
+              <tr><th scope="row">{w.wrong(name(question.first))}</th><td><strong>{count(value.onlySecond)}</strong></td><td>{count(value.bothWrong)}</td></tr>
+            </tbody>
+          </table>
+          <p>{w.testText(name(question.first), question.second, value)}</p>
+        </div>
+      ))}
+    </Figure>
+  );
+}
