@@ -37,11 +37,25 @@ for (const colorScheme of ["light", "dark"] as const) {
         await openPanel(page, "networks");
         await page.getByTestId("network-input").setInputFiles(payload("a-network-with-a-rather-long-name-of-its-own.safetensors", Buffer.from("x")));
         await isFine(page, "Networks panel");
+        await page.getByTestId("network-input").setInputFiles(payload("mine.json", Buffer.from("{}")));
+        await expect(page.getByTestId("alerts")).toContainText("mine.json was not taken over");
+        await isFine(page, "Networks panel, a manifest refused");
         await page.getByTestId("place-student").click();
         await closePanel(page, "networks");
         await openPanel(page, "device");
         await isFine(page, "Device panel");
         await closePanel(page, "device");
+        await page.getByTestId("under-change").locator("summary").first().click();
+        await expect(page.locator('[data-testid="change-curves"][data-done="21"]')).toBeVisible();
+        await page.getByTestId("change-values").locator("summary").click();
+        await isFine(page, "Compare, picture under change");
+        await page.getByTestId("under-change").locator("summary").first().click();
+
+        await go(page, "findings");
+        await expect(page.locator('[data-testid="findings"][data-loaded="4"]')).toBeVisible();
+        await page.getByTestId("plane").getByTestId("mark").last().focus();
+        await page.getByTestId("finding-plane-values").locator("summary").click();
+        await isFine(page, "Findings");
 
         await go(page, "fidelity");
         const evaluation = page.getByTestId("evaluation-status");
@@ -88,7 +102,7 @@ test.describe("an engine that does not start", () => {
 
   test("is told in a page that is fine as well", async ({ page }) => {
     await page.route(/\.wasm$/, (route) => route.fulfill({ status: 404, body: "" }));
-    for (const view of ["compare", "fidelity", "distil"] as const) {
+    for (const view of ["compare", "fidelity", "distil", "findings"] as const) {
       await open(page, view);
       await expect(page.getByTestId("boot-failed")).toBeVisible();
       await isFine(page, `${view}, failed`);

@@ -8,7 +8,7 @@ const repo = new URL("../../", import.meta.url);
 export const pathOf = (file: string): string => fileURLToPath(new URL(file, repo));
 export const bytesOf = (file: string): Buffer => readFileSync(pathOf(file));
 
-export type View = "compare" | "fidelity" | "distil";
+export type View = "compare" | "fidelity" | "distil" | "findings";
 export type Device = "auto" | "cpu" | "webgpu";
 
 export interface Shipped { name: string; role: "teacher" | "student"; bytes: Buffer; family: string; depth: number }

@@ -7,8 +7,9 @@ import { t } from "./strings.ts";
 import { Compare } from "./views/compare.tsx";
 import { Distil } from "./views/distil.tsx";
 import { Fidelity } from "./views/fidelity.tsx";
+import { Findings } from "./views/findings.tsx";
 
-const views: Record<View, () => preact.JSX.Element> = { compare: Compare, fidelity: Fidelity, distil: Distil };
+const views: Record<View, () => preact.JSX.Element> = { compare: Compare, fidelity: Fidelity, distil: Distil, findings: Findings };
 
 export function App() {
   const Current = views[view.value];

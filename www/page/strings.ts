@@ -9,7 +9,7 @@ const kindText = ({ family, nClasses }: Kind): string => `${family} of ${plural(
 export const t = {
   title: "Fidelity Lab",
   skip: "Skip to the content",
-  views: { compare: "Compare", fidelity: "Fidelity", distil: "Distil" },
+  views: { compare: "Compare", fidelity: "Fidelity", distil: "Distil", findings: "Findings" },
   viewsLabel: "Views",
   dismiss: "Dismiss",
   notices: "Notices",
@@ -223,6 +223,11 @@ export const t = {
     testLogits: "Test logits",
     testLogitsOf: (name: string) => `Download the test logits of ${name}`,
     shippedNote: "Not computed here: these came with the networks, over 10,000 test images.",
+  },
+
+  findings: {
+    heading: "What the paper found, and what our networks show",
+    lead: "Five points of the paper, each with its numbers beside those of the networks that ship with this page.",
   },
 
   distil: {

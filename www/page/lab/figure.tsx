@@ -21,6 +21,8 @@ interface Props {
   isBusy?: boolean;
   /** What the figure shows was asked with these; null while there is nothing to save. */
   question: Pair | null;
+  /** Of a figure over other networks than one pair: its caption, and what stands in its JSON file beside the figures. */
+  about?: { lines: readonly string[]; facts: object };
   table: Table;
   /** Default: the table's rows by their header. */
   json?: unknown;
@@ -38,16 +40,16 @@ export const captionOf = (title: string, question: Pair): Caption => ({
 export const provenance = (question: Pair) => ({ version: __VERSION__, nImages: N_TEST_IMAGES, teachers: question.teachers, student: question.student, level: question.level, temperature: question.temperature });
 
 /** A card with a title, a figure, and the figure's numbers to take home. */
-export function Figure({ title, term, hint, testId, isBusy = false, question, table, json, isDrawn = true, children }: Props) {
+export function Figure({ title, term, hint, testId, isBusy = false, question, about, table, json, isDrawn = true, children }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const name = `fidelity-${testId.replace(/^lab-/, "")}`;
   const asPicture = (write: typeof savePng | typeof saveSvg) => () => {
-    void Promise.resolve(write(name, box.current!, captionOf(title, question!))).catch((error: unknown) => notifyError(a.exports.failed, [messageOf(error)]));
+    void Promise.resolve(write(name, box.current!, about ? { title, lines: about.lines } : captionOf(title, question!))).catch((error: unknown) => notifyError(a.exports.failed, [messageOf(error)]));
   };
   const asObjects = () => table.rows.map((row) => Object.fromEntries(table.header.map((key, i) => [key, row[i] ?? null])));
   const kinds: [string, () => void][] = [
     ["csv", () => saveCsv(`${name}.csv`, table.header, table.rows)],
-    ["json", () => saveJson(`${name}.json`, { figure: title, ...provenance(question!), values: json ?? asObjects() })],
+    ["json", () => saveJson(`${name}.json`, { figure: title, ...(about?.facts ?? provenance(question!)), values: json ?? asObjects() })],
     ...(isDrawn ? ([["svg", asPicture(saveSvg)], ["png", asPicture(savePng)]] as [string, () => void][]) : []),
   ];
   return (
@@ -57,7 +59,7 @@ export function Figure({ title, term, hint, testId, isBusy = false, question, ta
         {hint && <p class="hint">{hint}</p>}
       </figcaption>
       <div class="figure-body" ref={box}>{children}</div>
-      {question && !isHidden("exports") && (
+      {(question || about) && !isHidden("exports") && (
         <div class="row exports" role="group" aria-label={a.exports.label(title)}>
           <span class="hint" aria-hidden="true">{a.exports.save}</span>
           {kinds.map(([kind, save]) => <button key={kind} type="button" class="quiet" onClick={save} aria-label={a.exports.as(title, kind.toUpperCase())} data-testid={`${testId}-${kind}`}>{kind.toUpperCase()}</button>)}

@@ -10,10 +10,10 @@ import { manifestWords as words } from "../strings_manifest.ts";
 const N_TEST_IMAGES = 10_000;
 const BYTES_OF_F16 = 2;
 
-/** Takes a dropped manifest over, with those of the dropped files that it lists; the names of those come back. */
+/** Takes a dropped manifest over, with those of the dropped files that it lists; the names of those come back, or all where it is refused. */
 export async function takeManifest(manifest: File, files: readonly File[]): Promise<string[]> {
   let listed: string[] = [];
-  await takeOver(manifest.name, async () => {
+  const isTaken = await takeOver(manifest.name, async () => {
     const entries = parseManifest(await manifest.text());
     listed = entries.flatMap(({ file, logits }) => [file, ...(logits ? [logits.file] : [])]).map(baseName);
     const find = (name: string) => files.find((file) => file.name === baseName(name));
@@ -30,7 +30,7 @@ export async function takeManifest(manifest: File, files: readonly File[]): Prom
     };
     return entries.map(({ logits, ...entry }) => ({ ...entry, ...(logits && find(logits.file) ? { logits } : {}), read }));
   });
-  return listed;
+  return isTaken ? listed : files.map(({ name }) => name);
 }
 
 /** Takes over the manifest at an address of this host; whether its networks are in use then. */

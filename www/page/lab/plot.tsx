@@ -30,7 +30,7 @@ interface Props {
   testId: string;
 }
 
-const MARGIN = { left: 52, right: 14, top: 10, bottom: 42 };
+const MARGIN = { left: 60, right: 14, top: 10, bottom: 42 };
 const TICK_PX = 64;
 const HIT_RADIUS = 12;
 
@@ -79,7 +79,7 @@ export function Plot({ label, x, y, lines = [], marks = [], cursor = null, diago
           ))}
           <g aria-hidden="true">
             <text class="axis" x={(MARGIN.left + right) / 2} y={height - 6} text-anchor="middle">{x.label}</text>
-            <text class="axis" transform={`translate(12 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">{y.label}</text>
+            <text class="axis" transform={`translate(11 ${(MARGIN.top + bottom) / 2}) rotate(-90)`} text-anchor="middle">{y.label}</text>
             {diagonal && <Diagonal px={px} py={py} x={x} y={y} />}
             {cursor !== null && <line class="cursor" x1={px(cursor)} x2={px(cursor)} y1={MARGIN.top} y2={bottom} />}
             {lines.map((line) => <Line key={line.name} line={line} px={px} py={py} />)}
@@ -122,7 +122,7 @@ function Line({ line: { look, points, isDashed, isMarked }, px, py }: Placed & {
 }
 
 /** A circle for teachers, a diamond for students, a square for controls. */
-function Shape({ look, cx, cy, r }: { look: Look; cx: number; cy: number; r: number }) {
+export function Shape({ look, cx, cy, r }: { look: Look; cx: number; cy: number; r: number }) {
   if (look === "ensemble" || look === "member") return <circle class="shape" cx={cx} cy={cy} r={r} />;
   return <rect class="shape" x={cx - r} y={cy - r} width={2 * r} height={2 * r} transform={look === "student" ? `rotate(45 ${cx} ${cy})` : undefined} />;
 }

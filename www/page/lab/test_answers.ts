@@ -17,7 +17,8 @@ export type Listed = ManifestNetwork & { logits: ManifestLogits };
 export interface TestLabels { fine: Uint8Array; coarse: Uint8Array }
 export interface Progress { name: string; nBytesDone: number; nBytesTotal: number; /** Networks that come after this one. */ nLeft: number }
 
-const shipped = signal<readonly ManifestNetwork[]>([]);
+/** All networks of the page's own manifest. */
+export const shipped = signal<readonly ManifestNetwork[]>([]);
 export const analysis = signal<AnalysisClient | null>(null);
 export const labels = signal<TestLabels | null>(null);
 /** Why there is nothing at all. */

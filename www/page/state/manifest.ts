@@ -13,7 +13,21 @@ export interface ManifestMetrics {
 }
 
 /** What of a recipe is told; more may be listed. */
-export interface ManifestRecipe { trainer: string; epochs?: number; temperature?: number; policy?: string; lambda?: number }
+export interface ManifestRecipe {
+  trainer: string;
+  seed?: number;
+  epochs?: number;
+  /** The first epochs, on pictures of 24 pixels a side. */
+  smallEpochs?: number;
+  batch?: number;
+  learningRate?: number;
+  weightDecay?: number;
+  temperature?: number;
+  alpha?: number;
+  policy?: string;
+  lambda?: number;
+  split?: string;
+}
 
 /** A student's training, an element an epoch; null where it was not measured. */
 export interface ManifestCurve { loss: number[]; trainAgreement: (number | null)[]; agreement: (number | null)[]; accuracy: (number | null)[] }

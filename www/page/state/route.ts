@@ -4,7 +4,7 @@ import type { DeviceChoice } from "../../../pkg/api.js";
 import { t } from "../strings.ts";
 import { notifyInfo } from "./notices.ts";
 
-export const VIEWS = ["compare", "fidelity", "distil"] as const;
+export const VIEWS = ["compare", "fidelity", "distil", "findings"] as const;
 export type View = (typeof VIEWS)[number];
 
 interface Route { view: View; query: string }
