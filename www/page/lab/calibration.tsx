@@ -24,8 +24,10 @@ export function Calibration() {
   if (!bins.answer) return <p class="empty">{a.waiting} …</p>;
   return (
     <div class="rooms" data-testid="calibration-answer">
-      <Reliability question={bins.answer.question} value={bins.answer.value} isBusy={bins.isBusy} />
-      {scaled.answer && <Scaling question={scaled.answer.question} value={scaled.answer.value} isBusy={scaled.isBusy} />}
+      <div class="calibration-top">
+        <Reliability question={bins.answer.question} value={bins.answer.value} isBusy={bins.isBusy} />
+        {scaled.answer && <Scaling question={scaled.answer.question} value={scaled.answer.value} isBusy={scaled.isBusy} />}
+      </div>
       {over.answer && <Curves question={over.answer.question} value={over.answer.value} isBusy={over.isBusy} />}
       <Plane />
     </div>
@@ -33,7 +35,7 @@ export function Calibration() {
 }
 
 const [SIDE, LEFT, TOP, COUNTS] = [360, 48, 8, 56];
-const COUNTS_TOP = TOP + SIDE + 40;
+const COUNTS_TOP = TOP + SIDE + 46;
 const [WIDTH, HEIGHT] = [LEFT + SIDE + 12, COUNTS_TOP + COUNTS + 36];
 const x = (share: number) => LEFT + SIDE * share;
 const y = (share: number) => TOP + SIDE * (1 - share);
@@ -56,7 +58,6 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
         <Segmented label={a.calibration.nBins} testId="bins" value={choice.value.nBins} options={(N_BINS.includes(choice.value.nBins) ? N_BINS : [...N_BINS, choice.value.nBins]).map((n) => ({ value: n, text: count(n) }))} onChange={(nBins) => change({ nBins, bin: null })} />
         <Segmented label={a.calibration.binning} testId="binning" value={choice.value.binning} options={(["equal_width", "equal_mass"] as const).map((value) => ({ value, text: a.calibration.binnings[value] }))} onChange={(binning) => change({ binning, bin: null })} />
       </div>
-      <div class="reliability-grid">
         <svg class="reliability-plot" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="group" aria-label={a.calibration.title}>
           <g aria-hidden="true">
             {ticksOf(0, 1, 5).map((tick) => (
@@ -69,7 +70,7 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
             <text class="axis" transform={`translate(12 ${y(0.5)}) rotate(-90)`} text-anchor="middle">{t.fidelity.accuracy}</text>
             <text class="axis" x={x(0.5)} y={COUNTS_TOP + COUNTS + 26} text-anchor="middle">{t.fidelity.confidence}</text>
             <text class="tick" x={LEFT - 6} y={COUNTS_TOP + 8} text-anchor="end">{count(most)}</text>
-            <text class="axis" transform={`translate(12 ${COUNTS_TOP + COUNTS / 2}) rotate(-90)`} text-anchor="middle">{t.fidelity.binCount}</text>
+            <text class="axis" x={x(0)} y={COUNTS_TOP - 6}>{t.fidelity.binCount}</text>
             <line class="grid" x1={x(0)} x2={x(1)} y1={COUNTS_TOP + COUNTS} y2={COUNTS_TOP + COUNTS} />
             {series.map(({ look, bins }) => <polyline key={look} class={`plot-line ${look}`} points={bins.filter(isKnown).map((bin) => `${x(bin.confidence)},${y(bin.accuracy)}`).join(" ")} />)}
           </g>
@@ -87,11 +88,7 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
             </g>
           )))}
         </svg>
-        <div>
-          <p class="legend"><PlotKey look="ensemble"><span class="export-text">{a.calibration.ece(t.ensemble, nats(models[0]!.ece))}</span></PlotKey><PlotKey look="student"><span class="export-text">{a.calibration.ece(question.student, nats(models[1]!.ece))}</span></PlotKey><span><span class="key diagonal" aria-hidden="true" />{t.fidelity.perfect}</span></p>
-          <p class="sr-only" data-testid="lab-ece">{nats(models[0]!.ece)} {nats(models[1]!.ece)}</p>
-        </div>
-      </div>
+        <p class="legend"><PlotKey look="ensemble"><span class="export-text">{a.calibration.ece(t.ensemble, nats(models[0]!.ece))}</span></PlotKey><PlotKey look="student"><span class="export-text">{a.calibration.ece(question.student, nats(models[1]!.ece))}</span></PlotKey><span><span class="key diagonal" aria-hidden="true" />{t.fidelity.perfect}</span></p>
     </Figure>
   );
 }

@@ -11,7 +11,10 @@ import { confusion, type Pair } from "./questions.ts";
 import { labels, N_TEST_IMAGES } from "./test_answers.ts";
 
 const N_LARGEST = 12;
-const [MOST, GUTTER, HEADER, LABELLED_PX, ZOOM] = [640, 104, 84, 10, 1.6];
+const [MOST_PX, LABELLED_PX, ZOOM, FEWEST] = [744, 10, 1.6, 4];
+/** Room for the axes' names, and for the classes' where they can be read. */
+interface Room { gutter: number; header: number }
+const roomOf = (width: number, span: number): Room => ((width - 104) / span >= LABELLED_PX ? { gutter: 104, header: 84 } : { gutter: 22, header: 22 });
 
 /** Two answers against each other, class by class. */
 export function Confusion() {
@@ -76,14 +79,16 @@ function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: He
   const [view, setView] = useState<Window>({ x: 0, y: 0, span: n });
   const [at, setAt] = useState<{ row: number; column: number } | null>(null);
   const [theme, setTheme] = useState(0);
-  const side = Math.max(0, width - GUTTER);
+  const room = roomOf(width, view.span);
+  const { gutter, header } = room;
+  const side = Math.max(0, width - gutter);
   const cell = side / view.span;
   const clamp = ({ x, y, span }: Window): Window => {
-    const fit = Math.max(4, Math.min(n, span));
+    const fit = Math.max(FEWEST, Math.min(n, span));
     return { span: fit, x: Math.max(0, Math.min(n - fit, x)), y: Math.max(0, Math.min(n - fit, y)) };
   };
   const zoom = (factor: number, centre = { x: view.x + view.span / 2, y: view.y + view.span / 2 }) => setView((now) => {
-    const span = Math.max(4, Math.min(n, now.span / factor));
+    const span = Math.max(FEWEST, Math.min(n, now.span / factor));
     const keep = span / now.span;
     return clamp({ span, x: centre.x - (centre.x - now.x) * keep, y: centre.y - (centre.y - now.y) * keep });
   });
@@ -93,7 +98,7 @@ function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: He
   }, [n]);
   useLayoutEffect(() => {
     const element = box.current!;
-    const resize = () => setWidth(Math.min(MOST + GUTTER, element.clientWidth));
+    const resize = () => setWidth(Math.min(MOST_PX, element.clientWidth));
     const observer = new ResizeObserver(resize);
     observer.observe(element);
     resize();
@@ -110,18 +115,18 @@ function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: He
     const element = canvas.current!;
     const ratio = devicePixelRatio;
     element.width = Math.round(width * ratio);
-    element.height = Math.round((side + HEADER) * ratio);
+    element.height = Math.round((side + header) * ratio);
     element.style.width = `${width}px`;
-    element.style.height = `${side + HEADER}px`;
+    element.style.height = `${side + header}px`;
     const context = element.getContext("2d")!;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    paint(context, { n, counts, order, names, rowsAre, columnsAre, view, side, cell, at });
+    paint(context, { n, counts, order, names, rowsAre, columnsAre, view, room, side, cell, at });
   }, [n, counts, order, view, width, at, theme]);
 
   const fieldAt = (event: { clientX: number; clientY: number }) => {
     const frame = canvas.current!.getBoundingClientRect();
-    const [x, y] = [(event.clientX - frame.left - GUTTER) / cell + view.x, (event.clientY - frame.top - HEADER) / cell + view.y];
-    const inside = event.clientX - frame.left >= GUTTER && event.clientY - frame.top >= HEADER && x < n && y < n;
+    const [x, y] = [(event.clientX - frame.left - gutter) / cell + view.x, (event.clientY - frame.top - header) / cell + view.y];
+    const inside = event.clientX - frame.left >= gutter && event.clientY - frame.top >= header && x < n && y < n;
     return inside ? { row: Math.floor(y), column: Math.floor(x), x, y } : null;
   };
   const pointers = useRef(new Map<number, { x: number; y: number }>());
@@ -171,7 +176,7 @@ function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: He
   return (
     <div class="heat" ref={box}>
       <div class="row zoom-row" role="group" aria-label={a.confusion.zoom}>
-        <button type="button" class="quiet" onClick={() => zoom(ZOOM)} disabled={view.span <= 4} aria-label={a.confusion.zoomIn} data-testid="zoom-in">+</button>
+        <button type="button" class="quiet" onClick={() => zoom(ZOOM)} disabled={view.span <= FEWEST} aria-label={a.confusion.zoomIn} data-testid="zoom-in">+</button>
         <button type="button" class="quiet" onClick={() => zoom(1 / ZOOM)} disabled={view.span >= n} aria-label={a.confusion.zoomOut} data-testid="zoom-out">−</button>
         {view.span < n && <button type="button" class="quiet" onClick={() => setView({ x: 0, y: 0, span: n })}>{a.confusion.whole}</button>}
       </div>
@@ -190,23 +195,23 @@ function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: He
   );
 }
 
-interface Painting extends Omit<HeatProps, "text" | "onOpen"> { view: Window; side: number; cell: number; at: { row: number; column: number } | null }
+interface Painting extends Omit<HeatProps, "text" | "onOpen"> { view: Window; room: Room; side: number; cell: number; at: { row: number; column: number } | null }
 
-function paint(context: CanvasRenderingContext2D, { n, counts, order, names, rowsAre, columnsAre, view, side, cell, at }: Painting): void {
+function paint(context: CanvasRenderingContext2D, { n, counts, order, names, rowsAre, columnsAre, view, room: { gutter, header }, side, cell, at }: Painting): void {
   const style = getComputedStyle(context.canvas);
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  context.clearRect(0, 0, side + GUTTER, side + HEADER);
+  context.clearRect(0, 0, side + gutter, side + header);
   context.fillStyle = token("raised");
-  context.fillRect(GUTTER, HEADER, side, side);
+  context.fillRect(gutter, header, side, side);
   const most = Math.max(1, ...counts.filter((_, i) => Math.floor(i / n) !== i % n));
   const [fromY, toY] = [Math.floor(view.y), Math.min(n, Math.ceil(view.y + view.span))];
   const [fromX, toX] = [Math.floor(view.x), Math.min(n, Math.ceil(view.x + view.span))];
-  const [left, top] = [(column: number) => GUTTER + (column - view.x) * cell, (row: number) => HEADER + (row - view.y) * cell];
+  const [left, top] = [(column: number) => gutter + (column - view.x) * cell, (row: number) => header + (row - view.y) * cell];
   const gap = cell > 8 ? 1 : 0;
   const [diagonal, off] = [token("text"), token("student")];
   context.save();
   context.beginPath();
-  context.rect(GUTTER, HEADER, side, side);
+  context.rect(gutter, header, side, side);
   context.clip();
   for (let row = fromY; row < toY; row++) {
     for (let column = fromX; column < toX; column++) {
@@ -242,9 +247,13 @@ function paint(context: CanvasRenderingContext2D, { n, counts, order, names, row
   context.font = "600 12px system-ui";
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
-  context.fillText(`${columnsAre} →`, GUTTER, 12);
-  context.fillText(`${rowsAre} ↓`, 0, HEADER - 6);
-  if (cell < LABELLED_PX) return;
+  context.fillText(`${columnsAre} →`, gutter, 12);
+  context.save();
+  context.rotate(-Math.PI / 2);
+  context.textAlign = "right";
+  context.fillText(`← ${rowsAre}`, -header, 12);
+  context.restore();
+  if (cell < LABELLED_PX || header < 40) return;
   context.font = "11px system-ui";
   context.fillStyle = token("text");
   context.textBaseline = "middle";
@@ -255,18 +264,18 @@ function paint(context: CanvasRenderingContext2D, { n, counts, order, names, row
   };
   for (let row = fromY; row < toY; row++) {
     const y = top(row) + cell / 2;
-    if (y < HEADER || y > HEADER + side) continue;
+    if (y < header || y > header + side) continue;
     context.textAlign = "right";
-    context.fillText(short(names[order[row]!]!, GUTTER - 8), GUTTER - 6, y);
+    context.fillText(short(names[order[row]!]!, gutter - 24), gutter - 6, y);
   }
   for (let column = fromX; column < toX; column++) {
     const x = left(column) + cell / 2;
-    if (x < GUTTER || x > GUTTER + side) continue;
+    if (x < gutter || x > gutter + side) continue;
     context.save();
-    context.translate(x, HEADER - 6);
+    context.translate(x, header - 6);
     context.rotate(-Math.PI / 3);
     context.textAlign = "left";
-    context.fillText(short(names[order[column]!]!, HEADER - 22), 0, 0);
+    context.fillText(short(names[order[column]!]!, header - 22), 0, 0);
     context.restore();
   }
 }
