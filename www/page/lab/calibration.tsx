@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import type { Calibration as Bins, CalibrationBin, TemperatureCurves, TemperatureFits } from "../../../pkg/analysis_api.js";
+import type { Binning, Calibration as Bins, CalibrationBin, TemperatureCurves, TemperatureFits } from "../../../pkg/analysis_api.js";
 import { ScrollingTable } from "../components/scrolling_table.tsx";
 import { Segmented } from "../components/segmented.tsx";
 import { brief, count, nats, percent } from "../format.ts";
@@ -44,7 +44,7 @@ const N_BINS = [5, 10, 15, 20, 30];
 type Known = CalibrationBin & { lower: number; upper: number; confidence: number; accuracy: number };
 const isKnown = (bin: CalibrationBin): bin is Known => bin.count > 0 && bin.lower !== null && bin.upper !== null && bin.confidence !== null && bin.accuracy !== null;
 
-function Reliability({ question, value: { models }, isBusy }: { question: Pair & { nBins: number }; value: Bins; isBusy: boolean }) {
+function Reliability({ question, value: { models }, isBusy }: { question: Pair & { nBins: number; binning: Binning }; value: Bins; isBusy: boolean }) {
   const series = [{ of: "teacher" as const, name: t.ensemble as string, look: "ensemble" as const, ...models[0]! }, { of: "student" as const, name: question.student, look: "student" as const, ...models[1]! }];
   const most = Math.max(1, ...series.flatMap(({ bins }) => bins.map((bin) => bin.count)));
   const table: Table = {
@@ -53,7 +53,7 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
   };
   const label = (name: string, bin: Known) => a.calibration.binLabel(name, percent(bin.lower), percent(bin.upper), bin.count, percent(bin.accuracy), percent(bin.confidence));
   return (
-    <Figure title={a.calibration.title} term="reliability" hint={a.calibration.hint} testId="lab-reliability" isBusy={isBusy} question={question} table={table} json={{ nBins: question.nBins, binning: choice.value.binning, models: series }}>
+    <Figure title={a.calibration.title} term="reliability" hint={a.calibration.hint} testId="lab-reliability" isBusy={isBusy} question={question} table={table} json={{ nBins: question.nBins, binning: question.binning, models: series }}>
       <div class="row">
         <Segmented label={a.calibration.nBins} testId="bins" value={choice.value.nBins} options={(N_BINS.includes(choice.value.nBins) ? N_BINS : [...N_BINS, choice.value.nBins]).map((n) => ({ value: n, text: count(n) }))} onChange={(nBins) => change({ nBins, bin: null })} />
         <Segmented label={a.calibration.binning} testId="binning" value={choice.value.binning} options={(["equal_width", "equal_mass"] as const).map((value) => ({ value, text: a.calibration.binnings[value] }))} onChange={(binning) => change({ binning, bin: null })} />
@@ -69,8 +69,8 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
             <line class="diagonal" x1={x(0)} y1={y(0)} x2={x(1)} y2={y(1)} />
             <text class="axis" transform={`translate(12 ${y(0.5)}) rotate(-90)`} text-anchor="middle">{t.fidelity.accuracy}</text>
             <text class="axis" x={x(0.5)} y={COUNTS_TOP + COUNTS + 26} text-anchor="middle">{t.fidelity.confidence}</text>
-            <text class="tick" x={LEFT - 6} y={COUNTS_TOP + 8} text-anchor="end">{count(most)}</text>
-            <text class="axis" x={x(0)} y={COUNTS_TOP - 6}>{t.fidelity.binCount}</text>
+            {question.binning === "equal_width" && <text class="tick" x={LEFT - 6} y={COUNTS_TOP + 8} text-anchor="end">{count(most)}</text>}
+            <text class="axis" x={x(0)} y={COUNTS_TOP - 6}>{question.binning === "equal_mass" ? a.calibration.lanes(count(most)) : t.fidelity.binCount}</text>
             <line class="grid" x1={x(0)} x2={x(1)} y1={COUNTS_TOP + COUNTS} y2={COUNTS_TOP + COUNTS} />
             {series.map(({ look, bins }) => <polyline key={look} class={`plot-line ${look}`} points={bins.filter(isKnown).map((bin) => `${x(bin.confidence)},${y(bin.accuracy)}`).join(" ")} />)}
           </g>
@@ -82,7 +82,7 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
               }
             }}>
               <title>{label(name, bin)}</title>
-              <rect class="bin-count" x={x(bin.lower) + 1 + (s * (x(bin.upper) - x(bin.lower) - 2)) / 2} width={Math.max(1, (x(bin.upper) - x(bin.lower) - 2) / 2)} y={COUNTS_TOP + COUNTS * (1 - bin.count / most)} height={COUNTS * (bin.count / most)} />
+              <rect class="bin-count" {...countBar(bin, s, most, question.binning)} />
               <circle class="hit" cx={x(bin.confidence)} cy={y(bin.accuracy)} r={12} />
               <Point look={look} bin={bin} most={most} />
             </g>
@@ -91,6 +91,13 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
         <p class="legend"><PlotKey look="ensemble"><span class="export-text">{a.calibration.ece(t.ensemble, nats(models[0]!.ece))}</span></PlotKey><PlotKey look="student"><span class="export-text">{a.calibration.ece(question.student, nats(models[1]!.ece))}</span></PlotKey><span><span class="key diagonal" aria-hidden="true" />{t.fidelity.perfect}</span></p>
     </Figure>
   );
+}
+
+/** Beside each other where the bins are the same; of equal count they differ, and each network has a lane of its own. */
+function countBar({ lower, upper, count: n }: Known, s: number, most: number, binning: Binning) {
+  const width = x(upper) - x(lower) - 2;
+  if (binning === "equal_mass") return { x: x(lower) + 1, width: Math.max(1, width), y: COUNTS_TOP + (s * COUNTS) / 2 + 2, height: COUNTS / 2 - 4 };
+  return { x: x(lower) + 1 + (s * width) / 2, width: Math.max(1, width / 2), y: COUNTS_TOP + COUNTS * (1 - n / most), height: COUNTS * (n / most) };
 }
 
 function Point({ look, bin, most }: { look: "ensemble" | "student"; bin: Known; most: number }) {

@@ -34,12 +34,17 @@ export function LabView() {
   if (!isListed.value || !analysis.value) return <p class="empty" data-testid="lab-opening">{a.opening} …</p>;
   if (families.value.length === 0) return <p class="empty" data-testid="lab-none">{a.none}</p>;
   const Current = views[choice.value.section];
+  // On a phone not all parts fit: the one that is shown is in sight.
+  const toCurrent = (nav: HTMLElement | null) => {
+    const link = nav?.querySelector<HTMLElement>("[aria-current]");
+    if (nav && link && (link.offsetLeft < nav.scrollLeft || link.offsetLeft + link.offsetWidth > nav.scrollLeft + nav.clientWidth)) nav.scrollLeft = link.offsetLeft;
+  };
   return (
     <section class="lab" aria-labelledby="lab-heading" data-testid="lab">
       <h2 id="lab-heading" class="lab-heading">{a.heading(N_TEST_IMAGES)}</h2>
       <Builder />
       {!isHidden("sections") && (
-        <nav class="sections" aria-label={a.sectionsLabel}>
+        <nav class="sections" ref={toCurrent} aria-label={a.sectionsLabel}>
           {SECTIONS.map((name) => <a key={name} href={hrefTo({ section: name })} aria-current={choice.value.section === name ? "true" : undefined} data-testid={`section-${name}`}>{a.sections[name]}</a>)}
         </nav>
       )}
