@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::elementary::{SMALLEST_PROBABILITY, exp_in_place, ln_into};
+use super::elementary::{SMALLEST_PROBABILITY, exp_in_place, exp_into, ln_into};
 use super::lens::Lens;
 
 /// Log-probabilities and probabilities `[n, n_classes]`, and what counts of them.
@@ -98,16 +98,28 @@ impl View {
         let (mut row, mut student) = (Row::new(n_classes), vec![0.0; n_classes]);
         let mut kl = vec![Vec::with_capacity(n_images); students.len()];
         let mut log_sums = Vec::with_capacity(n_images);
+        let mut confidence = Vec::with_capacity(n_images);
         for image in 0..n_images {
             plain.log_row(image, &mut row.logs);
-            row.logs.iter_mut().for_each(|log| *log *= inverse);
-            log_sums.push(row.normalise());
+            // A temperature changes no order.
+            let largest = row.logs[usize::from(plain.figures.top1[image])];
+            exp_into(&row.logs, inverse, largest * inverse, &mut row.probs);
+            let sum = sum(&row.probs);
+            let log_sum = largest * inverse + sum.ln();
+            let share = 1.0 / sum;
+            log_sums.push(log_sum);
+            confidence.push(share);
+            if students.is_empty() {
+                continue;
+            }
+            row.probs.iter_mut().for_each(|p| *p *= share);
+            row.logs.iter_mut().for_each(|log| *log = *log * inverse - log_sum);
             for (kl, view) in kl.iter_mut().zip(students) {
                 view.log_row(image, &mut student);
                 kl.push(divergence(&row, &student));
             }
         }
-        let figures = plain.figures.soft(inverse, &log_sums);
+        let figures = plain.figures.soft(inverse, &log_sums, confidence);
         let plain = Rc::clone(plain);
         let source = Source::Soft {
             plain,
@@ -207,14 +219,16 @@ impl View {
                 row.probs.copy_from_slice(&probs[self.at(image)]);
             }
             Source::Logs(_) | Source::Soft { .. } => {
-                row.probs.copy_from_slice(&row.logs);
-                exp_in_place(&mut row.probs);
+                exp_into(&row.logs, 1.0, 0.0, &mut row.probs);
             }
         }
     }
 
     /// KL(self || student) of each student and image, in nats.
     pub fn kl(&self, students: &[Rc<Self>]) -> Vec<Vec<f64>> {
+        if students.is_empty() {
+            return Vec::new();
+        }
         let (mut row, mut student) = (Row::new(self.n_classes), vec![0.0; self.n_classes]);
         let mut kl = vec![Vec::with_capacity(self.n_images()); students.len()];
         for image in 0..self.n_images() {
@@ -239,9 +253,7 @@ impl Row {
     /// Where `logs` are logits: makes them log-probabilities, and fills in the probabilities. Returns logsumexp.
     pub fn normalise(&mut self) -> f64 {
         let largest = two_largest(&self.logs).0;
-        let above = self.probs.iter_mut().zip(&self.logs);
-        above.for_each(|(p, &log)| *p = log - largest);
-        exp_in_place(&mut self.probs);
+        exp_into(&self.logs, 1.0, largest, &mut self.probs);
         let sum = sum(&self.probs);
         let (inverse, log_sum) = (1.0 / sum, largest + sum.ln());
         self.probs.iter_mut().for_each(|p| *p *= inverse);
@@ -325,13 +337,12 @@ impl Figures {
     }
 
     /// At a temperature, which changes no order, from the logsumexp of each image's log-probabilities times `inverse`.
-    fn soft(&self, inverse: f64, log_sums: &[f64]) -> Self {
-        let soften = |log: f64, log_sum: &f64| log * inverse - log_sum;
-        let of = |logs: &[f64]| logs.iter().zip(log_sums).map(|(&log, sum)| soften(log, sum)).collect();
-        let confidence = self.confidence.iter().zip(log_sums);
+    fn soft(&self, inverse: f64, log_sums: &[f64], confidence: Vec<f64>) -> Self {
+        let soften = |(log, log_sum): (&f64, &f64)| log * inverse - log_sum;
+        let of = |logs: &[f64]| logs.iter().zip(log_sums).map(soften).collect();
         Self {
             top1: self.top1.clone(),
-            confidence: confidence.map(|(p, sum)| soften(p.ln(), sum).exp()).collect(),
+            confidence,
             second: of(&self.second),
             likelihood: of(&self.likelihood),
             rank: self.rank.clone(),
@@ -556,7 +567,7 @@ mod tests {
             (-800.0, [0.0, 1.0, 1.0])
         );
         // What is 0 as a number comes back.
-        close(&[figures.soft(0.01, &[0.0; 3]).second[1]], &[-8.0]);
+        close(&[figures.soft(0.01, &[0.0; 3], vec![0.0; 3]).second[1]], &[-8.0]);
     }
 
     #[test]
