@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use fidelity_lab::analysis::{
-    Answers, Binning, CalibrationArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, Predictor,
-    ReportArgs, calibration, cells, chance, intervals, mcnemar, report,
+    Answers, BinFilter, Binning, CalibrationArgs, Cell, CkaAccumulator, FitTemperatureArgs, ImageAnswersArgs,
+    ImageFilter, ImagesArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, Predictor,
+    ReportArgs, Side, SortKey, TemperatureCurvesArgs, TemperatureFit, calibration, cells, chance, fit_temperature,
+    image_answers, images, intervals, mcnemar, pairs, report, temperature_curves, verify,
 };
 use serde_json::Value;
 
@@ -24,6 +26,13 @@ fn answers() -> Answers {
         answers.add_f16(name, &logits, NetworkFacts::default()).unwrap();
     }
     answers
+}
+
+/// `[10_000, 100]`
+fn logits(name: &str) -> Vec<f32> {
+    let bytes = read(&format!("tests/golden/{name}.logits.f16"));
+    let words = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+    words.map(|word| half::f16::from_bits(word).to_f32()).collect()
 }
 
 fn golden() -> Value {
@@ -132,4 +141,153 @@ fn intervals_are_scipy_s_up_to_the_draw() {
         found.student_minus_ensemble.unwrap().accuracy,
         &golden["intervals"]["difference"],
     );
+}
+
+#[test]
+fn images_stand_in_numpy_s_order() {
+    let (golden, answers) = (&golden()["images"], answers());
+    let ask = |change: &dyn Fn(&mut ImagesArgs)| {
+        let mut args = ImagesArgs {
+            teachers: teachers(),
+            student: STUDENT.to_owned(),
+            ..Default::default()
+        };
+        change(&mut args);
+        images(&answers, &args).unwrap()
+    };
+    let by_kl = ask(&|args| {
+        args.sort = Some(SortKey::Kl);
+        args.descending = Some(true);
+    });
+    assert_eq!(by_kl.indices.len(), 10_000);
+    assert_eq!(serde_json::json!(by_kl.indices[..50]), golden["most_kl"]);
+    assert!(by_kl.kl.is_sorted_by(|a, b| a >= b));
+    let by_margin = ask(&|args| args.sort = Some(SortKey::StudentMargin));
+    assert_eq!(serde_json::json!(by_margin.indices[..50]), golden["least_margin"]);
+    for (i, margins) in [&by_margin.teacher_margin, &by_margin.student_margin]
+        .into_iter()
+        .enumerate()
+    {
+        let mean = margins.iter().copied().map(f64::from).sum::<f64>() / 10_000.0;
+        assert!((mean - golden["margins"][i].as_f64().unwrap()).abs() < 1e-7, "{mean}");
+    }
+    let sure = ask(&|args| {
+        args.filter = Some(ImageFilter {
+            cells: Some(vec![Cell::BothWrongSame]),
+            bin: Some(BinFilter {
+                of: Side::Student,
+                index: 9,
+                n_bins: Some(10),
+                binning: Some(Binning::EqualMass),
+            }),
+            ..Default::default()
+        });
+    });
+    assert_eq!(serde_json::json!(sure.indices), golden["wrong_alike_and_sure"]);
+}
+
+#[test]
+fn answers_to_one_image() {
+    let (golden, answers) = (&golden()["image_answers"], answers());
+    let args = ImageAnswersArgs {
+        index: 7,
+        teachers: teachers(),
+        students: vec![STUDENT.to_owned()],
+        ..Default::default()
+    };
+    let found = image_answers(&answers, &args).unwrap();
+    assert_eq!(serde_json::json!(found.classes), golden["classes"]);
+    for i in 0..found.classes.len() {
+        close(found.ensemble[i], &golden["ensemble"][i]);
+        close(found.models[STUDENT][i], &golden["student0"][i]);
+    }
+}
+
+#[test]
+fn temperatures_are_those_of_scipy_s_minimum() {
+    let (golden, answers) = (&golden()["temperature_fits"], answers());
+    let args = FitTemperatureArgs {
+        teachers: teachers(),
+        students: vec![STUDENT.to_owned()],
+        ..Default::default()
+    };
+    let found = fit_temperature(&answers, &args).unwrap();
+    let same = |found: &TemperatureFit, expected: &Value| {
+        // What values of a function can tell of its minimum is half of their digits.
+        let near = |found: f64, expected: &Value| {
+            let expected = expected.as_f64().unwrap();
+            assert!((found - expected).abs() < 1e-6 * expected, "{found} is not {expected}");
+        };
+        near(found.temperature, &expected[0]);
+        for (figures, expected) in [&found.before, &found.after]
+            .into_iter()
+            .zip([&expected[1], &expected[2]])
+        {
+            near(figures.nll, &expected[0]);
+            near(figures.ece, &expected[1]);
+            assert_eq!(figures.kl.is_some(), expected[2].is_number());
+            figures.kl.into_iter().for_each(|kl| near(kl, &expected[2]));
+        }
+    };
+    assert_eq!((found.n_fitted, found.n_reported), (5000, 5000));
+    same(&found.ensemble, &golden["ensemble"]);
+    same(&found.models[STUDENT], &golden["student0"]);
+    same(&found.models["teacher1"], &golden["teacher1"]);
+}
+
+#[test]
+fn figures_over_temperatures() {
+    let (golden, answers) = (&golden()["temperature_curves"], answers());
+    let args = TemperatureCurvesArgs {
+        teachers: teachers(),
+        students: vec![STUDENT.to_owned()],
+        temperatures: serde_json::from_value(golden["temperatures"].clone()).unwrap(),
+        level: None,
+    };
+    let found = temperature_curves(&answers, &args).unwrap();
+    for (i, curve) in [&found.ensemble, &found.students[STUDENT]].into_iter().enumerate() {
+        for t in 0..3 {
+            close(curve.nll[t], &golden["nll"][i][t]);
+            close(curve.ece[t], &golden["ece"][i][t]);
+            close(curve.kl.as_ref().unwrap()[t], &golden["kl"][i][t]);
+        }
+    }
+}
+
+#[test]
+fn pairs_and_verification() {
+    let (golden, answers) = (golden(), answers());
+    let found = pairs(&answers, &PairsArgs::default()).unwrap();
+    assert_eq!(found.models.len(), 4);
+    (0..16).for_each(|at| close(found.agreement[at], &golden["pairs"][at / 4][at % 4]));
+    let indices: Vec<u32> = (0..100).collect();
+    let found = verify(&answers, "teacher0", &logits("teacher1")[..10_000], Some(&indices)).unwrap();
+    close(found.max_difference, &golden["verification"][0]);
+    assert_eq!(serde_json::json!(found.n_top1_changed), golden["verification"][1]);
+}
+
+#[test]
+fn alignment_of_logits() {
+    let golden = &golden()["cka"];
+    let [first, second] = ["teacher0", STUDENT].map(logits);
+    let gram = |features: &[f32]| {
+        let row = |i: usize| &features[i * 100..(i + 1) * 100];
+        let product = |(a, b): (&f32, &f32)| f64::from(*a) * f64::from(*b);
+        let dot = |i: usize, j: usize| row(i).iter().zip(row(j)).map(product).sum::<f64>() as f32;
+        (0..64 * 64).map(|at| dot(at / 64, at % 64)).collect::<Vec<_>>()
+    };
+    let mut sums = CkaAccumulator::default();
+    let batches = first.chunks_exact(6400).zip(second.chunks_exact(6400)).take(3);
+    let found = batches
+        .map(|(a, b)| sums.push(&gram(a), &gram(b), 64).unwrap())
+        .last()
+        .unwrap();
+    let near = |found: f64, expected: &Value| {
+        let expected = expected.as_f64().unwrap();
+        // The products are f32.
+        assert!((found - expected).abs() < 1e-6 * expected, "{found} is not {expected}");
+    };
+    near(found.linear.unwrap(), &golden["linear"]);
+    near(found.rbf.unwrap(), &golden["rbf"]);
+    (0..2).for_each(|i| near(found.bandwidths[i], &golden["bandwidths"][i]));
 }

@@ -11,8 +11,9 @@ use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::FidelityError;
 use crate::weights::Role;
 
-/// Views beyond so many bytes are forgotten, the least recently used first.
+/// Views beyond so many bytes are forgotten, the least recently used first; at most those of `CACHE_VIEWS` networks.
 const CACHE_BYTES: usize = 128 << 20;
+const CACHE_VIEWS: usize = 16;
 
 /// What is known of a network beside its answers; it decides which controls and ceilings count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +57,12 @@ struct Key {
     lens: Lens,
 }
 
-/// The least recently used first.
-#[derive(Default)]
-struct Cache(Vec<(Key, Rc<View>)>);
+struct Cache {
+    /// Views beyond are forgotten.
+    n_bytes: usize,
+    /// The least recently used first.
+    views: Vec<(Key, Rc<View>)>,
+}
 
 impl Answers {
     /// `labels` are the true classes, one an image.
@@ -81,12 +85,16 @@ impl Answers {
                 FidelityError::Label { label, n_classes }.to_string(),
             ));
         }
+        let n_values = n_classes * labels.len();
+        let cache = Cache::new(CACHE_BYTES.min(CACHE_VIEWS * 8 * n_values));
+        // Room for what is computed from the views, too, and for logits.
+        reserve(cache.n_bytes + cache.n_bytes / 4 + CACHE_VIEWS * 4 * n_values);
         Ok(Self {
             n_classes,
             labels,
             networks: Vec::new(),
             next_id: 0,
-            cache: RefCell::default(),
+            cache: RefCell::new(cache),
         })
     }
 
@@ -172,7 +180,7 @@ impl Answers {
     pub fn remove(&mut self, name: &str) -> LabResult<()> {
         let id = self.network(name)?.id;
         self.networks.retain(|network| network.id != id);
-        self.cache.get_mut().0.retain(|(key, _)| !key.ids.contains(&id));
+        self.cache.get_mut().views.retain(|(key, _)| !key.ids.contains(&id));
         Ok(())
     }
 
@@ -291,20 +299,35 @@ impl Answers {
     }
 }
 
+/// Makes the allocator hold so many bytes at once, where they are to be had. In WebAssembly it asks for memory by the 64 KiB otherwise,
+/// and each time the engine may collect garbage (V8 of Node 20: milliseconds each, most of a report's time). Nothing is touched, so
+/// nothing is occupied.
+fn reserve(bytes: usize) {
+    let mut memory = Vec::<u8>::new();
+    // Without it everything works, only slower.
+    let _ = memory.try_reserve_exact(bytes);
+    std::hint::black_box(memory);
+}
+
 impl Cache {
+    fn new(n_bytes: usize) -> Self {
+        let views = Vec::new();
+        Self { n_bytes, views }
+    }
+
     fn get(&mut self, key: &Key) -> Option<Rc<View>> {
-        let at = self.0.iter().position(|(known, _)| known == key)?;
-        let entry = self.0.remove(at);
+        let at = self.views.iter().position(|(known, _)| known == key)?;
+        let entry = self.views.remove(at);
         let view = Rc::clone(&entry.1);
-        self.0.push(entry);
+        self.views.push(entry);
         Some(view)
     }
 
     fn put(&mut self, key: Key, view: View) -> Rc<View> {
         let view = Rc::new(view);
-        self.0.push((key, Rc::clone(&view)));
-        while self.0.len() > 1 && self.0.iter().map(|(_, view)| view.bytes()).sum::<usize>() > CACHE_BYTES {
-            self.0.remove(0);
+        self.views.push((key, Rc::clone(&view)));
+        while self.views.len() > 1 && self.views.iter().map(|(_, view)| view.bytes()).sum::<usize>() > self.n_bytes {
+            self.views.remove(0);
         }
         view
     }

@@ -1,8 +1,8 @@
 //! exp and ln of whole rows. Free of branches and of conversions that WebAssembly's SIMD lacks, so that compilers vectorise the
 //! loops: the libraries' functions, a call a number, take several times as long, and a report takes millions of them.
 
-/// Below it `exp` gives 0 instead of a number near f64's smallest.
-const SMALLEST_EXPONENT: f64 = -708.0;
+/// Of 2: below it the power is 0 instead of a number near f64's smallest.
+const SMALLEST_EXPONENT: f64 = -1021.0;
 /// Below it a probability's logarithm is better computed from logarithms.
 pub(super) const SMALLEST_PROBABILITY: f64 = 1e-300;
 /// 1.5 * 2^52: added to a small number, it leaves the number's whole part in the lowest bits.
@@ -13,9 +13,18 @@ const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Bits of the square root of 1/2.
 const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
 
-/// Replaces each value by its exponential, to about one unit in the last place. Values must be below 709.
+/// Replaces each value by its exponential, as [`exp_into`].
 pub(super) fn exp_in_place(values: &mut [f64]) {
-    values.iter_mut().for_each(|value| *value = exp(*value));
+    let to_base_2 = std::f64::consts::LOG2_E;
+    values.iter_mut().for_each(|value| *value = exp2(*value * to_base_2));
+}
+
+/// `exps` becomes the exponentials of `values * factor - shift`, which must be below 700, and 0 of those below -700. Their relative
+/// errors are up to 4e-15, and that of the exponent itself: what is small beside a sum of probabilities need not be exact to all digits.
+pub(super) fn exp_into(values: &[f64], factor: f64, shift: f64, exps: &mut [f64]) {
+    let (factor, shift) = (factor * std::f64::consts::LOG2_E, shift * std::f64::consts::LOG2_E);
+    let pairs = exps.iter_mut().zip(values);
+    pairs.for_each(|(result, &value)| *result = exp2(value * factor - shift));
 }
 
 /// `logs` becomes the natural logarithms of `values`, to about one unit in the last place. Values must be normal and positive.
@@ -23,33 +32,32 @@ pub(super) fn ln_into(values: &[f64], logs: &mut [f64]) {
     logs.iter_mut().zip(values).for_each(|(log, &value)| *log = ln(value));
 }
 
-/// exp(x) = 2^k exp(r) with |r| <= ln(2) / 2, and the series of exp(r) as far as r^13 / 13!, which is below half a unit.
+/// 2^x = 2^k (2^(r / 4))^4 with |r| <= 1/2, and the series of 2^(r / 4) as far as (r ln(2) / 4)^8 / 8!.
 #[inline(always)]
-fn exp(x: f64) -> f64 {
+fn exp2(x: f64) -> f64 {
     let clamped = if x < SMALLEST_EXPONENT { SMALLEST_EXPONENT } else { x };
-    let shifted = clamped * std::f64::consts::LOG2_E + SHIFTER;
-    let k = shifted - SHIFTER;
-    let r = (clamped - k * LN_2_HIGH) - k * LN_2_LOW;
-    let mut series = 1.0 / 6_227_020_800.0;
-    for inverse in [
-        1.0 / 479_001_600.0,
-        1.0 / 39_916_800.0,
-        1.0 / 3_628_800.0,
-        1.0 / 362_880.0,
-        1.0 / 40_320.0,
-        1.0 / 5_040.0,
-        1.0 / 720.0,
-        1.0 / 120.0,
-        1.0 / 24.0,
-        1.0 / 6.0,
-        0.5,
-        1.0,
+    let shifted = clamped + SHIFTER;
+    let r = clamped - (shifted - SHIFTER);
+    let mut series = 2.016_523_252_890_671_6e-11;
+    for factor in [
+        9.309_529_909_704_491e-10,
+        3.760_627_537_446_681e-08,
+        1.302_105_287_737_152_5e-06,
+        3.757_081_682_667_374e-05,
+        0.000_867_251_697_887_837_1,
+        0.015_014_156_684_943_793,
+        0.173_286_795_139_986_32,
         1.0,
     ] {
-        series = series * r + inverse;
+        series = series * r + factor;
     }
     let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
-    if x < SMALLEST_EXPONENT { 0.0 } else { series * power }
+    let square = series * series;
+    if x < SMALLEST_EXPONENT {
+        0.0
+    } else {
+        square * square * power
+    }
 }
 
 /// ln(2^k m) with m in [sqrt(1/2), sqrt(2)), by the polynomial in ((m - 1) / (m + 1))^2 of fdlibm's e_log.c.
@@ -82,16 +90,21 @@ mod tests {
 
     #[test]
     fn exponentials_are_those_of_std() {
-        for i in 0..=1_000_000 {
-            let x = -708.0 + f64::from(i) * 7.1e-4;
-            let (found, expected) = (exp(x), x.exp());
-            assert!(
-                (found - expected).abs() <= 4e-16 * expected,
-                "exp({x}) = {found}, not {expected}"
-            );
+        let values: Vec<f64> = (0..=1_000_000).map(|i| -700.0 + f64::from(i) * 1.4e-3).collect();
+        let mut in_place = values.clone();
+        exp_in_place(&mut in_place);
+        let mut found = vec![0.0; values.len()];
+        let twice: Vec<f64> = values.iter().map(|x| 2.0 * x + 6.0).collect();
+        exp_into(&twice, 0.5, 3.0, &mut found);
+        for (i, x) in values.iter().enumerate() {
+            let bound = (4e-15 + 4e-16 * (x.abs() + 3.0)) * x.exp();
+            for found in [in_place[i], found[i]] {
+                assert!((found - x.exp()).abs() <= bound, "exp({x}) = {found}, not {}", x.exp());
+            }
         }
-        assert_eq!(exp(0.0), 1.0);
-        assert_eq!((exp(-708.5), exp(-1e30), exp(f64::NEG_INFINITY)), (0.0, 0.0, 0.0));
+        let mut far = [0.0, -708.5, -1e30, f64::NEG_INFINITY];
+        exp_in_place(&mut far);
+        assert_eq!(far, [1.0, 0.0, 0.0, 0.0]);
     }
 
     #[test]

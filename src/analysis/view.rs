@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::elementary::{SMALLEST_PROBABILITY, exp_in_place, ln_into};
+use super::elementary::{SMALLEST_PROBABILITY, exp_in_place, exp_into, ln_into};
 use super::lens::Lens;
 
 /// Log-probabilities and probabilities `[n, n_classes]`, and what counts of them.
@@ -98,16 +98,28 @@ impl View {
         let (mut row, mut student) = (Row::new(n_classes), vec![0.0; n_classes]);
         let mut kl = vec![Vec::with_capacity(n_images); students.len()];
         let mut log_sums = Vec::with_capacity(n_images);
+        let mut confidence = Vec::with_capacity(n_images);
         for image in 0..n_images {
             plain.log_row(image, &mut row.logs);
-            row.logs.iter_mut().for_each(|log| *log *= inverse);
-            log_sums.push(row.normalise());
+            // A temperature changes no order.
+            let largest = row.logs[usize::from(plain.figures.top1[image])];
+            exp_into(&row.logs, inverse, largest * inverse, &mut row.probs);
+            let sum = sum(&row.probs);
+            let log_sum = largest * inverse + sum.ln();
+            let share = 1.0 / sum;
+            log_sums.push(log_sum);
+            confidence.push(share);
+            if students.is_empty() {
+                continue;
+            }
+            row.probs.iter_mut().for_each(|p| *p *= share);
+            row.logs.iter_mut().for_each(|log| *log = *log * inverse - log_sum);
             for (kl, view) in kl.iter_mut().zip(students) {
                 view.log_row(image, &mut student);
                 kl.push(divergence(&row, &student));
             }
         }
-        let figures = plain.figures.soft(inverse, &log_sums);
+        let figures = plain.figures.soft(inverse, &log_sums, confidence);
         let plain = Rc::clone(plain);
         let source = Source::Soft {
             plain,
@@ -207,14 +219,16 @@ impl View {
                 row.probs.copy_from_slice(&probs[self.at(image)]);
             }
             Source::Logs(_) | Source::Soft { .. } => {
-                row.probs.copy_from_slice(&row.logs);
-                exp_in_place(&mut row.probs);
+                exp_into(&row.logs, 1.0, 0.0, &mut row.probs);
             }
         }
     }
 
     /// KL(self || student) of each student and image, in nats.
     pub fn kl(&self, students: &[Rc<Self>]) -> Vec<Vec<f64>> {
+        if students.is_empty() {
+            return Vec::new();
+        }
         let (mut row, mut student) = (Row::new(self.n_classes), vec![0.0; self.n_classes]);
         let mut kl = vec![Vec::with_capacity(self.n_images()); students.len()];
         for image in 0..self.n_images() {
@@ -239,9 +253,7 @@ impl Row {
     /// Where `logs` are logits: makes them log-probabilities, and fills in the probabilities. Returns logsumexp.
     pub fn normalise(&mut self) -> f64 {
         let largest = two_largest(&self.logs).0;
-        let above = self.probs.iter_mut().zip(&self.logs);
-        above.for_each(|(p, &log)| *p = log - largest);
-        exp_in_place(&mut self.probs);
+        exp_into(&self.logs, 1.0, largest, &mut self.probs);
         let sum = sum(&self.probs);
         let (inverse, log_sum) = (1.0 / sum, largest + sum.ln());
         self.probs.iter_mut().for_each(|p| *p *= inverse);
@@ -287,8 +299,8 @@ pub(super) struct Figures {
     /// Most probable class, of equal ones the first.
     pub top1: Vec<u8>,
     pub confidence: Vec<f64>,
-    /// Log-probability of the second most probable class; minus infinity where there is one class.
-    pub second: Vec<f64>,
+    /// Log-probability of the most probable class minus that of the second; infinite where there is one class.
+    pub lead: Vec<f64>,
     /// Log-probability of the true class.
     pub likelihood: Vec<f64>,
     /// Classes before the true one.
@@ -300,7 +312,7 @@ impl Figures {
         Self {
             top1: Vec::with_capacity(n),
             confidence: Vec::with_capacity(n),
-            second: Vec::with_capacity(n),
+            lead: Vec::with_capacity(n),
             likelihood: Vec::with_capacity(n),
             rank: Vec::with_capacity(n),
         }
@@ -319,21 +331,19 @@ impl Figures {
         };
         self.top1.push(top1 as u8);
         self.confidence.push(probs[top1]);
-        self.second.push(second);
+        self.lead.push(largest - second);
         self.likelihood.push(likelihood);
         self.rank.push((before + after) as u8);
     }
 
     /// At a temperature, which changes no order, from the logsumexp of each image's log-probabilities times `inverse`.
-    fn soft(&self, inverse: f64, log_sums: &[f64]) -> Self {
-        let soften = |log: f64, log_sum: &f64| log * inverse - log_sum;
-        let of = |logs: &[f64]| logs.iter().zip(log_sums).map(|(&log, sum)| soften(log, sum)).collect();
-        let confidence = self.confidence.iter().zip(log_sums);
+    fn soft(&self, inverse: f64, log_sums: &[f64], confidence: Vec<f64>) -> Self {
+        let soften = |(log, log_sum): (&f64, &f64)| log * inverse - log_sum;
         Self {
             top1: self.top1.clone(),
-            confidence: confidence.map(|(p, sum)| soften(p.ln(), sum).exp()).collect(),
-            second: of(&self.second),
-            likelihood: of(&self.likelihood),
+            confidence,
+            lead: self.lead.iter().map(|lead| lead * inverse).collect(),
+            likelihood: self.likelihood.iter().zip(log_sums).map(soften).collect(),
             rank: self.rank.clone(),
         }
     }
@@ -346,7 +356,7 @@ impl Figures {
         Self {
             top1: pick(&self.top1, images),
             confidence: pick(&self.confidence, images),
-            second: pick(&self.second, images),
+            lead: pick(&self.lead, images),
             likelihood: pick(&self.likelihood, images),
             rank: pick(&self.rank, images),
         }
@@ -361,9 +371,9 @@ impl Figures {
         self.rank.iter().filter(|&&rank| rank == 0).count()
     }
 
-    /// Probability of the most probable class minus that of the second.
+    /// Probability of the most probable class minus that of the second; 0 of equal ones whatever rounding does.
     pub fn margin(&self, image: usize) -> f64 {
-        self.confidence[image] - self.second[image].exp()
+        -self.confidence[image] * (-self.lead[image]).exp_m1()
     }
 }
 
@@ -515,7 +525,7 @@ mod tests {
         }
         assert_eq!((&view.figures.top1, &view.figures.rank), (&figures.top1, &figures.rank));
         close(&view.figures.confidence, &figures.confidence);
-        close(&view.figures.second, &figures.second);
+        close(&view.figures.lead, &figures.lead);
         close(&view.figures.likelihood, &figures.likelihood);
     }
 
@@ -552,11 +562,11 @@ mod tests {
         assert_eq!(figures.confidence, [0.25, 1.0, 1.0]);
         assert_eq!(figures.likelihood[1], -900.0);
         assert_eq!(
-            (figures.second[1], [0, 1, 2].map(|i| figures.margin(i))),
-            (-800.0, [0.0, 1.0, 1.0])
+            (figures.lead[1], [0, 1, 2].map(|i| figures.margin(i))),
+            (800.0, [0.0, 1.0, 1.0])
         );
         // What is 0 as a number comes back.
-        close(&[figures.soft(0.01, &[0.0; 3]).second[1]], &[-8.0]);
+        close(&[figures.soft(0.01, &[0.0; 3], vec![0.0; 3]).lead[1]], &[8.0]);
     }
 
     #[test]

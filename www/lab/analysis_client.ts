@@ -193,8 +193,7 @@ export class AnalysisClient implements AnalysisInterface {
 
   #ask<T>(method: AnalysisMethod, options: Cancellable & { onProgress?: OnProgress }): Promise<T> {
     const { signal, onProgress, ...rest } = options ?? {};
-    // Without options the Worker says which are missing.
-    return this.#send(method, [options && rest], signal, onProgress);
+    return this.#send(method, [rest], signal, onProgress);
   }
 
   async #send<T>(method: AnalysisMethod, args: unknown[], signal?: AbortSignal, onProgress?: OnProgress): Promise<T> {

@@ -60,12 +60,12 @@ export const SHAPES = {
   compare: { ...PAIR, other: "text", nResamples: "count?", seed: "count?" },
 } satisfies Record<string, Shape>;
 
-/** The options of a shape that are given, without those that are undefined. Throws `bad_argument`. */
-export function checked<T extends object>(options: T, shape: keyof typeof SHAPES, path = ""): T {
-  if (typeof options !== "object" || options === null) throw new LabError("bad_argument", `${shape} takes an object of options`);
+/** The options of a shape that are given, without those that are undefined. No options are none that are given. Throws `bad_argument`. */
+export function checked<T extends object>(options: T | undefined, shape: keyof typeof SHAPES, path = ""): T {
+  if (options !== undefined && (typeof options !== "object" || options === null)) throw new LabError("bad_argument", `${shape} takes an object of options`);
   const given: Record<string, unknown> = {};
   for (const [name, kind] of Object.entries(SHAPES[shape] as Shape)) {
-    const value = (options as Record<string, unknown>)[name];
+    const value = (options as Record<string, unknown> | undefined)?.[name];
     if (value === undefined && kind.endsWith("?")) continue;
     const [fits, words] = KINDS[kind.replace("?", "") as Kind];
     if (value === undefined) throw new LabError("bad_argument", `${path}${name} is missing; it must be ${words}`);

@@ -179,6 +179,7 @@ export const a = {
     nBins: "Bins",
     binning: "Bins of",
     binnings: { equal_width: "equal width", equal_mass: "equal count" },
+    lanes: (n: string) => `Where the bins lie, up to ${n} images each`,
     ece: (name: string, value: string) => `${name}: ECE ${value}`,
     binLabel: (who: string, lower: string, upper: string, n: number, accuracy: string, confidence: string) => `${who}, confidence ${lower} to ${upper}: ${images(n)}, ${accuracy} right at mean confidence ${confidence}`,
     fits: "Temperature scaling",

@@ -64,7 +64,7 @@ function Members() {
 }
 
 function Student() {
-  if (allStudents.value.length < 2) return <p class="field"><span>{t.student}</span><strong class="student-name" data-testid="lab-student">{student.value}</strong></p>;
+  if (allStudents.value.length < 2) return <p class="field inline"><span>{t.student}</span><strong class="student-name" data-testid="lab-student">{student.value}</strong></p>;
   return (
     <label class="field inline">
       <span>{t.student}</span>

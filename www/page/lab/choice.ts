@@ -1,6 +1,7 @@
 /** What is looked at: networks, classes, temperature, filters. It stands in the address, and a link restores it. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { CELLS, type Binning, type Cell, type Level, type SortKey } from "../../../pkg/analysis_api.js";
+import { isLiveHidden } from "../state/evaluation.ts";
 import { activeFamily } from "../state/networks.ts";
 import { notifyInfo } from "../state/notices.ts";
 import { hrefWith, queryOf, setQuery, view } from "../state/route.ts";
@@ -173,10 +174,16 @@ export function watchChoice(): () => void {
       tellIgnored(unknown);
     }),
     effect(() => {
+      isLiveHidden.value = isHidden("live") || choice.value.section !== "overview";
+    }),
+    effect(() => {
       const chosen = [...teachers.value, ...(student.value ? [student.value] : [])];
       const rest = [...allTeachers.value, ...allStudents.value].map(({ name }) => name).filter((name) => !chosen.includes(name));
       queueMicrotask(() => want([...chosen, ...rest]));
     }),
   ];
-  return () => stops.forEach((stop) => stop());
+  return () => {
+    stops.forEach((stop) => stop());
+    isLiveHidden.value = false;
+  };
 }

@@ -2,16 +2,19 @@ import { useEffect } from "preact/hooks";
 import { count, megabytes } from "../format.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
+import { Calibration } from "./calibration.tsx";
 import { Builder } from "./builder.tsx";
 import { choice, families, hrefTo, isHidden, SECTIONS, watchChoice, type Section } from "./choice.ts";
+import { Explorer } from "./explorer.tsx";
 import { Guess, isGuessing } from "./guess.tsx";
+import { Confusion } from "./matrix.tsx";
 import { Overview } from "./overview.tsx";
 import { OpenedReport } from "./take_home.tsx";
 import { Worth } from "./worth.tsx";
 import { analysis, failure, failures, isListed, N_TEST_IMAGES, openTestAnswers, progress, retry } from "./test_answers.ts";
 import "./lab.css";
 
-const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Overview, confusion: Overview, calibration: Overview };
+const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Explorer, confusion: Confusion, calibration: Calibration };
 
 /** Everything about the whole test set, from answers that are stored: no images, no device. */
 export function LabView() {
@@ -31,12 +34,17 @@ export function LabView() {
   if (!isListed.value || !analysis.value) return <p class="empty" data-testid="lab-opening">{a.opening} …</p>;
   if (families.value.length === 0) return <p class="empty" data-testid="lab-none">{a.none}</p>;
   const Current = views[choice.value.section];
+  // On a phone not all parts fit: the one that is shown is in sight.
+  const toCurrent = (nav: HTMLElement | null) => {
+    const link = nav?.querySelector<HTMLElement>("[aria-current]");
+    if (nav && link && (link.offsetLeft < nav.scrollLeft || link.offsetLeft + link.offsetWidth > nav.scrollLeft + nav.clientWidth)) nav.scrollLeft = link.offsetLeft;
+  };
   return (
     <section class="lab" aria-labelledby="lab-heading" data-testid="lab">
       <h2 id="lab-heading" class="lab-heading">{a.heading(N_TEST_IMAGES)}</h2>
       <Builder />
       {!isHidden("sections") && (
-        <nav class="sections" aria-label={a.sectionsLabel}>
+        <nav class="sections" ref={toCurrent} aria-label={a.sectionsLabel}>
           {SECTIONS.map((name) => <a key={name} href={hrefTo({ section: name })} aria-current={choice.value.section === name ? "true" : undefined} data-testid={`section-${name}`}>{a.sections[name]}</a>)}
         </nav>
       )}

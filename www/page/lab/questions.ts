@@ -1,5 +1,6 @@
 /** What the views ask of the statistics. */
-import type { Lens } from "../../../pkg/analysis_api.js";
+import { signal } from "@preact/signals";
+import type { ImageFilter, Lens, Side } from "../../../pkg/analysis_api.js";
 import { Asked } from "./asked.ts";
 import { allStudents, choice, family, student, teachers } from "./choice.ts";
 import { loaded } from "./test_answers.ts";
@@ -50,3 +51,30 @@ export const otherTest = mcnemarOf(() => {
   const [question, name] = [pair(), other()];
   return question && name !== null ? asTest(question, question.student, name) : null;
 });
+
+/** The images that all filters let through, in the chosen order. */
+export const images = new Asked(() => withPair(() => {
+  const { sort, isDescending, cells, agree, trueClass, teacherClass, studentClass, bin, nBins, binning } = choice.value;
+  const filter: ImageFilter = {
+    ...(cells.length > 0 && { cells }), ...(agree !== null && { agree }), ...(trueClass !== null && { trueClass }), ...(teacherClass !== null && { teacherClass }),
+    ...(studentClass !== null && { studentClass }), ...(bin && { bin: { ...bin, nBins, binning } }),
+  };
+  return { filter, sort, descending: isDescending };
+}), (analysis, question, signal) => analysis.images({ ...question, signal }));
+
+/** The image whose answers are shown in place. */
+export const openImage = signal<number | null>(null);
+export const imageAnswers = new Asked(() => (openImage.value === null ? null : withPair(() => ({ index: openImage.value! }))), (analysis, question, signal) => analysis.imageAnswers({ ...question, signal }));
+
+export const confusion = new Asked(() => withPair(() => {
+  const [rows, columns] = choice.value.matrix.split("-") as [Side, Side];
+  return { rows, columns };
+}), (analysis, question, signal) => analysis.confusion({ ...question, signal }));
+
+export const calibration = new Asked(
+  () => withPair(({ teachers, student }) => ({ models: [teachers, student], nBins: choice.value.nBins, binning: choice.value.binning })),
+  (analysis, { teachers: _, student: __, ...question }, signal) => analysis.calibration({ ...question, signal }),
+);
+/** Both start from the answers as they are: the view's temperature does not come in. */
+export const fits = new Asked(() => withPair(() => ({ temperature: 1 })), (analysis, { teachers, student, level = "fine" }, signal) => analysis.fitTemperature({ teachers, student, level, signal }));
+export const curves = new Asked(() => withPair(() => ({ temperature: 1 })), (analysis, { teachers, student, level = "fine" }, signal) => analysis.temperatureCurves({ teachers, student, level, signal }));

@@ -25,6 +25,8 @@ export interface Evaluation {
   finishedAt: Date | null;
 }
 
+/** Whether the view leaves the measurement out: a lesson may, and the other parts of the test set's analysis do. */
+export const isLiveHidden = signal(false);
 export const source = signal<Source>("samples");
 export const size = signal<number>(1_000);
 export const evaluation = signal<Evaluation | null>(null);

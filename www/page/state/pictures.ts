@@ -1,4 +1,4 @@
-/** The gallery: 20 samples that ship and whatever the visitor adds. */
+/** The gallery: 20 samples that ship, whatever the visitor adds, and test images that a list of them led to. */
 import { computed, signal } from "@preact/signals";
 import type { LabClient } from "../../../pkg/client.js";
 import { t } from "../strings.ts";
@@ -10,7 +10,7 @@ export const PIXELS_BYTES = 32 * 32 * 3;
 export interface Picture {
   id: string;
   name: string;
-  origin: "sample" | "visitor";
+  origin: "sample" | "visitor" | "test";
   /** Index of the true class, where it is known. */
   label: number | null;
   /** [32, 32, 3]; null until decoded. */

@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { AnswerTable } from "../components/answer_table.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Gallery, Mark } from "../components/gallery.tsx";
@@ -14,11 +15,14 @@ import { CIFAR100_CLASSES, className } from "../state/class_names.ts";
 import { takeIn } from "../state/intake.ts";
 import { labState } from "../state/lab.ts";
 import { isReady, nClasses, sets, student, teachers } from "../state/networks.ts";
+import { messageOf, notifyError } from "../state/notices.ts";
 import { nDecoding, pictures, removePicture, selected, type Picture } from "../state/pictures.ts";
+import { queryOf } from "../state/route.ts";
 import { t } from "../strings.ts";
 
 export function Compare() {
   const picture = selected.value;
+  useTestImages();
   return (
     <div class="view compare">
       <div class="view-head">
@@ -43,6 +47,23 @@ export function Compare() {
       <p class="hint">{t.compare.note}</p>
     </div>
   );
+}
+
+/** Test images that the address names: what shows them is loaded for them alone. */
+function useTestImages(): void {
+  const isWanted = queryOf("compare") !== "";
+  useEffect(() => {
+    if (!isWanted) return;
+    let stop = () => {};
+    let isLeft = false;
+    import("../lab/compare_images.ts").then(({ watchCompareLink }) => {
+      if (!isLeft) stop = watchCompareLink();
+    }, (error: unknown) => notifyError(t.part.failed, [messageOf(error)]));
+    return () => {
+      isLeft = true;
+      stop();
+    };
+  }, [isWanted]);
 }
 
 const isChanging = signal(false);
@@ -79,7 +100,7 @@ function Detail({ picture }: { picture: Picture }) {
         {picture.pixels ? <Pixels pixels={picture.pixels} label={`${t.compare.sees}: ${picture.name}`} /> : <img class="pixels" src={picture.url ?? ""} alt={picture.name} />}
         <figcaption>
           <strong>{picture.name}</strong>
-          <span>{picture.origin === "sample" ? t.compare.seesSample : t.compare.seesHow}</span>
+          <span>{picture.origin === "visitor" ? t.compare.seesHow : t.compare.seesSample}</span>
           {picture.origin === "visitor" && <span>{t.compare.from(picture.width, picture.height)}</span>}
           <span class="truth" data-testid="truth">{t.compare.truth}: <strong>{picture.label === null ? t.compare.truthUnknown : className(picture.label)}</strong></span>
           {picture.origin === "visitor" && <button type="button" class="quiet" aria-label={t.compare.removePicture(picture.name)} onClick={() => removePicture(picture.id)} data-testid="remove-picture">{t.remove}</button>}

@@ -10,7 +10,7 @@ import { StudentChoice } from "../components/student_choice.tsx";
 import { brief, count } from "../format.ts";
 import { saveCsv, saveJson } from "../save.ts";
 import { hasTestSet, testTitle } from "../state/data_sets.ts";
-import { cancelEvaluation, evaluate, evaluation, isEvaluating, size, sizes, source, type Evaluation } from "../state/evaluation.ts";
+import { cancelEvaluation, evaluate, evaluation, isEvaluating, isLiveHidden, size, sizes, source, type Evaluation } from "../state/evaluation.ts";
 import { takeIn } from "../state/intake.ts";
 import { client, labState } from "../state/lab.ts";
 import { activeFamily, isReady, student } from "../state/networks.ts";
@@ -18,8 +18,6 @@ import { ownPictures } from "../state/pictures.ts";
 import { t } from "../strings.ts";
 
 export function Fidelity() {
-  const current = evaluation.value;
-  const report = current?.report ?? null;
   return (
     <div class="view fidelity">
       <div class="view-head">
@@ -30,6 +28,17 @@ export function Fidelity() {
         <StudentChoice />
       </div>
       <div class="lab-room"><Lazy load={async () => (await import("../lab/lab_view.tsx")).LabView} props={{}} /></div>
+      {!isLiveHidden.value && <Live />}
+    </div>
+  );
+}
+
+/** What this device measures itself, on images. */
+function Live() {
+  const current = evaluation.value;
+  const report = current?.report ?? null;
+  return (
+    <>
       <h2 class="live-heading">{t.fidelity.live}</h2>
       <Controls />
       <Status current={current} />
@@ -50,7 +59,7 @@ export function Fidelity() {
         </>
       )}
       <ShippedFigures />
-    </div>
+    </>
   );
 }
 

@@ -1,0 +1,419 @@
+/** The whole test set as a visitor looks at it: from stored answers, without images or a device. */
+import { readFileSync } from "node:fs";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+import { bytesOf, go, numberIn, open, pathOf, payload, rowsOfCsv, saved, withoutData } from "./page";
+
+interface Golden { agreement: number; kl: number; accuracy: [number, number]; cells: number[]; mcnemar: [number, number]; chance: number }
+/** From NumPy and SciPy, for the three teachers and the student of the golden values. */
+const golden = JSON.parse(bytesOf("tests/golden/statistics.json").toString()) as Golden;
+interface Entry { name: string; role: string; family: string; file: string; logits?: { file: string; bytes: number; sha256: string } }
+const manifest = JSON.parse(bytesOf("www/weights/manifest.json").toString()) as { networks: Entry[] };
+const entry = (name: string) => manifest.networks.find((network) => network.name === name)!;
+const FAMILY = entry("teacher0").family;
+const GOLDEN_STATE = `family=${FAMILY}&teachers=teacher0,teacher1,teacher2&student=student0`;
+
+/** The answers that the golden figures are of, whatever the page ships by now. */
+async function shipGoldenAnswers(page: Page): Promise<void> {
+  for (const name of ["teacher0", "teacher1", "teacher2", "student0"]) expect(bytesOf(`www/weights/${entry(name).logits!.file}`).equals(bytesOf(`tests/golden/${name}.logits.f16`)), `${name} ships the golden answers`).toBe(true);
+}
+
+async function openLab(page: Page, state = "", section = "overview"): Promise<void> {
+  await page.goto(`/?device=cpu#/fidelity${state && `?${state}`}`);
+  await expect(page.getByTestId(`lab-${section}`)).toBeVisible();
+}
+const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+
+test("the test set's figures are there without image or measurement, and are the reference's", async ({ page }) => {
+  await shipGoldenAnswers(page);
+  await withoutData(page);
+  await openLab(page, GOLDEN_STATE);
+  await expect(page.getByTestId("lab-agreement")).toHaveText(percent(golden.agreement));
+  await expect(page.getByTestId("lab-ensemble-accuracy")).toHaveText(percent(golden.accuracy[0]));
+  await expect(page.getByTestId("lab-student-accuracy")).toHaveText(percent(golden.accuracy[1]));
+  expect(Math.abs((await numberIn(page.getByTestId("lab-kl"))) - golden.kl)).toBeLessThan(6e-4);
+  await expect(page.getByTestId("lab-agreement-interval")).toHaveText(/^7\d\.\d% to 7\d\.\d% \(95% interval\)\nn = 10,000$/);
+  const [bothRight, onlyTeacher, onlyStudent, same, other] = golden.cells;
+  for (const [cell, n] of Object.entries({ bothRight, onlyTeacher, onlyStudent, bothWrongSame: same, bothWrongOther: other })) await expect(page.getByTestId(`cell-${cell}`)).toContainText(n!.toLocaleString("en"));
+  await expect(page.getByTestId("provenance")).toContainText("precomputed");
+  await expect(page.getByTestId("provenance")).toContainText("12 epochs");
+});
+
+test("members go in and out, the figures follow at once and without a gap, and the address says so", async ({ page }) => {
+  await openLab(page, GOLDEN_STATE);
+  const answer = page.getByTestId("lab-answer");
+  await expect(answer).toHaveAttribute("data-size", "3");
+  const all = await page.getByTestId("lab-agreement").textContent();
+  await page.getByTestId("member-teacher1").uncheck();
+  await expect(answer).toHaveAttribute("data-size", "2");
+  await expect(page.getByTestId("lab-agreement")).not.toHaveText(all!);
+  await expect(page).toHaveURL(/teachers=teacher0,teacher2/);
+  await page.getByTestId("ensemble-size").fill("1");
+  await expect(answer).toHaveAttribute("data-size", "1");
+  await expect(page.getByTestId("member-teacher0")).toBeDisabled(); // the last one stays
+  await page.getByTestId("ensemble-size").fill("3");
+  await expect(page).toHaveURL(/teachers=teacher0,teacher1,teacher2/);
+  await expect(page.getByTestId("lab-agreement")).toHaveText(all!);
+  // Nothing flickers: the figures are never gone while the slider moves.
+  await page.evaluate(() => {
+    const seen = { gaps: 0 };
+    Object.assign(window, { seen });
+    new MutationObserver(() => {
+      if (!document.querySelector('[data-testid="lab-agreement"]')?.textContent?.includes("%")) seen.gaps++;
+    }).observe(document.querySelector(".lab")!, { subtree: true, childList: true, characterData: true });
+  });
+  for (const size of ["1", "2", "3", "2", "1", "3"]) await page.getByTestId("ensemble-size").fill(size);
+  await expect(answer).toHaveAttribute("data-size", "3");
+  expect(await page.evaluate(() => (window as unknown as { seen: { gaps: number } }).seen.gaps)).toBe(0);
+});
+
+test("on 20 classes there are fewer mistakes; the temperature moves KL and leaves agreement", async ({ page }) => {
+  await openLab(page, GOLDEN_STATE);
+  const value = (name: string) => numberIn(page.getByTestId(name));
+  await expect(page.getByTestId("lab-agreement")).toHaveText(percent(golden.agreement));
+  const fine = { agreement: await value("lab-agreement"), kl: await value("lab-kl") };
+  await page.getByTestId("level-coarse").check();
+  await expect(page).toHaveURL(/classes=coarse/);
+  await expect.poll(() => value("lab-agreement")).toBeGreaterThan(fine.agreement + 5);
+  await page.getByTestId("level-fine").check();
+  await expect.poll(() => value("lab-kl")).toBe(fine.kl);
+  await page.getByTestId("lab-temperature").fill("2"); // 2 to the power of 2
+  await expect(page).toHaveURL(/temperature=4/);
+  await expect.poll(() => value("lab-kl")).toBeLessThan(fine.kl / 2);
+  expect(await value("lab-agreement")).toBe(fine.agreement);
+  await page.getByTestId("temperature-reset").click();
+  await expect.poll(() => value("lab-kl")).toBe(fine.kl);
+});
+
+test("what a number is worth, in sentences with the reference's figures", async ({ page }) => {
+  await openLab(page, `section=worth&${GOLDEN_STATE}`, "worth");
+  await expect(page.getByTestId("worth-agreement")).toContainText(percent(golden.agreement));
+  await expect(page.getByTestId("worth-chance")).toContainText(percent(golden.chance));
+  await expect(page.getByTestId("worth-chance")).toContainText("Definition:");
+  await expect(page.getByTestId("worth-control")).toContainText("None fits");
+  await expect(page.getByTestId("worth-ceiling")).toContainText("Not known");
+  await expect(page.getByTestId("worth-pairs")).toContainText("mean of 3 pairs");
+  const [, , , same, other] = golden.cells;
+  const wrong = same! + other! + golden.cells[2]!;
+  await expect(page.getByTestId("worth-copied")).toContainText(`wrong on ${wrong.toLocaleString("en")} images; on ${same!.toLocaleString("en")} of them (${percent(same! / wrong)})`);
+  await expect(page.getByTestId("mcnemar-student0-ensemble")).toContainText(`χ² = ${golden.mcnemar[0].toFixed(3)}`);
+  await expect(page.getByTestId("mcnemar-student0-ensemble")).toContainText("ensemble is more accurate");
+  await expect(page.getByTestId("difference-ensemble")).toContainText("0 is outside");
+  const rows = rowsOfCsv((await saved(page, "lab-intervals-csv")).bytes);
+  const agreement = rows.find(({ of, figure }) => of === "student0" && figure === "Agreement")!;
+  expect(Number(agreement.estimate)).toBeCloseTo(golden.agreement, 9);
+  expect(Number(agreement.lower)).toBeLessThan(golden.agreement);
+  expect(Number(agreement.upper)).toBeGreaterThan(golden.agreement);
+});
+
+test("a cell leads to its images, which can be sorted and filtered; an image leads to Compare with its neighbours, and back", async ({ page }) => {
+  await openLab(page, GOLDEN_STATE);
+  await page.getByTestId("cell-onlyStudent").click();
+  await expect(page.getByTestId("explorer")).toBeVisible();
+  await expect(page.getByTestId("found")).toHaveText(`${golden.cells[2]!.toLocaleString("en")} of 10,000 images`);
+  await expect(page.getByTestId("filter-onlyStudent")).toBeChecked();
+  const first = page.getByTestId("tile").first();
+  await expect(first.locator("canvas")).toBeVisible();
+  const kl = async () => (await page.getByTestId("tile").locator(".tile-kl").allTextContents()).map((text) => Number(text.replace("KL ", "")));
+  const falling = await kl();
+  expect(falling).toEqual([...falling].sort((x, y) => y - x));
+  await page.getByTestId("order-up").check();
+  await expect.poll(async () => (await kl())[0]!).toBeLessThan(falling[0]!);
+  const rising = await kl();
+  expect(rising).toEqual([...rising].sort((x, y) => x - y));
+  await page.getByTestId("clear-filters").click();
+  await expect(page.getByTestId("found")).toHaveText("All 10,000 images");
+  await page.getByTestId("agree-no").check();
+  await expect(page.getByTestId("found")).toHaveText(`${Math.round(10_000 * (1 - golden.agreement)).toLocaleString("en")} of 10,000 images`);
+  await page.getByTestId("filter-trueClass").selectOption("0");
+  await expect(page).toHaveURL(/true=0/);
+  await expect(page.getByTestId("tile").first()).toContainText("apple");
+
+  const index = await page.getByTestId("tile").nth(2).getAttribute("data-index");
+  await page.getByTestId("tile").nth(2).click();
+  await expect(page.getByTestId("view-compare")).toBeVisible();
+  await expect(page.getByTestId("detail")).toHaveAccessibleName(`Test image ${Number(index).toLocaleString("en")}`, { timeout: 120_000 });
+  await expect(page.getByTestId("truth")).toContainText("apple");
+  await expect(page.getByTestId("verdict")).toHaveAttribute("data-agrees", "false", { timeout: 120_000 });
+  await page.goBack();
+  await expect(page.getByTestId("found")).toContainText("of 10,000 images");
+  await expect(page.getByTestId("filter-trueClass")).toHaveValue("0");
+});
+
+test("the grid is walked through by keyboard, to its end, and only what is in sight exists", async ({ page }) => {
+  await withoutData(page);
+  await openLab(page, `section=images&${GOLDEN_STATE}`, "images");
+  await expect(page.getByTestId("no-images")).toContainText("CIFAR-100’s binary archive");
+  const tiles = page.getByTestId("tile");
+  await expect(tiles.first()).toBeVisible();
+  await tiles.first().focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(tiles.nth(1)).toBeFocused();
+  await page.keyboard.press("End");
+  await expect(page.locator('[data-place="9999"]')).toBeFocused();
+  expect(await tiles.count()).toBeLessThan(120);
+  await page.keyboard.press("Home");
+  await expect(page.locator('[data-place="0"]')).toBeFocused();
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("image-answers")).toContainText("True class");
+  expect(await page.getByTestId("image-answers").locator("tbody tr").count()).toBeGreaterThanOrEqual(5);
+});
+
+test("ten thousand images scroll at 60 frames a second", async ({ page }) => {
+  await openLab(page, `section=images&${GOLDEN_STATE}`, "images");
+  await expect(page.getByTestId("tile").first().locator("canvas")).toBeVisible();
+  // The time that the page's own thread needs for a frame, whatever the machine's screen does.
+  const worst = await page.getByTestId("image-grid").evaluate(async (grid) => {
+    const times: number[] = [];
+    for (let i = 0; i < 120; i++) {
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+      const start = performance.now();
+      grid.scrollTop += 300;
+      grid.dispatchEvent(new Event("scroll"));
+      await new Promise<void>((resolve) => queueMicrotask(resolve));
+      await Promise.resolve();
+      times.push(performance.now() - start);
+    }
+    return times.sort((x, y) => x - y)[Math.floor(0.9 * times.length)]!;
+  });
+  expect(worst, "ms of a frame, 90th percentile").toBeLessThan(16);
+});
+
+test("all predictions as CSV are the listed counts", async ({ page }) => {
+  await openLab(page, `section=images&sort=index&largest-first=no&${GOLDEN_STATE}`, "images");
+  await expect(page.getByTestId("found")).toHaveText("All 10,000 images");
+  const rows = rowsOfCsv((await saved(page, "predictions-csv")).bytes);
+  expect(rows).toHaveLength(10_000);
+  const labels = bytesOf("www/weights/test-labels.bin");
+  expect(rows.every(({ index, true_class }, i) => Number(index) === i && Number(true_class) === labels[i])).toBe(true);
+  const agree = rows.filter(({ ensemble_class, student_class }) => ensemble_class === student_class).length;
+  expect(agree / 10_000).toBeCloseTo(golden.agreement, 9);
+  expect(rows.filter(({ cell }) => cell === "bothRight")).toHaveLength(golden.cells[0]!);
+  expect(rows.reduce((sum, { kl_nats }) => sum + Number(kl_nats), 0) / 10_000).toBeCloseTo(golden.kl, 4);
+});
+
+test("the confusion matrix: its rows sum up, a field leads to its images, truth instead of the teacher", async ({ page }) => {
+  await openLab(page, `section=confusion&${GOLDEN_STATE}`, "confusion");
+  await expect(page.getByTestId("lab-confusion")).toContainText(`${percent(golden.agreement)} on the diagonal`);
+  const { values } = JSON.parse((await saved(page, "lab-confusion-json")).bytes.toString()) as { values: { counts: number[][] } };
+  expect(values.counts.flat().reduce((sum, n) => sum + n, 0)).toBe(10_000);
+  expect(values.counts.reduce((sum, row, i) => sum + row[i]!, 0) / 10_000).toBeCloseTo(golden.agreement, 9);
+  const largest = page.getByTestId("largest-confusions").locator("tbody tr").first();
+  const n = await largest.locator("a").textContent();
+  await page.getByTestId("confusion-canvas").focus();
+  await page.keyboard.press("ArrowDown");
+  await expect(page.getByTestId("confusion-field")).toContainText(/ensemble says .*, student says .*: [\d,]+ image/);
+  await page.getByTestId("zoom-in").click();
+  expect(Number(await page.getByTestId("confusion-canvas").getAttribute("data-span"))).toBeLessThan(100);
+  await largest.locator("a").click();
+  await expect(page.getByTestId("found")).toHaveText(`${n} of 10,000 images`);
+  await page.goBack();
+  await page.getByTestId("matrix-truth-student").check();
+  await expect(page.getByTestId("lab-confusion")).toContainText(`${percent(golden.accuracy[1])} on the diagonal`);
+  await page.getByTestId("level-coarse").check();
+  await expect(page.getByTestId("confusion-canvas")).toHaveAttribute("data-span", "20.0");
+});
+
+test("calibration: bins lead to their images, temperature scaling, curves, the plane of students", async ({ page }) => {
+  await openLab(page, `section=calibration&${GOLDEN_STATE}`, "calibration");
+  const { values } = JSON.parse((await saved(page, "lab-reliability-json")).bytes.toString()) as { values: { models: { bins: { count: number }[]; ece: number }[] } };
+  expect(values.models).toHaveLength(2);
+  for (const { bins } of values.models) expect(bins.reduce((sum, bin) => sum + bin.count, 0)).toBe(10_000);
+  const last = values.models[1]!.bins[9]!.count;
+  await page.getByTestId("bin-student-9").click();
+  await expect(page.getByTestId("found")).toHaveText(`${last.toLocaleString("en")} of 10,000 images`);
+  await expect(page.getByTestId("filter-bin")).toContainText("bin 10 of 10");
+  await page.goBack();
+  await page.getByTestId("bins-15").check();
+  await page.getByTestId("binning-equal_mass").check();
+  await expect(page.getByTestId("bin-teacher-14")).toHaveAccessibleName(/66[67] images/);
+  await expect(page.getByTestId("fit-student0")).toContainText("→");
+  const before = await page.getByTestId("at-temperature").textContent();
+  await page.getByTestId("curve-temperature").fill("0");
+  await expect(page.getByTestId("at-temperature")).toContainText("At 0.25, ensemble");
+  await expect(page.getByTestId("at-temperature")).not.toHaveText(before!);
+  await expect(page.getByTestId("plane").getByTestId("mark").first()).toBeVisible();
+});
+
+test("a link restores all of the state, through another page", async ({ page, browser, baseURL }) => {
+  await openLab(page, "");
+  await page.getByTestId("member-teacher1").uncheck();
+  await page.getByTestId("level-coarse").check();
+  await page.getByTestId("section-images").click();
+  await page.getByTestId("sort").selectOption("studentMargin");
+  await page.getByTestId("order-up").check();
+  await page.getByTestId("agree-no").check();
+  await page.getByTestId("filter-studentClass").selectOption("3");
+  const found = await page.getByTestId("found").textContent();
+  expect(found).toMatch(/^\d+ of 10,000/);
+  await go(page, "distil");
+  await go(page, "fidelity"); // as it was left
+  await expect(page.getByTestId("found")).toHaveText(found!);
+  const other = await browser.newPage();
+  await other.goto(new URL(page.url(), baseURL).href);
+  await expect(other.getByTestId("found")).toHaveText(found!);
+  await expect(other.getByTestId("sort")).toHaveValue("studentMargin");
+  await expect(other.getByTestId("order-up")).toBeChecked();
+  await expect(other.getByTestId("member-teacher1")).not.toBeChecked();
+  await expect(other.getByTestId("level-coarse")).toBeChecked();
+  await expect(other.getByTestId("filter-studentClass")).toHaveValue("3");
+  await other.close();
+});
+
+test("a link with nonsense in it opens the default and says what it ignored", async ({ page }) => {
+  await openLab(page, "section=nowhere&student=nobody&teachers=teacher0,ghost&temperature=-3&colour=red&true=512&bin=student-77");
+  await expect(page.getByTestId("lab-agreement")).toContainText("%");
+  for (const nonsense of ["section=nowhere", "temperature=-3", "colour=red", "true=512", "bin=student-77", "student=nobody", "teachers=ghost"]) await expect(page.getByTestId("statuses")).toContainText(nonsense);
+  await expect(page.getByTestId("member-teacher0")).toBeChecked();
+  await expect(page.getByTestId("member-teacher1")).not.toBeChecked();
+  await page.goto("/?device=cpu#/nowhere");
+  await expect(page.getByTestId("statuses")).toContainText("no view “nowhere”");
+  await expect(page.getByTestId("view-compare")).toBeVisible();
+});
+
+test.describe("stored answers that are not what they should be", () => {
+  test.use({ allowedErrors: [/404/] });
+
+  test("a file of the wrong length is told, the others are in use, and trying again helps", async ({ page }) => {
+    const file = entry("teacher1").logits!.file.replace(".f16", "");
+    let isShort = true;
+    await page.route(new RegExp(`${file}-[^/]*\\.f16$`), (route) => (isShort ? route.fulfill({ body: Buffer.alloc(1_999_998), contentType: "application/octet-stream" }) : route.continue()));
+    await openLab(page, GOLDEN_STATE);
+    await expect(page.getByTestId("answers-failed")).toContainText("1,999,998 bytes arrived, 2,000,000 were expected");
+    await page.getByTestId("member-teacher1").uncheck();
+    await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-size", "2");
+    isShort = false;
+    await page.getByTestId("answers-failed").getByRole("button").click();
+    await expect(page.getByTestId("answers-failed")).toHaveCount(0);
+    await page.getByTestId("member-teacher1").check();
+    await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-size", "3");
+  });
+
+  test("a file with other bytes is refused by its checksum", async ({ page }) => {
+    const file = entry("student0").logits!.file.replace(".f16", "");
+    await page.route(new RegExp(`${file}-[^/]*\\.f16$`), (route) => route.fulfill({ body: bytesOf(`www/weights/${entry("teacher0").logits!.file}`), contentType: "application/octet-stream" }));
+    await openLab(page, GOLDEN_STATE);
+    await expect(page.getByTestId("answers-failed")).toContainText("checksum");
+  });
+
+  test("where no network has answers, the page says so and measures on", async ({ page }) => {
+    const networks = manifest.networks.map(({ logits: _, ...network }) => network);
+    await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) => route.fulfill({ json: { networks } }));
+    await open(page, "fidelity", "cpu");
+    await expect(page.getByTestId("lab-none")).toContainText("None of the networks comes with its answers");
+    await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done", { timeout: 120_000 });
+  });
+});
+
+test("verified here: answers computed on this device are the stored ones", async ({ page }) => {
+  await openLab(page, GOLDEN_STATE);
+  const provenance = page.getByTestId("provenance");
+  await expect(page.getByTestId("verify")).toBeEnabled({ timeout: 120_000 });
+  await page.getByTestId("verify").click();
+  await expect(provenance).toHaveAttribute("data-verified", "true", { timeout: 120_000 });
+  await expect(provenance).toContainText("verified here");
+  await expect(page.getByTestId("verify")).toBeVisible({ timeout: 120_000 });
+  await expect(provenance).toContainText("for the first 100 images and 4 networks");
+  const difference = Number(/difference of a logit is ([\d.e+-]+)/.exec((await provenance.textContent()) ?? "")![1]);
+  expect(difference).toBeGreaterThan(0); // f16 rounds
+  expect(difference).toBeLessThan(0.05);
+});
+
+test("figures are saved as SVG and PNG with title, n, networks and version in them; tables as the page shows them", async ({ page }) => {
+  await openLab(page, GOLDEN_STATE);
+  await expect(page.getByTestId("lab-networks")).toBeVisible();
+  const { version } = JSON.parse(bytesOf("package.json").toString()) as { version: string };
+  for (const figure of ["lab-cells", "lab-sizes"]) {
+    const svg = (await saved(page, `${figure}-svg`)).bytes.toString();
+    for (const text of ["<title>", "n = 10,000", "teacher0, teacher1, teacher2", "student0", `Fidelity Lab ${version}`]) expect(svg, figure).toContain(text);
+    expect(svg).not.toMatch(/class=|style=/);
+    const problems = await page.evaluate((text) => new DOMParser().parseFromString(text, "image/svg+xml").querySelector("parsererror")?.textContent ?? "", svg);
+    expect(problems).toBe("");
+    const { bytes, name } = await saved(page, `${figure}-png`);
+    expect(name).toMatch(/\.png$/);
+    expect(bytes.subarray(1, 4).toString()).toBe("PNG");
+    expect(bytes.readUInt32BE(16), "pixels across").toBeGreaterThan(900);
+    const colours = await page.evaluate(async (data) => {
+      const bitmap = await createImageBitmap(await (await fetch(data)).blob());
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d")!;
+      context.drawImage(bitmap, 0, 0);
+      return new Set(new Uint32Array(context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer)).size;
+    }, await dataAddress(page, bytes));
+    expect(colours, "a figure, not an empty sheet").toBeGreaterThan(20);
+  }
+  const rows = rowsOfCsv((await saved(page, "lab-networks-csv")).bytes);
+  expect(rows.map(({ network }) => network)).toEqual(["teacher0", "teacher1", "teacher2", "ensemble", "student0"]);
+  expect(Number(rows[4]!.agreement)).toBeCloseTo(golden.agreement, 9);
+  const json = JSON.parse((await saved(page, "lab-networks-json")).bytes.toString()) as { nImages: number; version: string; values: Record<string, unknown>[] };
+  expect(json).toMatchObject({ nImages: 10_000, version });
+  expect(json.values.map(({ accuracy }) => String(accuracy))).toEqual(rows.map(({ accuracy }) => accuracy));
+});
+
+/** The page may read blobs of its own only. */
+const dataAddress = (page: Page, bytes: Buffer): Promise<string> => page.evaluate((base64) => {
+  const binary = atob(base64);
+  return URL.createObjectURL(new Blob([Uint8Array.from(binary, (character) => character.charCodeAt(0))], { type: "image/png" }));
+}, bytes.toString("base64"));
+
+test("the report is one file, which the page opens again and finds equal; what is no report changes nothing", async ({ page, browser, baseURL }) => {
+  await openLab(page, `${GOLDEN_STATE}&classes=coarse`);
+  await page.getByTestId("member-teacher1").uncheck();
+  await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-size", "2");
+  const { bytes, name } = await saved(page, "save-report");
+  const report = JSON.parse(bytes.toString()) as { kind: string; report: { students: Record<string, { agreement: number }> }; intervals: { nResamples: number } };
+  expect(report.kind).toBe("fidelity-lab report");
+  expect(report.intervals.nResamples).toBe(1000);
+  const other = await browser.newPage();
+  await other.goto(`${baseURL}?device=cpu#/fidelity`);
+  await expect(other.getByTestId("lab-answer")).toBeVisible();
+  await other.getByTestId("report-input").setInputFiles(payload("letter.json", Buffer.from('{"kind":"letter"}'), "application/json"));
+  await expect(other.getByTestId("alerts")).toContainText("letter.json was not opened; everything stays as it was.");
+  await expect(other.getByTestId("opened-report")).toHaveCount(0);
+  await other.getByTestId("report-input").setInputFiles(payload(name, bytes, "application/json"));
+  await expect(other.getByTestId("opened-report")).toHaveAttribute("data-equal", "true");
+  await expect(other.getByTestId("lab-agreement")).toHaveText(percent(report.report.students.student0!.agreement));
+  await expect(other.getByTestId("member-teacher1")).not.toBeChecked();
+  await expect(other.getByTestId("level-coarse")).toBeChecked();
+  await other.getByTestId("member-teacher1").check();
+  await expect(other.getByTestId("opened-report")).toHaveAttribute("data-equal", "false");
+  await other.close();
+});
+
+test("a lesson asks before it shows, and hides what it should", async ({ page }) => {
+  await openLab(page, GOLDEN_STATE);
+  await page.getByTestId("lesson").locator("summary").click();
+  const address = await page.getByTestId("lesson-link").inputValue();
+  await page.goto("about:blank");
+  await page.goto(address);
+  await expect(page.getByTestId("guess")).toContainText("Guess the agreement before you see it");
+  for (const hidden of ["lab-agreement", "lab-cells", "ensemble-size", "level", "section-images", "figures", "take-home"]) await expect(page.getByTestId(hidden)).toHaveCount(0);
+  expect(await page.getByTestId("view-fidelity").textContent()).not.toContain(percent(golden.agreement));
+  await page.getByTestId("guess-slider").fill("0.6");
+  await page.getByTestId("guess-reveal").click();
+  await expect(page.getByTestId("guess-result")).toContainText(`You guessed 60.0%; it is ${percent(golden.agreement)}.`);
+  await expect(page.getByTestId("lab-agreement")).toHaveText(percent(golden.agreement));
+});
+
+test.describe("on a phone", () => {
+  test.use({ viewport: { width: 375, height: 740 }, hasTouch: true });
+
+  test("each part fits, and the matrix is read by zoom and tap", async ({ page }) => {
+    await openLab(page, GOLDEN_STATE);
+    for (const section of ["worth", "images", "calibration", "confusion"]) {
+      await page.getByTestId(`section-${section}`).click();
+      await expect(page.getByTestId(`lab-${section}`)).toBeVisible();
+      await page.waitForTimeout(500);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth), section).toBeLessThanOrEqual(375);
+    }
+    const canvas = page.getByTestId("confusion-canvas");
+    for (let i = 0; i < 5; i++) await page.getByTestId("zoom-in").tap();
+    expect(Number(await canvas.getAttribute("data-span"))).toBeLessThan(12);
+    const box = (await canvas.boundingBox())!;
+    await canvas.tap({ position: { x: box.width * 0.7, y: box.height * 0.7 } });
+    await expect(page.getByTestId("confusion-field")).toContainText("student says");
+    await page.getByTestId("confusion-open").tap();
+    await expect(page.getByTestId("explorer")).toBeVisible();
+    await expect(page).toHaveURL(/teacher-says=\d+&student-says=\d+/);
+  });
+});
