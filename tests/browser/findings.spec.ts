@@ -9,10 +9,12 @@ const manifest = JSON.parse(bytesOf("www/weights/manifest.json").toString()) as 
 const golden = JSON.parse(readFileSync(new URL("../golden/statistics.json", import.meta.url), "utf8")) as { agreement: number };
 const nWithLogits = manifest.networks.filter(({ logits }) => logits).length;
 
+const percent = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 async function opened(page: Page): Promise<void> {
   await open(page, "findings", "cpu");
   await expect(page.locator(`[data-testid="findings"][data-loaded="${nWithLogits}"]`)).toBeVisible();
-  await expect(page.locator('[data-testid="plane"] [data-testid="mark"]').first()).toBeVisible();
+  await expect(page.getByTestId("findings")).toHaveAttribute("data-answered", String(nWithLogits));
 }
 
 /** Rows of a CSV file whose cells may be quoted. */
@@ -39,12 +41,12 @@ test("every shipped network stands in the plane, with its figures and its recipe
   const mark = (name: string) => page.getByTestId("plane").locator(`[data-name="${name}"]`);
   await expect(mark("student0")).toHaveAccessibleName(/Computed here from stored logits/);
   for (const { name } of manifest.networks) await expect(mark(name)).toHaveCount(1);
-  await mark("student0").focus();
+  await mark("student0").hover();
   const detail = page.getByTestId("plane").getByTestId("mark-detail");
   const student = manifest.networks.find(({ name }) => name === "student0")!;
-  await expect(detail).toContainText(`accuracy ${(100 * student.metrics.accuracy).toFixed(1)}%`);
+  await expect(detail).toContainText(`accuracy ${percent.format(student.metrics.accuracy)}`);
   await expect(detail).toContainText(`${student.recipe!.epochs} epochs for 300`);
-  await mark("teacher0").hover();
+  await mark("teacher0").focus();
   await expect(detail).toContainText("not taught: accuracy 63.5%, agreement with the ensemble of teacher1 and teacher2");
   await mark("ResNet-20 of 5 on half the data, temperature 8").focus();
   await expect(detail).toContainText("accuracy 62.2%, agreement 75.3%. [exact] Fig. 9.");

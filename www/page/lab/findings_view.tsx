@@ -42,7 +42,7 @@ export function FindingsView() {
   const figures = [[Plane], [Sizes, Calibration], [Policies, Temperatures], [Cliff, TrainTest, CurveByEpoch], [Trade]];
   const now = progress.value;
   return (
-    <div class="lab findings-list" data-testid="findings" data-loaded={wantedNames().filter((name) => loaded.value.has(name)).length} data-total={wantedNames().length}>
+    <div class="lab findings-list" data-testid="findings" data-loaded={wantedNames().filter((name) => loaded.value.has(name)).length} data-answered={answer?.value.length ?? 0}>
       <p class="hint">{words.legend}</p>
       <p class="legend">
         <PlotKey look="student" isOutline={false}>{words.oursTaught}</PlotKey>
