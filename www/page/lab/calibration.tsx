@@ -83,7 +83,7 @@ function Reliability({ question, value: { models }, isBusy }: { question: Pair &
             }}>
               <title>{label(name, bin)}</title>
               <rect class="bin-count" {...countBar(bin, s, most, question.binning)} />
-              <circle class="hit" cx={x(bin.confidence)} cy={y(bin.accuracy)} r={12} />
+              <circle class="hit" cx={x(bin.confidence)} cy={y(bin.accuracy)} r={9} />
               <Point look={look} bin={bin} most={most} />
             </g>
           )))}

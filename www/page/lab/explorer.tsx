@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import type { VNode } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { CELLS, type Images as Listing, type SortKey } from "../../../pkg/analysis_api.js";
 import type { Records } from "../../../pkg/api.js";
@@ -180,6 +181,27 @@ function Grid({ question, listing }: { question: Pair; listing: Listing }) {
       open(active);
     }
   };
+  // A row that is drawn already is handed over as it is, so that a frame costs only the rows that come into sight.
+  const drawn = useRef({ rows: new Map<number, VNode>(), of: [] as unknown[] });
+  const of = [listing, nColumns, records.value, question.level];
+  if (of.some((part, i) => part !== drawn.current.of[i])) drawn.current = { rows: new Map(), of };
+  const rowAt = (row: number): VNode => {
+    const isActiveRow = Math.floor(active / nColumns) === row;
+    const old = isActiveRow ? undefined : drawn.current.rows.get(row);
+    if (old) return old;
+    const made = (
+      <div key={row} class="image-row" role="row" aria-rowindex={row + 1} ref={(element) => {
+        if (element) element.style.transform = `translateY(${row * TILE_HEIGHT}px)`;
+      }}>
+        {Array.from({ length: Math.min(nColumns, n - row * nColumns) }, (_, column) => row * nColumns + column).map((place) => (
+          <Tile key={listing.indices[place]} listing={listing} place={place} column={place % nColumns} level={question.level ?? "fine"} isActive={place === active} onOpen={() => open(place)} onFocus={() => setActive(place)} />
+        ))}
+      </div>
+    );
+    if (isActiveRow) drawn.current.rows.delete(row);
+    else drawn.current.rows.set(row, made);
+    return made;
+  };
   // The active tile keeps the focus's place even where it is scrolled out of sight.
   const isActiveThere = active >= from * nColumns && active < to * nColumns;
   return (
@@ -192,15 +214,7 @@ function Grid({ question, listing }: { question: Pair; listing: Listing }) {
       <div class="image-rows" role="presentation" ref={(element) => {
         if (element) element.style.height = `${nRows * TILE_HEIGHT}px`;
       }}>
-        {Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i).map((row) => (
-          <div key={row} class="image-row" role="row" aria-rowindex={row + 1} ref={(element) => {
-            if (element) element.style.transform = `translateY(${row * TILE_HEIGHT}px)`;
-          }}>
-            {Array.from({ length: Math.min(nColumns, n - row * nColumns) }, (_, column) => row * nColumns + column).map((place) => (
-              <Tile key={listing.indices[place]} listing={listing} place={place} column={place % nColumns} level={question.level ?? "fine"} isActive={place === active} onOpen={() => open(place)} onFocus={() => setActive(place)} />
-            ))}
-          </div>
-        ))}
+        {Array.from({ length: Math.max(0, to - from) }, (_, i) => rowAt(from + i))}
       </div>
     </div>
   );

@@ -50,7 +50,7 @@ export function LabView() {
       )}
       <Arriving />
       <OpenedReport />
-      <div class="section-content" data-testid={`lab-${choice.value.section}`}>{isGuessing.value ? <Guess /> : <Current />}</div>
+      <div class="section-content" data-testid={`part-${choice.value.section}`}>{isGuessing.value ? <Guess /> : <Current />}</div>
     </section>
   );
 }
