@@ -88,7 +88,8 @@ function Copied({ question, value: { copiedErrors: own, control }, isBusy }: Par
   );
 }
 
-type Row = [string, Interval, (value: number) => string];
+/** `key` is its name in files. */
+interface Row { key: string; figure: string; interval: Interval; format: (value: number) => string }
 
 function Certainty() {
   const { answer, isBusy, error } = useAsked(intervals);
@@ -100,14 +101,14 @@ function Certainty() {
   return (
     <Figure
       title={w.certainty} hint={w.certaintyHint(count(value.nResamples), String(value.seed))} testId="lab-intervals" isBusy={isBusy} question={question} isDrawn={false} json={value}
-      table={{ header: ["of", "figure", "estimate", "lower", "upper"], rows: groups.flatMap(([of, rows]) => rows.map(([figure, { estimate, lower, upper }]) => [of, figure, estimate, lower, upper])) }}
+      table={{ header: ["of", "figure", "estimate", "lower", "upper"], rows: groups.flatMap(([of, rows]) => rows.map(({ key, interval: { estimate, lower, upper } }) => [of, key, estimate, lower, upper])) }}
     >
       <Other />
       <div class="table-wrap" role="group" aria-label={w.certainty} tabIndex={0}>
         <table class="results" data-testid="intervals-table">
           <thead><tr><th scope="col">{w.of}</th><th scope="col">{w.figure}</th><th scope="col">{w.estimate}</th><th scope="col">{w.interval}</th></tr></thead>
           <tbody>
-            {groups.flatMap(([of, rows]) => rows.map(([figure, { estimate, lower, upper }, format], i) => (
+            {groups.flatMap(([of, rows]) => rows.map(({ figure, interval: { estimate, lower, upper }, format }, i) => (
               <tr key={of + figure} data-testid={`interval-${of}-${figure}`}>
                 {i === 0 && <th scope="rowgroup" rowSpan={rows.length}>{of}</th>}
                 <td>{figure}</td><td>{format(estimate)}</td><td>{w.range(format(lower), format(upper))}</td>
@@ -133,8 +134,12 @@ const points = (difference: number) => `${(100 * difference).toFixed(1)} points`
 
 function groupsOf({ ensemble, student, other, studentMinusEnsemble, difference }: Intervals, name: string): [string, Row[]][] {
   const w = a.worth;
-  const general = (of: Intervals["ensemble"], share = percent): Row[] => [[t.fidelity.accuracy, of.accuracy, share], [t.fidelity.nll, of.nll, nats], [t.fidelity.ece, of.ece, nats]];
-  const whole = (of: NonNullable<Intervals["student"]>, share = percent): Row[] => [...general(of, share), [t.fidelity.agreement, of.agreement, share], [`${t.fidelity.kl}, ${t.fidelity.nats}`, of.kl, nats]];
+  const general = (of: Intervals["ensemble"], share = percent): Row[] => [
+    { key: "accuracy", figure: t.fidelity.accuracy, interval: of.accuracy, format: share }, { key: "nll", figure: t.fidelity.nll, interval: of.nll, format: nats }, { key: "ece", figure: t.fidelity.ece, interval: of.ece, format: nats },
+  ];
+  const whole = (of: NonNullable<Intervals["student"]>, share = percent): Row[] => [
+    ...general(of, share), { key: "agreement", figure: t.fidelity.agreement, interval: of.agreement, format: share }, { key: "kl_nats", figure: `${t.fidelity.kl}, ${t.fidelity.nats}`, interval: of.kl, format: nats },
+  ];
   return [
     [t.ensemble, general(ensemble)],
     ...(student ? [[name, whole(student)] as [string, Row[]]] : []),
