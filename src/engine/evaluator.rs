@@ -14,10 +14,9 @@ pub struct Evaluator(Laid);
 /// A network laid out for its device.
 enum Laid {
     #[cfg(feature = "cpu")]
-    // With its tables it is large, and there are networks without.
     Cpu(Box<std::cell::RefCell<crate::kernels::cpu::CpuNetwork>>),
     #[cfg(feature = "wgsl")]
-    Gpu(crate::kernels::webgpu::GpuNetwork),
+    Gpu(Box<crate::kernels::webgpu::GpuNetwork>),
     #[cfg(feature = "cuda")]
     Tensors(Box<super::plain::PlainNetwork>),
 }
@@ -40,7 +39,7 @@ impl Evaluator {
             #[cfg(feature = "cpu")]
             Executor::Cpu => Laid::Cpu(Box::new(crate::kernels::cpu::CpuNetwork::new(&plan()?).into())),
             #[cfg(feature = "wgsl")]
-            Executor::Gpu(kernels) => Laid::Gpu(crate::kernels::webgpu::GpuNetwork::new(kernels, &plan()?)),
+            Executor::Gpu(kernels) => Laid::Gpu(Box::new(crate::kernels::webgpu::GpuNetwork::new(kernels, &plan()?))),
             #[cfg(feature = "cuda")]
             Executor::Tensors(device) => {
                 let network = super::plain::PlainNetwork::new(architecture, state, normalisation, device);
@@ -137,7 +136,7 @@ impl Evaluator {
         Vec<&'a crate::kernels::webgpu::GpuNetwork>,
     )> {
         let on_gpu = |network: &&'a Self| match &network.0 {
-            Laid::Gpu(network) => Some(network),
+            Laid::Gpu(network) => Some(&**network),
             #[cfg(any(feature = "cpu", feature = "cuda"))]
             _ => None,
         };

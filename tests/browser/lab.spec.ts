@@ -1,5 +1,4 @@
 /** The whole test set as a visitor looks at it: from stored answers, without images or a device. */
-import { readFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Page } from "@playwright/test";
