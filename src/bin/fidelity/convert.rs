@@ -63,7 +63,7 @@ pub fn run(
         Stored::F32 => Precision::F32,
         Stored::F16 => Precision::F16,
     };
-    let written = network.to_safetensors(precision).with_context(at_fault)?;
+    let written = network.to_safetensors(precision).with_context(|| from.display().to_string())?;
     output::write(&to, &written)?;
     let mut text = format!(
         "{}: `{}`, {}, {} bytes\n",

@@ -116,12 +116,14 @@ export async function fetchManifest(): Promise<ManifestNetwork[]> {
   return manifest.networks;
 }
 
-/** The best set of each family that has a teacher and a student taught by its teachers alone, deepest family first. */
+/** The best set of each family that has a teacher and a student taught by its teachers alone, the one whose teachers are most accurate first. */
 export function setsOf(networks: readonly ManifestNetwork[]): NetworkSet[] {
   const families = [...new Set(networks.filter((n) => n.role === "teacher").map((n) => n.family))];
   const sets = families.flatMap((family) => bestSet(family, networks) ?? []);
-  return sets.sort((a, b) => b.depth - a.depth);
+  return sets.sort((a, b) => meanAccuracy(b.teachers) - meanAccuracy(a.teachers));
 }
+
+const meanAccuracy = (networks: readonly ManifestNetwork[]): number => networks.reduce((sum, { metrics }) => sum + metrics.accuracy, 0) / networks.length;
 
 /** Students are told apart by who taught them: a set's ensemble is its students' own. Of several, an ensemble of three or more comes first, then the one that a student follows best. */
 function bestSet(family: string, networks: readonly ManifestNetwork[]): NetworkSet | null {

@@ -71,8 +71,8 @@ export async function startNetworks(lab: LabClient): Promise<void> {
     if (manifest === null) return;
   }
   if (manifest !== null && await (await import("../lab/own_manifest.ts")).openManifest(manifest)) return;
-  const deepestFirst = sets.value;
-  const first = lab.device.kind === "cpu" ? deepestFirst.at(-1) : deepestFirst[0];
+  // A GPU affords the best; a processor answers soonest with the smallest.
+  const first = lab.device.kind === "cpu" ? sets.value.toSorted((a, b) => a.depth - b.depth)[0] : sets.value[0];
   if (first) await useFamily(first.family);
   else notifyError(t.networks.none);
 }
