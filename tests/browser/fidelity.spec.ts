@@ -246,7 +246,6 @@ test.describe("WebGPU", () => {
     await ship(page, smallNetworks());
     await withoutData(page);
     await open(page, "fidelity", "webgpu");
-    await ready(page, "webgpu");
     await expect(page.getByTestId("rate"), "the first batch is done").toBeVisible({ timeout: 120_000 });
     await loseDevice(page);
     await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", { timeout: 120_000 });

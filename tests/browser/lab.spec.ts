@@ -8,14 +8,14 @@ import { bytesOf, go, numberIn, open, pathOf, payload, rowsOfCsv, saved, without
 interface Golden { agreement: number; kl: number; accuracy: [number, number]; cells: number[]; mcnemar: [number, number]; chance: number }
 /** From NumPy and SciPy, for the three teachers and the student of the golden values. */
 const golden = JSON.parse(bytesOf("tests/golden/statistics.json").toString()) as Golden;
-interface Entry { name: string; role: string; family: string; file: string; logits?: { file: string; bytes: number; sha256: string } }
+interface Entry { name: string; role: string; family: string; file: string; taughtBy: string[] | null; logits?: { file: string; bytes: number; sha256: string } }
 const manifest = JSON.parse(bytesOf("www/weights/manifest.json").toString()) as { networks: Entry[] };
 const entry = (name: string) => manifest.networks.find((network) => network.name === name)!;
 const FAMILY = entry("teacher0").family;
 const GOLDEN_STATE = `family=${FAMILY}&teachers=teacher0,teacher1,teacher2&student=student0`;
 
-/** Stored answers are the golden ones, whatever the page ships by now. Before the page is opened. */
-async function shipGoldenAnswers(page: Page): Promise<void> {
+/** Stored answers are the golden ones, whatever the page ships by now; `more` networks are listed beside them. Before the page is opened. */
+async function shipGoldenAnswers(page: Page, more: readonly Entry[] = []): Promise<void> {
   const networks = await Promise.all(manifest.networks.map(async (network) => {
     const file = `tests/golden/${network.name}.logits.f16`;
     if (!network.logits || network.family !== FAMILY || !existsSync(pathOf(file))) return network;
@@ -23,7 +23,7 @@ async function shipGoldenAnswers(page: Page): Promise<void> {
     await page.route(new RegExp(`/${network.logits.file.replace(".f16", "")}-[^/]*\\.f16$`), (route) => route.fulfill({ body: bytes, contentType: "application/octet-stream" }));
     return { ...network, logits: { ...network.logits, sha256: createHash("sha256").update(bytes).digest("hex") } };
   }));
-  await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) => route.fulfill({ json: { networks } }));
+  await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) => route.fulfill({ json: { networks: [...networks, ...more] } }));
 }
 
 async function openLab(page: Page, state = "", section = "overview"): Promise<void> {
@@ -35,7 +35,7 @@ async function visit(page: Page, state: string, section = "overview"): Promise<v
   await page.goto(`/?device=cpu#/fidelity${state && `?${state}`}`);
   await expect(page.getByTestId(`part-${section}`)).toBeVisible();
 }
-const percent = (share: number) => `${(100 * share).toFixed(1)}%`;
+const percent = (share: number) => share.toLocaleString("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 test("the test set's figures are there without image or measurement, and are the reference's", async ({ page }) => {
   await withoutData(page);
@@ -118,6 +118,71 @@ test("what a number is worth, in sentences with the reference's figures", async 
   expect(Number(agreement.upper)).toBeGreaterThan(golden.agreement);
 });
 
+/** [10000, 100] of a file of half-precision floats. */
+function logitsOf(file: string): Float64Array {
+  const bytes = bytesOf(file);
+  return Float64Array.from({ length: bytes.length / 2 }, (_, i) => {
+    const word = bytes.readUInt16LE(2 * i);
+    const [exponent, fraction] = [(word >> 10) & 31, word & 1023];
+    const size = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25);
+    return word >> 15 ? -size : size;
+  });
+}
+
+/** Class of each image: that of the largest mean probability. */
+function classesOf(...networks: Float64Array[]): number[] {
+  return Array.from({ length: 10_000 }, (_, i) => {
+    const sum = new Float64Array(100);
+    for (const logits of networks) {
+      const powers = logits.subarray(100 * i, 100 * (i + 1)).map(Math.exp);
+      const total = powers.reduce((x, y) => x + y, 0);
+      powers.forEach((power, k) => { sum[k]! += power / total; });
+    }
+    return sum.indexOf(Math.max(...sum));
+  });
+}
+const agreementOf = (x: number[], y: number[]) => x.filter((value, i) => value === y[i]).length / x.length;
+
+test("a control whose teachers are others, a second student, and the ceiling where ensembles are disjoint", async ({ page }) => {
+  const [another, fourth] = (["student", "teacher"] as const).map((of) => manifest.networks.find(({ role, family, logits }) => role === of && family !== FAMILY && logits)!) as [Entry, Entry];
+  await shipGoldenAnswers(page, [{ ...another, name: "independent", family: FAMILY, taughtBy: ["elsewhere"] }, { ...fourth, name: "teacher9", family: FAMILY }]);
+  await visit(page, `section=worth&family=${FAMILY}&teachers=teacher0,teacher1&student=student0&other=independent`, "worth");
+  const ensemble = classesOf(logitsOf("tests/golden/teacher0.logits.f16"), logitsOf("tests/golden/teacher1.logits.f16"));
+  const independent = classesOf(logitsOf(`www/weights/${another.logits!.file}`));
+  const share = agreementOf(ensemble, independent);
+  await expect(page.getByTestId("worth-control")).toContainText(`independent, taught by teachers that are none of these, agrees with this ensemble on ${percent(share)}`);
+  const others = classesOf(logitsOf("tests/golden/teacher2.logits.f16"), logitsOf(`www/weights/${fourth.logits!.file}`));
+  await expect(page.getByTestId("worth-ceiling")).toContainText(percent(agreementOf(ensemble, others)));
+  const labels = bytesOf("www/weights/test-labels.bin");
+  const wrong = ensemble.flatMap((value, i) => (value === labels[i] ? [] : [i]));
+  const { values } = JSON.parse((await saved(page, "lab-copied-json")).bytes.toString()) as { values: { network: string; share: number }[] };
+  expect(values.find(({ network }) => network === "independent")!.share).toBeCloseTo(wrong.filter((i) => independent[i] === ensemble[i]).length / wrong.length, 9);
+  const student = classesOf(logitsOf("tests/golden/student0.logits.f16"));
+  const lead = 100 * (agreementOf(student, ensemble) - share);
+  await expect(page.getByTestId("difference-agreement")).toContainText(`student0 minus independent is ${lead.toFixed(1).replace("-", "−")} points`);
+  await expect(page.getByTestId("mcnemar-independent-student0")).toContainText("one alone is right");
+  await page.getByTestId("member-teacher2").check();
+  await page.getByTestId("member-teacher0").uncheck();
+  await page.getByTestId("member-teacher1").uncheck();
+  await expect(page).toHaveURL(/teachers=teacher2&/);
+  await expect(page.getByTestId("worth-pairs")).toContainText("With one teacher there is no pair");
+});
+
+test("families: one switch, each with networks of its own, and the link says which", async ({ page }) => {
+  await visit(page, "");
+  const families = page.getByTestId("lab-family").locator("input");
+  expect(await families.count()).toBe(new Set(manifest.networks.map(({ family }) => family)).size);
+  for (const family of new Set(manifest.networks.map(({ family }) => family))) {
+    await page.getByTestId(`lab-family-${family}`).check();
+    const names = manifest.networks.filter((network) => network.family === family);
+    await expect(page.getByTestId("builder").locator(".toggle")).toHaveText(names.filter(({ role }) => role === "teacher").map(({ name }) => new RegExp(`^${name} `)));
+    const student = names.find(({ role }) => role === "student")!;
+    await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-student", student.name);
+    await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-size", String(student.taughtBy!.length));
+    await expect(page).toHaveURL(new RegExp(`family=${family}&teachers=${student.taughtBy!.join(",")}&student=${student.name}`));
+  }
+});
+
 test("a cell leads to its images, which can be sorted and filtered; an image leads to Compare with its neighbours, and back", async ({ page }) => {
   await openLab(page, GOLDEN_STATE);
   await page.getByTestId("cell-onlyStudent").click();
@@ -147,9 +212,19 @@ test("a cell leads to its images, which can be sorted and filtered; an image lea
   await expect(page.getByTestId("detail")).toHaveAccessibleName(`Test image ${Number(index).toLocaleString("en")}`, { timeout: 120_000 });
   await expect(page.getByTestId("truth")).toContainText("apple");
   await expect(page.getByTestId("verdict")).toHaveAttribute("data-agrees", "false", { timeout: 120_000 });
+  // Along the list, without a step of the history, and back to where it was left.
+  const neighbours = page.getByTestId("neighbours");
+  await expect(neighbours).toContainText(/^← PreviousNext →3 of \d+ in the list/);
+  await page.getByTestId("next-image").click();
+  await expect(neighbours).toContainText("4 of ");
+  await expect(page.getByTestId("detail")).not.toHaveAccessibleName(`Test image ${Number(index).toLocaleString("en")}`);
+  await expect(page.getByTestId("verdict")).toHaveAttribute("data-agrees", "false", { timeout: 120_000 });
+  await page.getByTestId("previous-image").click();
+  await expect(page.getByTestId("detail")).toHaveAccessibleName(`Test image ${Number(index).toLocaleString("en")}`);
   await page.goBack();
   await expect(page.getByTestId("found")).toContainText("of 10,000 images");
   await expect(page.getByTestId("filter-trueClass")).toHaveValue("0");
+  await expect(page.getByTestId("tile").nth(2)).toBeFocused();
 });
 
 test("the grid is walked through by keyboard, to its end, and only what is in sight exists", async ({ page }) => {
@@ -168,7 +243,7 @@ test("the grid is walked through by keyboard, to its end, and only what is in si
   await expect(page.locator('[data-place="0"]')).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByTestId("image-answers")).toContainText("True class");
-  expect(await page.getByTestId("image-answers").locator("tbody tr").count()).toBeGreaterThanOrEqual(5);
+  await expect.poll(() => page.getByTestId("image-answers").locator("tbody tr").count()).toBeGreaterThanOrEqual(5);
 });
 
 test("ten thousand images scroll at 60 frames a second", async ({ page }) => {
@@ -248,7 +323,7 @@ test("calibration: bins lead to their images, temperature scaling, curves, the p
 });
 
 test("a link restores all of the state, through another page", async ({ page, browser, baseURL }) => {
-  await openLab(page, "");
+  await openLab(page, GOLDEN_STATE);
   await page.getByTestId("member-teacher1").uncheck();
   await page.getByTestId("level-coarse").check();
   await page.getByTestId("section-images").click();
@@ -320,18 +395,36 @@ test.describe("stored answers that are not what they should be", () => {
   });
 });
 
-test("verified here: answers computed on this device are the stored ones", async ({ page }) => {
+test("verified here: what is measured along the way is held against the stored answers, without any image of the visitor's", async ({ page }) => {
+  await withoutData(page);
+  await visit(page, "");
+  const provenance = page.getByTestId("provenance");
+  await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done", { timeout: 120_000 });
+  await expect(provenance).toHaveAttribute("data-verified", "true", { timeout: 120_000 });
+  await expect(provenance).toContainText("for the first 20 images");
+  await expect(provenance).toContainText("no answer’s first class changed");
+  await expect(page.getByTestId("verify-size").locator("input")).toHaveCount(1);
+  expect(difference(await provenance.textContent())).toBeLessThan(0.05);
+});
+
+const difference = (text: string | null): number => Number(/difference of a logit is ([\d.e+-]+)/.exec(text ?? "")![1]);
+
+test("verified here: more images, of networks that have to be fetched first", async ({ page }) => {
   await visit(page, GOLDEN_STATE);
   const provenance = page.getByTestId("provenance");
+  await expect(page.getByTestId("load-state")).toBeEmpty({ timeout: 120_000 });
+  await expect(provenance).toHaveAttribute("data-verified", "false");
+  if (await page.getByTestId("use-family").count()) await page.getByTestId("use-family").click();
+  await expect(provenance).toContainText("for the first 20 images", { timeout: 120_000 });
+  await page.getByTestId("verify-size-100").check();
   await expect(page.getByTestId("verify")).toBeEnabled({ timeout: 120_000 });
   await page.getByTestId("verify").click();
   await expect(provenance).toHaveAttribute("data-verified", "true", { timeout: 120_000 });
   await expect(provenance).toContainText("verified here");
   await expect(page.getByTestId("verify")).toBeVisible({ timeout: 120_000 });
   await expect(provenance).toContainText("for the first 100 images and 4 networks");
-  const difference = Number(/difference of a logit is ([\d.e+-]+)/.exec((await provenance.textContent()) ?? "")![1]);
-  expect(difference).toBeGreaterThan(0); // f16 rounds
-  expect(difference).toBeLessThan(0.05);
+  expect(difference(await provenance.textContent())).toBeGreaterThan(0); // f16 rounds
+  expect(difference(await provenance.textContent())).toBeLessThan(0.05);
 });
 
 test("figures are saved as SVG and PNG with title, n, networks and version in them; tables as the page shows them", async ({ page }) => {

@@ -5,6 +5,7 @@ import type { ManifestRecipe } from "./state/manifest.ts";
 
 const images = (n: number): string => `${count(n)} ${n === 1 ? "image" : "images"}`;
 const points = (difference: number): string => `${Math.abs(100 * difference).toFixed(1)} points`;
+const signed = (difference: number): string => (100 * difference).toFixed(1).replace("-", "−");
 const listed = (names: readonly string[]): string => names.join(", ");
 const pText = (p: number): string => (p < 0.001 ? "less than 0.001" : p.toFixed(3));
 
@@ -56,7 +57,7 @@ export const a = {
     title: "Where these figures come from",
     precomputed: "precomputed",
     verified: "verified here",
-    text: "They are computed here, just now, from stored answers: the logits of each network for every test image, which ship with it. The answers themselves were computed when the networks were trained, and are verified by computing them again on this device.",
+    text: "They are computed here, just now, from stored answers: the logits of each network for every test image, which ship with it. The answers themselves were computed when the networks were trained, and are verified by computing them again on this device, as is done with what is measured below.",
     result: (n: number, difference: string, nChanged: number, nNetworks: number, device: string) => `Computed again on this device (${device}) for the first ${images(n)} and ${count(nNetworks)} networks: the largest difference of a logit is ${difference}, and ${nChanged === 0 ? "no answer’s first class changed" : `the first class changed in ${count(nChanged)} answers`}. Stored logits have 11 significant bits.`,
     recipe: ({ trainer, epochs, temperature, policy, lambda }: ManifestRecipe) => [`trained by ${trainer}`, epochs !== undefined && `${count(epochs)} epochs`, temperature !== undefined && `distilled at temperature ${brief(temperature)}`, policy !== undefined && `policy ${policy}`, lambda !== undefined && `λ ${brief(lambda)}`].filter(Boolean).join(", "),
     yours: "from your manifest",
@@ -64,7 +65,9 @@ export const a = {
     howMany: "Images to compute again",
     button: "Verify here",
     failed: "The answers could not be computed again.",
-    notLoaded: (names: readonly string[]) => `Not in use on this device, so not to be verified: ${listed(names)}. Choose them under Networks.`,
+    notLoaded: (names: readonly string[]) => `The weights of these are not loaded, so they cannot be verified: ${listed(names)}. They are listed under Networks.`,
+    useFamily: (family: string) => `Use ${family} on this device`,
+    more: "The samples are the first images of the test set; for more, its pictures are needed.",
   },
 
   guess: {
@@ -104,19 +107,21 @@ export const a = {
     chanceText: (share: string) => `Two networks that make their mistakes independently, each in its own habit, would agree on ${share}.`,
     chanceDefinition: "Definition: for each true class, the probability that both draw the same answer, when each draws from its own confusion of that class; averaged over the images.",
     copied: "Copied errors",
+    copiedShare: "share of the ensemble’s errors",
     copiedHint: "Of the images that the ensemble gets wrong: how many does the student get wrong with the very same class?",
     copiedText: (nWrong: string, nCopied: string, share: string, chance: string) => `The ensemble is wrong on ${nWrong} images; on ${nCopied} of them (${share}) the student says the same wrong class. Independent mistakes would meet on ${chance}.`,
     neverWrong: "The ensemble is never wrong here, so there is no error to copy.",
     certainty: "How sure are the figures?",
     certaintyHint: (n: string, seed: string) => `The test set is one sample of images. Drawn again ${n} times from itself (bootstrap, seed ${seed}), a figure would lie in its interval 95 times of 100.`,
     resampling: "Intervals are computed",
-    of: "Of", figure: "Figure", estimate: "Value", interval: "95% interval",
+    points: (difference: number) => `${signed(difference)} pt`,
+    figure: "Figure", estimate: "Value", interval: "95% interval",
     range: (low: string, high: string) => `${low} to ${high}`,
     minus: (first: string, second: string) => `${first} minus ${second}`,
-    difference: (first: string, second: string, figure: string, { estimate, lower, upper }: Interval, show: (value: number) => string) => `${figure}: ${first} minus ${second} is ${show(estimate)} (${show(lower)} to ${show(upper)}, paired). ${lower > 0 || upper < 0 ? "0 is outside: other images would hardly turn the order." : "0 is inside: other images might turn the order."}`,
+    difference: (first: string, second: string, figure: string, { estimate, lower, upper }: Interval) => `${figure}: ${first} minus ${second} is ${signed(estimate)} points (${signed(lower)} to ${signed(upper)}, paired). ${lower > 0 || upper < 0 ? "0 is outside: other images would hardly turn the order." : "0 is inside: other images might turn the order."}`,
     other: "Second student, for differences",
     nobody: "none",
-    noOther: "There is no second student in this family to hold the student against.",
+    noOther: "There is no second student here to hold the student against.",
     tests: "Is one more accurate than the other?",
     testsHint: "McNemar’s test looks only at images on which one alone is right: if both were equally good, these would fall to either side like coin throws.",
     versus: (first: string, second: string) => `${first} and ${second}`,
@@ -146,6 +151,7 @@ export const a = {
     clearBin: "Any confidence",
     grid: "Test images, one row each; arrow keys move, Enter opens",
     number: "No.", truth: "True", ensemble: "Ensemble", student: "Student", kl: "KL",
+    neighbours: { label: "List of test images", previous: "← Previous", next: "Next →", place: (place: number, n: number) => `${count(place + 1)} of ${count(n)} in the list`, back: "Back to the list" },
     open: (index: number) => `Test image ${count(index)}`,
     saveCsv: "Save these as CSV",
     savePredictions: "Save all predictions as CSV",

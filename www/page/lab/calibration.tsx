@@ -26,10 +26,12 @@ export function Calibration() {
     <div class="rooms" data-testid="calibration-answer">
       <div class="calibration-top">
         <Reliability question={bins.answer.question} value={bins.answer.value} isBusy={bins.isBusy} />
-        {scaled.answer && <Scaling question={scaled.answer.question} value={scaled.answer.value} isBusy={scaled.isBusy} />}
+        <div class="rooms">
+          {scaled.answer && <Scaling question={scaled.answer.question} value={scaled.answer.value} isBusy={scaled.isBusy} />}
+          <Plane />
+        </div>
       </div>
       {over.answer && <Curves question={over.answer.question} value={over.answer.value} isBusy={over.isBusy} />}
-      <Plane />
     </div>
   );
 }
@@ -110,12 +112,12 @@ function Scaling({ question, value: { ensemble, models, seed, nFitted, nReported
   const c = a.calibration;
   const header = ["network", "temperature", "nll_before", "nll_after", "ece_before", "ece_after", "kl_before", "kl_after"];
   const values = rows.map(([name, { temperature, before, after }]) => [name, temperature, before.nll, after.nll, before.ece, after.ece, before.kl, after.kl] as const);
-  const pair = (before: number | null, after: number | null) => (before === null || after === null ? "–" : <>{nats(before)} → <span class={after < before ? "better" : ""}>{nats(after)}</span></>);
+  const pair = (before: number | null, after: number | null) => (before === null || after === null ? "–" : <>{nats(before)}&nbsp;→ <span class={after < before ? "better" : ""}>{nats(after)}</span></>);
   const kind = (name: string) => (name === t.ensemble ? "ensemble" : question.teachers.includes(name) ? "member" : "student");
   return (
     <Figure title={c.fits} hint={c.fitsHint(count(nFitted), count(nReported), String(seed))} testId="lab-fits" isBusy={isBusy} question={question} table={{ header, rows: values }} isDrawn={false}>
       <ScrollingTable label={c.fits}>
-        <table class="results">
+        <table class="results fits">
           <thead><tr>{[t.fidelity.network, c.fitted, t.fidelity.nll, t.fidelity.ece, `${t.fidelity.kl}, ${t.fidelity.nats}`].map((word) => <th key={word} scope="col">{word}</th>)}</tr></thead>
           <tbody>
             {rows.map(([name, { temperature, before, after }]) => (

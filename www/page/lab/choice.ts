@@ -2,6 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { CELLS, type Binning, type Cell, type Level, type SortKey } from "../../../pkg/analysis_api.js";
 import { isLiveHidden } from "../state/evaluation.ts";
+import { setsOf } from "../state/manifest.ts";
 import { activeFamily } from "../state/networks.ts";
 import { notifyInfo } from "../state/notices.ts";
 import { hrefWith, queryOf, setQuery, view } from "../state/route.ts";
@@ -83,16 +84,22 @@ export const FIELDS: Fields<Choice> = {
 export const choice = signal<Choice>(initialOf(FIELDS));
 export const isHidden = (part: Hideable): boolean => choice.value.hidden.includes(part);
 
-/** Families with a teacher and a student whose answers ship. */
-export const families = computed(() => [...new Set(listed.value.map(({ family }) => family))].filter((family) => {
-  const roles = listed.value.filter((entry) => entry.family === family).map(({ role }) => role);
+/** Families with a teacher and a student whose answers ship, in the other views' order. */
+export const families = computed(() => [...new Set([...setsOf(listed.value), ...listed.value].map(({ family }) => family))].filter((name) => {
+  const roles = listed.value.filter((entry) => entry.family === name).map(({ role }) => role);
   return roles.includes("teacher") && roles.includes("student");
 }));
-/** The chosen one, else the one in use in the other views. */
-export const family = computed(() => families.value.find((name) => name === choice.value.family) ?? families.value.find((name) => name === activeFamily.value) ?? families.value[0] ?? null);
+/** The chosen one, else that of the chosen networks, else the one in use in the other views. */
+export const family = computed(() => {
+  const { family: chosen, student: own, teachers: members } = choice.value;
+  const named = [own, ...(members ?? [])].flatMap((name) => listed.value.find((entry) => entry.name === name) ?? [])[0]?.family;
+  return [chosen, named, activeFamily.value].find((name) => name != null && families.value.includes(name)) ?? families.value[0] ?? null;
+});
 const inFamily = (role: Listed["role"]) => listed.value.filter((entry) => entry.role === role && entry.family === family.value);
 export const allTeachers = computed(() => inFamily("teacher"));
 export const allStudents = computed(() => inFamily("student"));
+/** Of all families: two students of different kinds can be held against one ensemble as well. */
+export const everyStudent = computed(() => listed.value.filter(({ role }) => role === "student"));
 export const student = computed(() => (allStudents.value.find(({ name }) => name === choice.value.student) ?? allStudents.value[0])?.name ?? null);
 export const teachers = computed<string[]>(() => {
   const names = allTeachers.value.map(({ name }) => name);
@@ -165,19 +172,19 @@ export function watchChoice(): () => void {
       const unknown = [
         ...(wanted !== null && !families.value.includes(wanted) ? [`family=${wanted}`] : []),
         ...(members ?? []).filter((name) => !names(allTeachers.value).includes(name)).map((name) => `teachers=${name}`),
-        ...([["student", own], ["control", control], ["other", other]] as const).flatMap(([key, name]) => (name !== null && !names(allStudents.value).includes(name) ? [`${key}=${name}`] : [])),
+        ...([["student", own, allStudents], ["control", control, allStudents], ["other", other, everyStudent]] as const).flatMap(([key, name, among]) => (name !== null && !names(among.value).includes(name) ? [`${key}=${name}`] : [])),
       ];
       if (unknown.length === 0) return;
       const known = members?.filter((name) => names(allTeachers.value).includes(name)) ?? [];
-      const kept = (name: string | null) => (name !== null && names(allStudents.value).includes(name) ? name : null);
-      choice.value = { ...choice.value, family: family.value, teachers: known.length > 0 ? known : null, student: kept(own), control: kept(control), other: kept(other) };
+      const kept = (name: string | null, among = allStudents.value) => (name !== null && names(among).includes(name) ? name : null);
+      choice.value = { ...choice.value, family: family.value, teachers: known.length > 0 ? known : null, student: kept(own), control: kept(control), other: kept(other, everyStudent.value) };
       tellIgnored(unknown);
     }),
     effect(() => {
       isLiveHidden.value = isHidden("live") || choice.value.section !== "overview";
     }),
     effect(() => {
-      const chosen = [...teachers.value, ...(student.value ? [student.value] : [])];
+      const chosen = [...teachers.value, student.value, choice.value.other].filter((name) => name !== null);
       const rest = [...allTeachers.value, ...allStudents.value].map(({ name }) => name).filter((name) => !chosen.includes(name));
       queueMicrotask(() => want([...chosen, ...rest]));
     }),

@@ -127,6 +127,9 @@ export function savePredictions(question: Pair, listing: Listing): void {
 
 const [TILE_WIDTH, TILE_HEIGHT, VIEW_HEIGHT, OVERSCAN] = [256, 92, 588, 2];
 
+/** Where the list was left, for who comes back to it. */
+const left: { listing: Listing | null; place: number } = { listing: null, place: 0 };
+
 /** Only the tiles in sight exist. */
 function Grid({ question, listing }: { question: Pair; listing: Listing }) {
   const box = useRef<HTMLDivElement>(null);
@@ -141,18 +144,23 @@ function Grid({ question, listing }: { question: Pair; listing: Listing }) {
     setWidth(element.clientWidth);
     return () => observer.disconnect();
   }, []);
-  useLayoutEffect(() => {
-    box.current!.scrollTop = 0;
-    setFirstRow(0);
-    setActive(0);
-  }, [listing]);
   const nColumns = Math.max(1, Math.floor(width / TILE_WIDTH));
   const nRows = Math.ceil(n / nColumns);
   const from = Math.max(0, firstRow - OVERSCAN);
   const to = Math.min(nRows, firstRow + Math.ceil(VIEW_HEIGHT / TILE_HEIGHT) + 1 + OVERSCAN);
 
+  const isMeasured = width > 0;
+  useLayoutEffect(() => {
+    if (!isMeasured) return;
+    if (left.listing === listing) return go(left.place);
+    box.current!.scrollTop = 0;
+    setFirstRow(0);
+    setActive(0);
+  }, [listing, isMeasured]);
+
   const open = (place: number) => {
     setActive(place);
+    Object.assign(left, { listing, place });
     if (!records.value) {
       openImage.value = listing.indices[place]!;
       return;

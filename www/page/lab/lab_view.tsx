@@ -4,12 +4,13 @@ import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { Calibration } from "./calibration.tsx";
 import { Builder } from "./builder.tsx";
-import { choice, families, hrefTo, isHidden, SECTIONS, watchChoice, type Section } from "./choice.ts";
+import { choice, families, hrefTo, isHidden, SECTIONS, student, teachers, watchChoice, type Section } from "./choice.ts";
 import { Explorer } from "./explorer.tsx";
 import { Guess, isGuessing } from "./guess.tsx";
 import { Confusion } from "./matrix.tsx";
 import { Overview } from "./overview.tsx";
 import { OpenedReport } from "./take_home.tsx";
+import { watchMeasurements } from "./verification.ts";
 import { Worth } from "./worth.tsx";
 import { analysis, failure, failures, isListed, N_TEST_IMAGES, openTestAnswers, progress, retry } from "./test_answers.ts";
 import "./lab.css";
@@ -19,9 +20,9 @@ const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, w
 /** Everything about the whole test set, from answers that are stored: no images, no device. */
 export function LabView() {
   useEffect(() => {
-    const stop = watchChoice();
+    const stops = [watchChoice(), watchMeasurements(() => [...teachers.value, ...(student.value ? [student.value] : [])])];
     void openTestAnswers();
-    return stop;
+    return () => stops.forEach((stop) => stop());
   }, []);
   if (failure.value !== null) {
     return (

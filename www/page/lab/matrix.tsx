@@ -11,10 +11,12 @@ import { confusion, type Pair } from "./questions.ts";
 import { labels, N_TEST_IMAGES } from "./test_answers.ts";
 
 const N_LARGEST = 12;
-const [MOST_PX, LABELLED_PX, ZOOM, FEWEST] = [744, 10, 1.6, 4];
+const [MOST_PX, WIDE_PX, LABELLED_PX, ZOOM, FEWEST] = [744, 520, 10, 1.6, 4];
 /** Room for the axes' names, and for the classes' where they can be read. */
 interface Room { gutter: number; header: number }
-const roomOf = (width: number, span: number): Room => ((width - 104) / span >= LABELLED_PX ? { gutter: 104, header: 84 } : { gutter: 22, header: 22 });
+const WORDS = 104;
+const hasWords = (width: number, span: number, perGroup: number) => (width - WORDS) / span >= LABELLED_PX || (width >= WIDE_PX && perGroup > 1);
+const roomOf = (width: number, span: number, perGroup: number): Room => (hasWords(width, span, perGroup) ? { gutter: WORDS, header: 84 } : { gutter: 22, header: 22 });
 
 /** Two answers against each other, class by class. */
 export function Confusion() {
@@ -50,7 +52,7 @@ function Shown({ question, value, isBusy }: { question: Pair; value: Counts; isB
       table={{ header: [rows, ...names], rows: names.map((name, row) => [name, ...counts.subarray(row * n, (row + 1) * n)]) }} json={{ rows, columns, classes: names, counts: names.map((_, row) => Array.from(counts.subarray(row * n, (row + 1) * n))) }}
     >
       <div class="confusion-grid">
-        <Heat n={n} counts={counts} order={order} names={names} rowsAre={a.confusion.rows[rows]} columnsAre={a.confusion.rows[columns]} text={text} onOpen={(row, column) => showImages(filterOf(row, column))} />
+        <Heat n={n} counts={counts} order={order} names={names} groups={level === "fine" ? namesOf("coarse") : names} rowsAre={a.confusion.rows[rows]} columnsAre={a.confusion.rows[columns]} text={text} onOpen={(row, column) => showImages(filterOf(row, column))} />
         <div>
           <h4>{a.confusion.largest}</h4>
           <table class="results largest" data-testid="largest-confusions">
@@ -68,18 +70,18 @@ function Shown({ question, value, isBusy }: { question: Pair; value: Counts; isB
   );
 }
 
-interface HeatProps { n: number; counts: Uint32Array; order: readonly number[]; names: readonly string[]; rowsAre: string; columnsAre: string; text: (row: number, column: number) => string; onOpen: (row: number, column: number) => void }
+interface HeatProps { n: number; counts: Uint32Array; order: readonly number[]; names: readonly string[]; /** Of as many neighbours in the order each. */ groups: readonly string[]; rowsAre: string; columnsAre: string; text: (row: number, column: number) => string; onOpen: (row: number, column: number) => void }
 /** Upper left corner in fields, and how many fields fill the width. */
 interface Window { x: number; y: number; span: number }
 
-function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: HeatProps) {
+function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOpen }: HeatProps) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const [width, setWidth] = useState(0);
   const [view, setView] = useState<Window>({ x: 0, y: 0, span: n });
   const [at, setAt] = useState<{ row: number; column: number } | null>(null);
   const [theme, setTheme] = useState(0);
-  const room = roomOf(width, view.span);
+  const room = roomOf(width, view.span, n / groups.length);
   const { gutter, header } = room;
   const side = Math.max(0, width - gutter);
   const cell = side / view.span;
@@ -120,7 +122,7 @@ function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: He
     element.style.height = `${side + header}px`;
     const context = element.getContext("2d")!;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    paint(context, { n, counts, order, names, rowsAre, columnsAre, view, room, side, cell, at });
+    paint(context, { n, counts, order, names, groups, rowsAre, columnsAre, view, room, side, cell, at });
   }, [n, counts, order, view, width, at, theme]);
 
   const fieldAt = (event: { clientX: number; clientY: number }) => {
@@ -197,7 +199,7 @@ function Heat({ n, counts, order, names, rowsAre, columnsAre, text, onOpen }: He
 
 interface Painting extends Omit<HeatProps, "text" | "onOpen"> { view: Window; room: Room; side: number; cell: number; at: { row: number; column: number } | null }
 
-function paint(context: CanvasRenderingContext2D, { n, counts, order, names, rowsAre, columnsAre, view, room: { gutter, header }, side, cell, at }: Painting): void {
+function paint(context: CanvasRenderingContext2D, { n, counts, order, names, groups, rowsAre, columnsAre, view, room: { gutter, header }, side, cell, at }: Painting): void {
   const style = getComputedStyle(context.canvas);
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
   context.clearRect(0, 0, side + gutter, side + header);
@@ -253,7 +255,10 @@ function paint(context: CanvasRenderingContext2D, { n, counts, order, names, row
   context.textAlign = "right";
   context.fillText(`← ${rowsAre}`, -header, 12);
   context.restore();
-  if (cell < LABELLED_PX || header < 40) return;
+  if (header < 40) return;
+  // The classes' names where there is room for each, else those of their superclasses.
+  const size = cell >= LABELLED_PX ? 1 : n / groups.length;
+  const words = size === 1 ? order.map((index) => names[index]!) : groups;
   context.font = "11px system-ui";
   context.fillStyle = token("text");
   context.textBaseline = "middle";
@@ -262,20 +267,18 @@ function paint(context: CanvasRenderingContext2D, { n, counts, order, names, row
     while (text.length > 2 && context.measureText(text).width > px) text = `${text.slice(0, -2)}…`;
     return text;
   };
-  for (let row = fromY; row < toY; row++) {
-    const y = top(row) + cell / 2;
-    if (y < header || y > header + side) continue;
-    context.textAlign = "right";
-    context.fillText(short(names[order[row]!]!, gutter - 24), gutter - 6, y);
-  }
-  for (let column = fromX; column < toX; column++) {
-    const x = left(column) + cell / 2;
-    if (x < gutter || x > gutter + side) continue;
+  words.forEach((name, i) => {
+    const [x, y] = [left((i + 0.5) * size), top((i + 0.5) * size)];
+    if (y >= header && y <= header + side) {
+      context.textAlign = "right";
+      context.fillText(short(name, gutter - 24), gutter - 6, y);
+    }
+    if (x < gutter || x > gutter + side) return;
     context.save();
     context.translate(x, header - 6);
     context.rotate(-Math.PI / 3);
     context.textAlign = "left";
-    context.fillText(short(names[order[column]!]!, header - 22), 0, 0);
+    context.fillText(short(name, header - 22), 0, 0);
     context.restore();
-  }
+  });
 }

@@ -2,16 +2,17 @@ import { signal } from "@preact/signals";
 import { Segmented } from "../components/segmented.tsx";
 import { brief, count } from "../format.ts";
 import { hasTestSet } from "../state/data_sets.ts";
-import { client, labState } from "../state/lab.ts";
-import { networks } from "../state/networks.ts";
+import { labState } from "../state/lab.ts";
+import { activeFamily, isReady, networks, useFamily } from "../state/networks.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
-import { student, teachers } from "./choice.ts";
+import { family, student, teachers } from "./choice.ts";
 import { listed, N_TEST_IMAGES } from "./test_answers.ts";
-import { cancelVerification, canCompute, run, verified, verify } from "./verification.ts";
+import { cancelVerification, canCompute, nSamples, run, verified, verify } from "./verification.ts";
 
 const SIZES = [100, 1_000, N_TEST_IMAGES];
-const size = signal<number>(SIZES[0]!);
+/** Null: as many as there are without further files. */
+const size = signal<number | null>(null);
 
 /** Where the figures come from: stored answers, and what this device says to them. */
 export function Provenance() {
@@ -21,6 +22,8 @@ export function Provenance() {
   const isVerified = names.length > 0 && checked.length === names.length;
   const isRunning = run.value?.phase === "running";
   const computable = names.filter(canCompute);
+  const sizes = [...(nSamples.value > 0 ? [nSamples.value] : []), ...(hasTestSet.value ? SIZES : [])];
+  const n = size.value !== null && sizes.includes(size.value) ? size.value : sizes[0];
   const nImages = Math.min(...checked.map((entry) => entry.nImages));
   return (
     <section class="card provenance" aria-labelledby="provenance-heading" data-testid="provenance" data-verified={String(isVerified)}>
@@ -30,15 +33,20 @@ export function Provenance() {
       </p>
       <ul class="recipes">{entries.map(({ name, role, recipe, read }) => <li key={name}><span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" /><strong>{name}</strong> {recipe ? a.verify.recipe(recipe) : read ? a.verify.yours : a.verify.noRecipe}</li>)}</ul>
       <div class="row">
-        {!isRunning && <Segmented label={a.verify.howMany} testId="verify-size" value={size.value} options={SIZES.map((n) => ({ value: n, text: count(n) }))} onChange={(n) => { size.value = n; }} />}
+        {!isRunning && n !== undefined && <Segmented label={a.verify.howMany} testId="verify-size" value={n} options={sizes.map((value) => ({ value, text: count(value) }))} onChange={(value) => { size.value = value; }} />}
         {isRunning
           ? <button type="button" onClick={cancelVerification} data-testid="verify-cancel">{t.fidelity.cancel}</button>
-          : <button type="button" class="primary" disabled={!client.value || !hasTestSet.value || computable.length === 0} onClick={() => void verify(names, size.value)} data-testid="verify">{a.verify.button}</button>}
+          : <button type="button" class="primary" disabled={!isReady.value || n === undefined || computable.length === 0} onClick={() => void verify(names, n!)} data-testid="verify">{a.verify.button}</button>}
         {isRunning && <label class="line"><span>{t.fidelity.running(run.value!.nDone, run.value!.nTotal)}</span><progress value={run.value!.nDone} max={run.value!.nTotal} /></label>}
       </div>
-      {!hasTestSet.value && <p class="hint">{a.images.howToAdd}</p>}
+      {!hasTestSet.value && <p class="hint">{a.verify.more} {a.images.howToAdd}</p>}
       {labState.value.phase === "failed" && <p class="hint">{t.boot.failed}</p>}
-      {networks.value.length > 0 && computable.length < names.length && <p class="hint">{a.verify.notLoaded(names.filter((name) => !canCompute(name)))}</p>}
+      {isReady.value && networks.value.length > 0 && computable.length < names.length && (
+        <p class="hint">
+          {a.verify.notLoaded(names.filter((name) => !canCompute(name)))}
+          {activeFamily.value !== family.value && <> <button type="button" onClick={() => void useFamily(family.value!)} data-testid="use-family">{a.verify.useFamily(family.value!)}</button></>}
+        </p>
+      )}
     </section>
   );
 }

@@ -1,14 +1,15 @@
 /** Stored answers held against those that this device computes; and answers of networks that bring none. */
-import { signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import type { Records } from "../../../pkg/api.js";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { testSet } from "../state/data_sets.ts";
 import { client } from "../state/lab.ts";
-import { networks } from "../state/networks.ts";
+import { evaluation } from "../state/evaluation.ts";
+import { isReady, networks } from "../state/networks.ts";
 import { messageOf, notifyError } from "../state/notices.ts";
-import { PIXELS_BYTES } from "../state/pictures.ts";
-import { analysis, labels, N_TEST_IMAGES } from "./test_answers.ts";
+import { joinPixels, PIXELS_BYTES, samples } from "../state/pictures.ts";
+import { analysis, labels, loaded, N_TEST_IMAGES } from "./test_answers.ts";
 
 export interface Verified { nImages: number; maxDifference: number; nTop1Changed: number }
 export interface Run { phase: "running" | "done" | "cancelled"; nDone: number; nTotal: number; models: string[]; device: string }
@@ -33,6 +34,12 @@ export async function testImages(): Promise<Records> {
   return records;
 }
 
+/** The samples that ship are the first images of the test set, in its order; none of them where one could not be read. */
+export const nSamples = computed(() => (samples.value.every(({ id, label }, i) => id === `sample-${i}` && label === labels.value?.fine[i]) ? samples.value.length : 0));
+
+/** The first `n` images or more: of the samples, where they are enough. */
+const firstImages = async (n: number): Promise<Uint8Array> => (n <= nSamples.value ? joinPixels(samples.value) : (await testImages()).pixels);
+
 /** Computes the first `n` test images with these networks, a batch after the other. */
 export async function verify(names: readonly string[], n: number): Promise<void> {
   const lab = client.value;
@@ -44,7 +51,7 @@ export async function verify(names: readonly string[], n: number): Promise<void>
   run.value = { phase: "running", nDone: 0, nTotal: n, models, device: lab.device.kind };
   const found = new Map<string, Verified>();
   try {
-    const { pixels } = await testImages();
+    const pixels = await firstImages(n);
     for (let start = 0; start < n && !mine.signal.aborted; start += BATCH) {
       const size = Math.min(BATCH, n - start);
       const { logits, nClasses, models: order } = await lab.predict(pixels.subarray(start * PIXELS_BYTES, (start + size) * PIXELS_BYTES), size, { models, teachers: [] });
@@ -55,7 +62,7 @@ export async function verify(names: readonly string[], n: number): Promise<void>
         found.set(name, { nImages: start + size, maxDifference: Math.max(old?.maxDifference ?? 0, maxDifference), nTop1Changed: (old?.nTop1Changed ?? 0) + nTop1Changed });
       }
       if (!isCurrent()) return;
-      verified.value = new Map([...verified.value, ...found]);
+      verified.value = new Map([...verified.value, ...[...found].filter(([name, { nImages }]) => nImages >= (verified.value.get(name)?.nImages ?? 0))]);
       run.value = { ...run.value!, nDone: start + size };
     }
     if (isCurrent()) run.value = { ...run.value!, phase: mine.signal.aborted ? "cancelled" : "done" };
@@ -64,4 +71,22 @@ export async function verify(names: readonly string[], n: number): Promise<void>
     notifyError(a.verify.failed, [messageOf(error)]);
     run.value = null;
   }
+}
+
+/** Images that are computed again when the visitor has measured the test set. */
+const N_ALONG = 100;
+
+/** Whoever measures images on this device has the stored answers of the same networks verified along with it. */
+export function watchMeasurements(names: () => readonly string[]): () => void {
+  let done: unknown = null;
+  return effect(() => {
+    const measured = evaluation.value;
+    if (measured?.phase !== "done" || !isReady.value || nSamples.value === 0 || measured.source === "own") return;
+    const n = measured.source === "samples" ? nSamples.value : Math.min(N_ALONG, measured.report?.nImages ?? 0);
+    const open = names().filter((name) => canCompute(name) && loaded.value.has(name) && (verified.value.get(name)?.nImages ?? 0) < n);
+    const key = `${n} ${open.join()}`;
+    if (open.length === 0 || run.peek()?.phase === "running" || key === done) return;
+    done = key;
+    queueMicrotask(() => void verify(open, n));
+  });
 }

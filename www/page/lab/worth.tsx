@@ -3,11 +3,10 @@ import { count, nats, percent } from "../format.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { useAsked, type Answer } from "./asked.ts";
-import { allStudents, change, choice } from "./choice.ts";
+import { change, choice, everyStudent, student } from "./choice.ts";
 import { Figure } from "./figure.tsx";
-import { Ruler, type RulerMark } from "./guess.tsx";
-import { baselines, ensembleTest, intervals, otherTest, type Pair, type Test } from "./questions.ts";
-import { loaded } from "./test_answers.ts";
+import { baselines, ensembleTest, intervals, other, otherTest, type Pair, type Test } from "./questions.ts";
+import { Ruler, type RulerMark } from "./ruler.tsx";
 
 /** What an agreement has to be held against, how sure the figures are, and whether errors are copied. */
 export function Worth() {
@@ -31,10 +30,10 @@ function Yardsticks({ question, value: { agreement, chance, control, noControl, 
   const w = a.worth;
   const marks: RulerMark[] = [
     { name: w.student(question.student), value: agreement, look: "student" },
-    ...(control ? [{ name: w.control(control.name), value: control.agreement, look: "control" }] : []),
-    ...(teacherPairs ? [{ name: w.pairs, value: teacherPairs.mean, low: teacherPairs.lowest, high: teacherPairs.highest, look: "member" }] : []),
-    ...(ceiling ? [{ name: w.ceiling, value: ceiling.agreement, look: "ensemble" }] : []),
-    { name: w.chance, value: chance, look: "chance" },
+    ...(control ? [{ name: w.control(control.name), value: control.agreement, look: "control" as const }] : []),
+    ...(teacherPairs ? [{ name: w.pairs, value: teacherPairs.mean, look: "member" as const, ...(teacherPairs.nPairs > 1 && { range: { low: teacherPairs.lowest, high: teacherPairs.highest } }) }] : []),
+    ...(ceiling ? [{ name: w.ceiling, value: ceiling.agreement, look: "ensemble" as const }] : []),
+    { name: w.chance, value: chance, look: "control", isOutline: true },
   ];
   const table = {
     header: ["yardstick", "agreement", "lowest", "highest", "networks"],
@@ -46,7 +45,7 @@ function Yardsticks({ question, value: { agreement, chance, control, noControl, 
   };
   return (
     <Figure title={w.title} hint={w.hint} testId="lab-yardsticks" isBusy={isBusy} question={question} table={table}>
-      <Ruler marks={marks} />
+      <Ruler label={t.fidelity.agreement} marks={marks} />
       <dl class="sentences">
         <div><dt>{w.student(question.student)}</dt><dd data-testid="worth-agreement">{w.agreementText(percent(agreement))}</dd></div>
         <div>
@@ -75,15 +74,15 @@ function Copied({ question, value: { copiedErrors: own, control }, isBusy }: Par
   const w = a.worth;
   const marks: RulerMark[] = [
     { name: w.student(question.student), value: own.share ?? 0, look: "student" },
-    ...(control && control.copiedErrors.share !== null ? [{ name: w.control(control.name), value: control.copiedErrors.share, look: "control" }] : []),
-    ...(own.chance !== null ? [{ name: w.chance, value: own.chance, look: "chance" }] : []),
+    ...(control && control.copiedErrors.share !== null ? [{ name: w.control(control.name), value: control.copiedErrors.share, look: "control" as const }] : []),
+    ...(own.chance !== null ? [{ name: w.chance, value: own.chance, look: "control" as const, isOutline: true }] : []),
   ];
   return (
     <Figure
       title={w.copied} hint={w.copiedHint} testId="lab-copied" isBusy={isBusy} question={question}
       table={{ header: ["network", "teacher_wrong", "copied", "share", "chance"], rows: [[question.student, own.nTeacherWrong, own.nCopied, own.share, own.chance], ...(control ? [[control.name, control.copiedErrors.nTeacherWrong, control.copiedErrors.nCopied, control.copiedErrors.share, control.copiedErrors.chance]] : [])] }}
     >
-      {own.share === null ? <p>{w.neverWrong}</p> : <><Ruler marks={marks} /><p data-testid="worth-copied">{w.copiedText(count(own.nTeacherWrong), count(own.nCopied), percent(own.share), percent(own.chance ?? 0))}</p></>}
+      {own.share === null ? <p>{w.neverWrong}</p> : <><Ruler label={w.copiedShare} marks={marks} /><p data-testid="worth-copied">{w.copiedText(count(own.nTeacherWrong), count(own.nCopied), percent(own.share), percent(own.chance ?? 0))}</p></>}
     </Figure>
   );
 }
@@ -97,7 +96,7 @@ function Certainty() {
   if (error) return <p class="notice error" role="alert">{error}</p>;
   if (!answer) return <p class="empty">{w.resampling} …</p>;
   const { question, value } = answer;
-  const groups = groupsOf(value, question.student);
+  const groups = groupsOf(value, question.student, question.other ?? "");
   return (
     <Figure
       title={w.certainty} hint={w.certaintyHint(count(value.nResamples), String(value.seed))} testId="lab-intervals" isBusy={isBusy} question={question} isDrawn={false} json={value}
@@ -106,23 +105,23 @@ function Certainty() {
       <Other />
       <div class="table-wrap" role="group" aria-label={w.certainty} tabIndex={0}>
         <table class="results" data-testid="intervals-table">
-          <thead><tr><th scope="col">{w.of}</th><th scope="col">{w.figure}</th><th scope="col">{w.estimate}</th><th scope="col">{w.interval}</th></tr></thead>
-          <tbody>
-            {groups.flatMap(([of, rows]) => rows.map(({ figure, interval: { estimate, lower, upper }, format }, i) => (
-              <tr key={of + figure} data-testid={`interval-${of}-${figure}`}>
-                {i === 0 && <th scope="rowgroup" rowSpan={rows.length}>{of}</th>}
-                <td>{figure}</td><td>{format(estimate)}</td><td>{w.range(format(lower), format(upper))}</td>
-              </tr>
-            )))}
-          </tbody>
+          <thead><tr><th scope="col">{w.figure}</th><th scope="col">{w.estimate}</th><th scope="col">{w.interval}</th></tr></thead>
+          {groups.map(([of, rows]) => (
+            <tbody key={of}>
+              <tr><th scope="rowgroup" colSpan={3} class="group">{of}</th></tr>
+              {rows.map(({ figure, interval: { estimate, lower, upper }, format }) => (
+                <tr key={figure} data-testid={`interval-${of}-${figure}`}><th scope="row">{figure}</th><td>{format(estimate)}</td><td>{w.range(format(lower), format(upper))}</td></tr>
+              ))}
+            </tbody>
+          ))}
         </table>
       </div>
       <ul class="plain">
-        {value.studentMinusEnsemble && <li data-testid="difference-ensemble">{w.difference(question.student, t.ensemble, t.fidelity.accuracy, value.studentMinusEnsemble.accuracy, points)}</li>}
+        {value.studentMinusEnsemble && <li data-testid="difference-ensemble">{w.difference(question.student, t.ensemble, t.fidelity.accuracy, value.studentMinusEnsemble.accuracy)}</li>}
         {value.difference && question.other && (
           <>
-            <li data-testid="difference-accuracy">{w.difference(question.student, question.other, t.fidelity.accuracy, value.difference.accuracy, points)}</li>
-            <li data-testid="difference-agreement">{w.difference(question.student, question.other, t.fidelity.agreement, value.difference.agreement, points)}</li>
+            <li data-testid="difference-accuracy">{w.difference(question.student, question.other, t.fidelity.accuracy, value.difference.accuracy)}</li>
+            <li data-testid="difference-agreement">{w.difference(question.student, question.other, t.fidelity.agreement, value.difference.agreement)}</li>
           </>
         )}
       </ul>
@@ -130,9 +129,7 @@ function Certainty() {
   );
 }
 
-const points = (difference: number) => `${(100 * difference).toFixed(1)} points`;
-
-function groupsOf({ ensemble, student, other, studentMinusEnsemble, difference }: Intervals, name: string): [string, Row[]][] {
+function groupsOf({ ensemble, student, other, studentMinusEnsemble, difference }: Intervals, name: string, otherName: string): [string, Row[]][] {
   const w = a.worth;
   const general = (of: Intervals["ensemble"], share = percent): Row[] => [
     { key: "accuracy", figure: t.fidelity.accuracy, interval: of.accuracy, format: share }, { key: "nll", figure: t.fidelity.nll, interval: of.nll, format: nats }, { key: "ece", figure: t.fidelity.ece, interval: of.ece, format: nats },
@@ -143,21 +140,21 @@ function groupsOf({ ensemble, student, other, studentMinusEnsemble, difference }
   return [
     [t.ensemble, general(ensemble)],
     ...(student ? [[name, whole(student)] as [string, Row[]]] : []),
-    ...(studentMinusEnsemble ? [[w.minus(name, t.ensemble), general(studentMinusEnsemble, points)] as [string, Row[]]] : []),
-    ...(other ? [[choice.value.other ?? "", whole(other)] as [string, Row[]]] : []),
-    ...(difference ? [[w.minus(name, choice.value.other ?? ""), whole(difference, points)] as [string, Row[]]] : []),
+    ...(studentMinusEnsemble ? [[w.minus(name, t.ensemble), general(studentMinusEnsemble, w.points)] as [string, Row[]]] : []),
+    ...(other ? [[otherName, whole(other)] as [string, Row[]]] : []),
+    ...(difference ? [[w.minus(name, otherName), whole(difference, w.points)] as [string, Row[]]] : []),
   ];
 }
 
 /** The second student, for differences and the test of two accuracies. */
 function Other() {
-  const names = allStudents.value.map(({ name }) => name).filter((name) => name !== intervals.answer.value?.question.student);
+  const names = everyStudent.value.map(({ name }) => name).filter((name) => name !== student.value);
   if (names.length === 0) return <p class="hint">{a.worth.noOther}</p>;
   return (
     <label class="field inline">{a.worth.other}
       <select value={choice.value.other ?? ""} data-testid="other-choice" onChange={(event) => change({ other: event.currentTarget.value || null })}>
         <option value="">{a.worth.nobody}</option>
-        {names.map((name) => <option key={name} value={name} disabled={!loaded.value.has(name)}>{name}</option>)}
+        {names.map((name) => <option key={name} value={name}>{name}</option>)}
       </select>
     </label>
   );
@@ -167,7 +164,7 @@ function Tests() {
   const first = useAsked(ensembleTest);
   const second = useAsked(otherTest);
   const w = a.worth;
-  const tests = [first.answer, choice.value.other !== null ? second.answer : null].filter((answer): answer is Answer<Test, McNemar> => answer !== null);
+  const tests = [first.answer, other() !== null ? second.answer : null].filter((answer): answer is Answer<Test, McNemar> => answer !== null);
   if (tests.length === 0) return null;
   const name = (of: string | string[]) => (typeof of === "string" ? of : t.ensemble);
   return (

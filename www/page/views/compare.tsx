@@ -1,5 +1,4 @@
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
 import { AnswerTable } from "../components/answer_table.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Gallery, Mark } from "../components/gallery.tsx";
@@ -15,14 +14,12 @@ import { CIFAR100_CLASSES, className } from "../state/class_names.ts";
 import { takeIn } from "../state/intake.ts";
 import { labState } from "../state/lab.ts";
 import { isReady, nClasses, sets, student, teachers } from "../state/networks.ts";
-import { messageOf, notifyError } from "../state/notices.ts";
 import { nDecoding, pictures, removePicture, selected, type Picture } from "../state/pictures.ts";
 import { queryOf } from "../state/route.ts";
 import { t } from "../strings.ts";
 
 export function Compare() {
   const picture = selected.value;
-  useTestImages();
   return (
     <div class="view compare">
       <div class="view-head">
@@ -42,28 +39,13 @@ export function Compare() {
         </div>
         <Gallery />
       </section>
+      {/* Test images that the address names: what shows them is loaded for them alone. */}
+      {queryOf("compare") !== "" && <Lazy load={async () => (await import("../lab/neighbours.tsx")).Neighbours} props={{}} />}
       {picture && <Detail picture={picture} />}
       {picture && <UnderChange />}
       <p class="hint">{t.compare.note}</p>
     </div>
   );
-}
-
-/** Test images that the address names: what shows them is loaded for them alone. */
-function useTestImages(): void {
-  const isWanted = queryOf("compare") !== "";
-  useEffect(() => {
-    if (!isWanted) return;
-    let stop = () => {};
-    let isLeft = false;
-    import("../lab/compare_images.ts").then(({ watchCompareLink }) => {
-      if (!isLeft) stop = watchCompareLink();
-    }, (error: unknown) => notifyError(t.part.failed, [messageOf(error)]));
-    return () => {
-      isLeft = true;
-      stop();
-    };
-  }, [isWanted]);
 }
 
 const isChanging = signal(false);
