@@ -4,8 +4,8 @@ import { AnswerTable } from "../components/answer_table.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Gallery, Mark } from "../components/gallery.tsx";
 import { Help } from "../components/help.tsx";
-import { Lazy } from "../components/lazy.tsx";
 import { FamilySwitch } from "../components/networks_panel.tsx";
+import { Opening } from "../components/opening.tsx";
 import { Pixels } from "../components/pixels.tsx";
 import { StudentChoice } from "../components/student_choice.tsx";
 import { nats } from "../format.ts";
@@ -43,7 +43,7 @@ export function Compare() {
         <Gallery />
       </section>
       {picture && <Detail picture={picture} />}
-      {picture && <UnderChange />}
+      {picture && <Opening summary={t.compare.change} isOpen={isChanging} load={loadChange} testId="under-change" />}
       <p class="hint">{t.compare.note}</p>
     </div>
   );
@@ -68,15 +68,7 @@ function useTestImages(): void {
 
 const isChanging = signal(false);
 
-/** Its code is loaded when it is opened for the first time. */
-function UnderChange() {
-  return (
-    <details class="card" open={isChanging.value} onToggle={(event) => { isChanging.value = event.currentTarget.open; }} data-testid="under-change">
-      <summary>{t.compare.change}</summary>
-      {isChanging.value && <Lazy load={async () => (await import("../lab/picture_change_view.tsx")).PictureChangeView} props={{}} />}
-    </details>
-  );
-}
+const loadChange = async () => (await import("../lab/picture_change_view.tsx")).PictureChangeView;
 
 /** How often the two agree over what has been computed so far. */
 function Summary() {
