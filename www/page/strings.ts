@@ -222,6 +222,7 @@ export const t = {
     shipped: "The maker’s figures on the whole test set",
     testLogits: "Test logits",
     testLogitsOf: (name: string) => `Download the test logits of ${name}`,
+    inside: "Inside the networks: how alike are teacher and student before they answer?",
     shippedNote: "Not computed here: these came with the networks, over 10,000 test images.",
   },
 

@@ -3,8 +3,8 @@ import { AnswerTable } from "../components/answer_table.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Gallery, Mark } from "../components/gallery.tsx";
 import { Help } from "../components/help.tsx";
-import { Lazy } from "../components/lazy.tsx";
 import { FamilySwitch } from "../components/networks_panel.tsx";
+import { Opening } from "../components/opening.tsx";
 import { Pixels } from "../components/pixels.tsx";
 import { StudentChoice } from "../components/student_choice.tsx";
 import { nats } from "../format.ts";
@@ -42,7 +42,7 @@ export function Compare() {
       {/* Test images that the address names: what shows them is loaded for them alone. */}
       {queryOf("compare") !== "" && <Lazy load={async () => (await import("../lab/neighbours.tsx")).Neighbours} props={{}} />}
       {picture && <Detail picture={picture} />}
-      {picture && <UnderChange />}
+      {picture && <Opening summary={t.compare.change} isOpen={isChanging} load={loadChange} testId="under-change" />}
       <p class="hint">{t.compare.note}</p>
     </div>
   );
@@ -50,15 +50,7 @@ export function Compare() {
 
 const isChanging = signal(false);
 
-/** Its code is loaded when it is opened for the first time. */
-function UnderChange() {
-  return (
-    <details class="card" open={isChanging.value} onToggle={(event) => { isChanging.value = event.currentTarget.open; }} data-testid="under-change">
-      <summary>{t.compare.change}</summary>
-      {isChanging.value && <Lazy load={async () => (await import("../lab/picture_change_view.tsx")).PictureChangeView} props={{}} />}
-    </details>
-  );
-}
+const loadChange = async () => (await import("../lab/picture_change_view.tsx")).PictureChangeView;
 
 /** How often the two agree over what has been computed so far. */
 function Summary() {
