@@ -3,6 +3,7 @@ import { AnswerTable } from "../components/answer_table.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Gallery, Mark } from "../components/gallery.tsx";
 import { Help } from "../components/help.tsx";
+import { Lazy } from "../components/lazy.tsx";
 import { FamilySwitch } from "../components/networks_panel.tsx";
 import { Opening } from "../components/opening.tsx";
 import { Pixels } from "../components/pixels.tsx";
@@ -40,7 +41,7 @@ export function Compare() {
         <Gallery />
       </section>
       {/* Test images that the address names: what shows them is loaded for them alone. */}
-      {queryOf("compare") !== "" && <Lazy load={async () => (await import("../lab/neighbours.tsx")).Neighbours} props={{}} />}
+      {queryOf("compare") !== "" && <Lazy load={loadNeighbours} props={{}} />}
       {picture && <Detail picture={picture} />}
       {picture && <Opening summary={t.compare.change} isOpen={isChanging} load={loadChange} testId="under-change" />}
       <p class="hint">{t.compare.note}</p>
@@ -49,6 +50,8 @@ export function Compare() {
 }
 
 const isChanging = signal(false);
+
+const loadNeighbours = async () => (await import("../lab/neighbours.tsx")).Neighbours;
 
 const loadChange = async () => (await import("../lab/picture_change_view.tsx")).PictureChangeView;
 
