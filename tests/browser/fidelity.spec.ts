@@ -197,6 +197,7 @@ test("own pictures have no true classes: fidelity is measured, accuracy is not",
 });
 
 test("one network can be its own teacher: they agree on everything", async ({ page }) => {
+  await ship(page, goldenNetworks());
   await open(page);
   await ready(page);
   const file = payload("arbitrary20.safetensors", bytesOf("tests/golden/arbitrary20.safetensors"));

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "./fixtures";
-import { answered, badge, bytesOf, closePanel, go, goldenNetworks, open, openPanel, ready, ship, thumbs, watchViolations, withoutData } from "./page";
+import { answered, badge, closePanel, go, goldenNetworks, open, openPanel, ready, ship, thumbs, watchViolations, withoutData } from "./page";
 
 const summary = "agree on 17 of 20 images";
 
@@ -173,14 +173,16 @@ test("says what is missing in a browser without wasm SIMD", async ({ page }) => 
 });
 
 test("a network with the wrong checksum is refused by name, and the others work", async ({ page }) => {
-  const damaged = bytesOf("www/weights/r56-teacher1.safetensors");
+  const networks = goldenNetworks();
+  const damaged = Buffer.from(networks[1]!.bytes);
   damaged[damaged.length - 1]! ^= 1;
-  await page.route(/\/assets\/r56-teacher1-[^/]*\.safetensors$/, (route) => route.fulfill({ body: damaged }));
+  networks[1]!.arrives = damaged;
+  const files = await ship(page, networks);
   await open(page);
   await ready(page);
   const notice = page.getByTestId("notice-error");
   await expect(notice).toContainText("1 network could not be loaded. The others are in use.");
-  await expect(notice).toContainText("r56-teacher1.safetensors: the file’s checksum is not the one in the manifest");
+  await expect(notice).toContainText(`${files[1]}: the file’s checksum is not the one in the manifest`);
   await answered(page);
   await expect(page.getByTestId("members-agreeing")).toContainText("of 2");
   await notice.getByRole("button").click();

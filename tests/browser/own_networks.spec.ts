@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { addNetwork, answered, go, lastError, open, openPanel, payload, ready, withoutData } from "./page";
+import { addNetwork, answered, go, goldenNetworks, lastError, open, openPanel, payload, ready, ship, withoutData } from "./page";
 import { preResNet, type Names } from "./preresnet";
 
 const info = (page: Page) => page.getByTestId("notice-info").last();
@@ -37,6 +37,7 @@ test("the same weights under both kinds of names answer the same", async ({ page
 });
 
 test("networks of ten classes: not beside those of a hundred, but for themselves", async ({ page }) => {
+  await ship(page, goldenNetworks());
   await open(page, "compare", "cpu");
   await ready(page);
   await answered(page);
@@ -82,6 +83,7 @@ async function choose(page: Page, files: ReturnType<typeof payloads>): Promise<v
 }
 
 test("a manifest chosen with its files is a family of its own, and the way back is a click", async ({ page }) => {
+  await ship(page, goldenNetworks());
   await open(page, "compare", "cpu");
   await ready(page);
   await answered(page);
@@ -98,6 +100,7 @@ test("a manifest chosen with its files is a family of its own, and the way back 
 });
 
 test("a drop of manifest and files does the same, of ten classes too, and a second one stands beside it", async ({ page }) => {
+  await ship(page, goldenNetworks());
   await open(page, "distil", "cpu");
   await ready(page);
   for (const [name, files] of [["ten.json", own(10)], ["mine.json", own()]] as const) {
@@ -150,6 +153,7 @@ const wrong: { what: string; change: Change; words: string[] }[] = [
 ];
 
 test("manifests that are wrong: each says what is, and nothing else changes", async ({ page }) => {
+  await ship(page, goldenNetworks());
   await open(page, "compare", "cpu");
   await ready(page);
   await answered(page);

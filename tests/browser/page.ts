@@ -11,7 +11,15 @@ export const bytesOf = (file: string): Buffer => readFileSync(pathOf(file));
 export type View = "compare" | "fidelity" | "distil" | "findings";
 export type Device = "auto" | "cpu" | "webgpu";
 
-export interface Shipped { name: string; role: "teacher" | "student"; bytes: Buffer; family: string; depth: number }
+export interface Shipped {
+  name: string;
+  role: "teacher" | "student";
+  bytes: Buffer;
+  family: string;
+  depth: number;
+  /** What arrives in the place of `bytes`. */
+  arrives?: Buffer;
+}
 
 const golden = (name: string, role: Shipped["role"]): Shipped => ({ name, role, bytes: bytesOf(`tests/golden/${name}.safetensors`), family: "PreResNet-56", depth: 56 });
 /** The networks whose answers PyTorch computed, whatever the page ships by now. */
@@ -36,8 +44,8 @@ function withOtherHead(file: Buffer): Buffer {
   return copy;
 }
 
-/** Serves these networks as those that the page ships. Before the page is opened. */
-export async function ship(page: Page, networks: readonly Shipped[]): Promise<void> {
+/** Serves these networks as those that the page ships, and gives the names of their files. Before the page is opened. */
+export async function ship(page: Page, networks: readonly Shipped[]): Promise<string[]> {
   const files = readdirSync(pathOf("www/weights")).filter((file) => file.endsWith(".safetensors"));
   expect(files.length, "files of the build that can be replaced").toBeGreaterThanOrEqual(networks.length);
   const teachers = networks.filter(({ role }) => role === "teacher").map(({ name }) => name);
@@ -46,9 +54,10 @@ export async function ship(page: Page, networks: readonly Shipped[]): Promise<vo
     taughtBy: role === "student" ? teachers : null, metrics: { accuracy: 0, top5Accuracy: 0, nll: 0, ece: 0 },
   }));
   await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) => route.fulfill({ json: { networks: entries } }));
-  for (const [i, { bytes }] of networks.entries()) {
-    await page.route(new RegExp(`/assets/${files[i]!.replace(".safetensors", "")}-[^/]*\\.safetensors$`), (route) => route.fulfill({ body: bytes, contentType: "application/octet-stream" }));
+  for (const [i, { bytes, arrives = bytes }] of networks.entries()) {
+    await page.route(new RegExp(`/assets/${files[i]!.replace(".safetensors", "")}-[^/]*\\.safetensors$`), (route) => route.fulfill({ body: arrives, contentType: "application/octet-stream" }));
   }
+  return files.slice(0, networks.length);
 }
 
 /** Takes the server's data sets away, as on a site that has none. */
