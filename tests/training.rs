@@ -92,6 +92,34 @@ fn figures_that_are_read_later_are_those_that_are_read_at_once() {
 }
 
 #[test]
+fn teachers_that_answer_ahead_teach_the_same() {
+    for policy in [Policy::Combined, Policy::None] {
+        let recipe = Recipe { policy, ..varied() };
+        let (network, images) = (network(), images(8));
+        let at_once = steps(&mut distilling(recipe.clone(), &network, &network, images.clone()), 4);
+        let mut ahead = distilling(recipe.clone(), &network, &network, images.clone());
+        block_on(ahead.answer_ahead(3)).unwrap();
+        let mut found = steps(&mut ahead, 1);
+        let checkpoint = block_on(ahead.checkpoint()).unwrap();
+        // More than the recipe has, and some of them already.
+        block_on(ahead.answer_ahead(9)).unwrap();
+        found.extend(steps(&mut ahead, 3));
+        assert_eq!(found, at_once, "{policy:?}");
+        let mut resumed = ahead.resume(&checkpoint).unwrap();
+        assert_eq!(steps(&mut resumed, 3), at_once[1..], "{policy:?}, resumed");
+
+        let other = Network {
+            name: "another".into(),
+            ..network.clone()
+        };
+        let refused = distilling(recipe, &network, &other, images).resume(&checkpoint);
+        let error = refused.err().unwrap();
+        assert_eq!(error.code, ErrorCode::CheckpointInvalid);
+        assert!(error.message.contains("those given are: another"), "{}", error.message);
+    }
+}
+
+#[test]
 fn labels_are_learnt() {
     let recipe = Recipe {
         steps: 12,

@@ -119,7 +119,10 @@ fn batch_size_does_not_matter() {
         .into_iter()
         .chain(pixels.iter().copied())
         .collect();
+    let before = kernels.statistics().read_backs;
     let found = block_on(network.logits(&many)).unwrap();
+    assert_eq!(kernels.statistics().read_backs - before, 1);
+    assert_close("the first pass", &found[..100], &expected[..100]);
     assert_close("the second pass", &found[n_a_pass * 100..], &expected);
 }
 

@@ -14,6 +14,8 @@ const KEY: &str = "fidelity_lab_checkpoint";
 pub(super) struct Checkpoint {
     pub recipe: Recipe,
     pub student: String,
+    /// None of them where it is trained on labels.
+    pub teachers: Vec<String>,
     pub n_images: usize,
     pub steps_done: u32,
     pub state: StateDict,
@@ -25,6 +27,7 @@ pub(super) struct Checkpoint {
 struct Header {
     recipe: Recipe,
     student: String,
+    teachers: Vec<String>,
     n_images: usize,
     steps_done: u32,
 }
@@ -35,6 +38,7 @@ impl Checkpoint {
         let header = Header {
             recipe: self.recipe.clone(),
             student: self.student.clone(),
+            teachers: self.teachers.clone(),
             n_images: self.n_images,
             steps_done: self.steps_done,
         };
@@ -60,6 +64,7 @@ impl Checkpoint {
         let Header {
             recipe,
             student,
+            teachers,
             n_images,
             steps_done,
         } = serde_json::from_str(header).map_err(|e| invalid(e.to_string()))?;
@@ -73,6 +78,7 @@ impl Checkpoint {
         Ok(Self {
             recipe,
             student,
+            teachers,
             n_images,
             steps_done,
             state,
@@ -82,11 +88,22 @@ impl Checkpoint {
 
     /// # Errors
     /// `checkpoint_invalid`, naming what differs.
-    pub fn check(&self, recipe: &Recipe, student: &str, n_images: usize) -> LabResult<()> {
+    pub fn check(&self, recipe: &Recipe, student: &str, teachers: &[String], n_images: usize) -> LabResult<()> {
         if self.student != student {
             return Err(invalid(format!(
                 "it is of the student `{}`, not `{student}`",
                 self.student
+            )));
+        }
+        if self.teachers != teachers {
+            let named = |names: &[String]| match names {
+                [] => "none".to_owned(),
+                names => names.join(", "),
+            };
+            return Err(invalid(format!(
+                "its teachers are: {}; those given are: {}",
+                named(&self.teachers),
+                named(teachers)
             )));
         }
         if self.n_images != n_images {

@@ -1,6 +1,6 @@
 //! One training, a step a call: of a student on its teachers' answers, or of a teacher on labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -37,6 +37,8 @@ pub struct Training {
     images: Images,
     /// The ensemble's log-probabilities by image, where images are distilled on as they are.
     known: BTreeMap<usize, Vec<f32>>,
+    /// Batches from the coming step on, with their teachers' answers.
+    ahead: VecDeque<(Batch, Option<Vec<f32>>)>,
     steps_done: u32,
     /// Steps that are done and not yet measured.
     waiting: Vec<Waiting>,
@@ -140,6 +142,7 @@ impl Training {
             optimiser,
             images,
             known: BTreeMap::new(),
+            ahead: VecDeque::new(),
             steps_done: 0,
             waiting: Vec::new(),
         })
@@ -148,10 +151,11 @@ impl Training {
     /// Goes on from a checkpoint of the same run.
     ///
     /// # Errors
-    /// `checkpoint_invalid` where it belongs to another recipe, student or number of images.
+    /// `checkpoint_invalid` where it belongs to another recipe, student, teachers or number of images.
     pub fn resume(mut self, bytes: &[u8]) -> LabResult<Self> {
         let checkpoint = Checkpoint::from_bytes(bytes)?;
-        checkpoint.check(&self.recipe, &self.info.name, self.images.n_images())?;
+        let teachers = self.teacher_names();
+        checkpoint.check(&self.recipe, &self.info.name, &teachers, self.images.n_images())?;
         self.student = build(&self.source, &checkpoint.state, &self.device)?;
         let plain = &self.compute.tensors;
         let velocities = checkpoint.velocities.into_iter().map(|(name, data)| {
@@ -160,6 +164,7 @@ impl Training {
         });
         self.optimiser = Sgd::new(self.recipe.weight_decay, self.recipe.decay).with_velocities(velocities.collect());
         self.steps_done = checkpoint.steps_done;
+        self.ahead.clear();
         Ok(self)
     }
 
@@ -193,8 +198,34 @@ impl Training {
         self.measured().await?.pop().ok_or_else(missing)
     }
 
-    /// Trains on one batch, whose figures [`Training::measured`] gives later: a read-back makes a GPU wait. (A GPU's teachers still
-    /// give their answers through one.)
+    /// Lets the teachers answer for the coming `n_steps` together, whose images follow from the seed: a GPU is waited for once
+    /// instead of at every step.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn answer_ahead(&mut self, n_steps: usize) -> LabResult<()> {
+        if self.teachers.is_empty() {
+            return Ok(());
+        }
+        let first = self.steps_done + self.ahead.len() as u32;
+        let end = self.recipe.steps.min(self.steps_done + n_steps as u32);
+        let mut batches: VecDeque<_> = (first..end).map(|step| self.batch(step)).collect();
+        while let Some(side) = batches.front().map(|batch| batch.side) {
+            let n_alike = batches.iter().take_while(|batch| batch.side == side).count();
+            let alike: Vec<_> = batches.drain(..n_alike).collect();
+            let indices: Vec<usize> = alike.iter().flat_map(|batch| &batch.indices).copied().collect();
+            let pixels: Vec<u8> = alike.iter().flat_map(|batch| &batch.pixels).copied().collect();
+            let answers = self.answers(&indices, &pixels, side).await?;
+            let values_a_batch = self.batch_size() * self.source.architecture.n_classes;
+            let answers = answers
+                .chunks_exact(values_a_batch)
+                .map(|answers| Some(answers.to_vec()));
+            self.ahead.extend(alike.into_iter().zip(answers));
+        }
+        Ok(())
+    }
+
+    /// Trains on one batch, whose figures [`Training::measured`] gives later: a read-back makes a GPU wait.
     ///
     /// # Errors
     /// What the device reports.
@@ -204,8 +235,17 @@ impl Training {
             return Err(LabError::new(ErrorCode::Internal, message));
         }
         let _awake = stay_awake();
-        let batch = self.batch();
-        let teacher = self.answers(&batch).await?;
+        let (batch, teacher) = match self.ahead.pop_front() {
+            Some(ready) => ready,
+            None => {
+                let batch = self.batch(self.steps_done);
+                let teacher = match self.teachers.is_empty() {
+                    true => None,
+                    false => Some(self.answers(&batch.indices, &batch.pixels, batch.side).await?),
+                };
+                (batch, teacher)
+            }
+        };
         let images = upload_images(&batch.pixels, batch.side, &self.source.normalisation, &self.device);
         let logits = match self.recipe.freeze_statistics {
             true => self.student.forward(images),
@@ -281,28 +321,22 @@ impl Training {
         steps.collect()
     }
 
-    /// Log-probabilities of the ensemble `[n, classes]`; none where it is trained on labels.
-    async fn answers(&mut self, batch: &Batch) -> LabResult<Option<Vec<f32>>> {
-        if self.teachers.is_empty() {
-            return Ok(None);
+    /// Log-probabilities of the ensemble, `[n, classes]`, to images `[n, side, side, 3]` that were made of those of the indices.
+    async fn answers(&mut self, indices: &[usize], pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
+        match self.recipe.policy == Policy::None && side == SIDE {
+            true => self.known_ensemble(indices).await,
+            false => self.ensemble(pixels, side).await,
         }
-        let as_they_are = self.recipe.policy == Policy::None && batch.side == SIDE;
-        let answers = match as_they_are {
-            true => self.known_ensemble(&batch.indices).await?,
-            false => self.ensemble(&batch.pixels, batch.side).await?,
-        };
-        Ok(Some(answers))
     }
 
     /// The ensemble's answers to images as they are, each computed once.
     async fn known_ensemble(&mut self, indices: &[usize]) -> LabResult<Vec<f32>> {
         let n_classes = self.source.architecture.n_classes;
-        let mut unknown: Vec<usize> = indices
+        let unknown: BTreeSet<usize> = indices
             .iter()
             .copied()
             .filter(|i| !self.known.contains_key(i))
             .collect();
-        unknown.dedup();
         if !unknown.is_empty() {
             let pixels: Vec<u8> = unknown
                 .iter()
@@ -324,21 +358,21 @@ impl Training {
         Ok(log_probs.into_iter().map(|v| v as f32).collect())
     }
 
-    /// The coming step's, a function of the seed and the step alone so that a resumed run sees the same.
-    fn batch(&self) -> Batch {
+    /// Of the step after `step` others: a function of the seed and the step alone, so that a resumed run sees the same.
+    fn batch(&self, step: u32) -> Batch {
         let Recipe { seed, policy, .. } = self.recipe;
-        let indices = augment::batch_indices(seed, self.steps_done, self.batch_size(), self.images.n_images());
+        let indices = augment::batch_indices(seed, step, self.batch_size(), self.images.n_images());
         let mut pixels: Vec<u8> = indices
             .iter()
             .flat_map(|&i| self.images.pixels(i, 1))
             .copied()
             .collect();
-        policy.apply(&mut pixels, seed, self.steps_done);
+        policy.apply(&mut pixels, seed, step);
         let labels = self
             .images
             .all_labels()
             .map(|labels| indices.iter().map(|&i| labels[i]).collect());
-        let (pixels, side) = match self.steps_done < self.recipe.small_steps {
+        let (pixels, side) = match step < self.recipe.small_steps {
             true => (augment::smaller(&pixels), SMALL_SIDE),
             false => (pixels, SIDE),
         };
@@ -366,13 +400,17 @@ impl Training {
         read_state(&self.student).await
     }
 
+    fn teacher_names(&self) -> Vec<String> {
+        self.teachers.iter().map(|teacher| teacher.info.name.clone()).collect()
+    }
+
     /// The network as one of its own, with its provenance.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn network(&self, name: &str) -> LabResult<Network> {
         let state = self.state().await?;
-        let teachers: Vec<_> = self.teachers.iter().map(|teacher| &teacher.info.name).collect();
+        let teachers = self.teacher_names();
         let mut provenance = serde_json::json!({
             "madeBy": concat!("fidelity-lab ", env!("CARGO_PKG_VERSION")),
             "recipe": self.recipe,
@@ -408,6 +446,7 @@ impl Training {
         Checkpoint {
             recipe: self.recipe.clone(),
             student: self.info.name.clone(),
+            teachers: self.teacher_names(),
             n_images: self.images.n_images(),
             steps_done: self.steps_done,
             state,

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelity_lab::data::IMAGE_BYTES;
 use fidelity_lab::data::cifar::{N_FINE, Records};
-use fidelity_lab::device::native::NativeDevice;
+use fidelity_lab::device::native::{Kind, NativeDevice};
 use fidelity_lab::distil::{Preset, Step, Training, start};
 use fidelity_lab::engine::{ComputeDevice, Evaluation, Images, Model, ModelInfo};
 use fidelity_lab::model::architecture::Architecture;
@@ -211,7 +211,12 @@ impl Run {
         let mut saved = Instant::now();
         while self.training.steps_done() < epoch * self.steps_an_epoch {
             let left = epoch * self.steps_an_epoch - self.training.steps_done();
-            for _ in 0..STEPS_A_READ.min(left as usize) {
+            let n_steps = STEPS_A_READ.min(left as usize);
+            if self.device.kind != Kind::Cpu {
+                block_on(self.training.answer_ahead(n_steps))?;
+                self.device.check()?;
+            }
+            for _ in 0..n_steps {
                 block_on(self.training.step_unread())?;
                 self.device.check()?;
                 self.bar.inc(self.training.batch_size() as u64);

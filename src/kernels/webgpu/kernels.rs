@@ -16,6 +16,9 @@ const IMAGES_A_PASS: usize = 128;
 /// On a software adapter more of them only miss the caches.
 const IMAGES_A_PASS_SOFTWARE: usize = 32;
 
+/// Values that are read back together: 16 MB of them.
+const VALUES_A_READ: usize = 4 << 20;
+
 /// WebGPU's default alignment of a binding's offset.
 pub(super) const ALIGNMENT: usize = 256;
 
@@ -128,8 +131,7 @@ impl Kernels {
         }
     }
 
-    /// Logits `[n, classes]` of several networks on the same images, read back together once a pass. Pixels are bytes
-    /// `[n, 32, 32, 3]`.
+    /// Logits `[n, classes]` of several networks on the same images, read back together. Pixels are bytes `[n, 32, 32, 3]`.
     ///
     /// # Errors
     /// `bad_argument` where the bytes are not whole images; `device_lost`, `out_of_memory` or `gpu_error`.
@@ -146,13 +148,17 @@ impl Kernels {
             .map(|network| Vec::with_capacity(n * network.n_values(until)))
             .collect();
         let n_a_pass = self.images_a_pass(networks);
-        for pixels in pixels.chunks(n_a_pass * BYTES_AN_IMAGE) {
-            let packed = self.pass(networks, pixels, until).await?;
+        let values: usize = networks.iter().map(|network| network.n_values(until)).sum();
+        let passes = (VALUES_A_READ / (values * n_a_pass).max(1)).max(1);
+        for pixels in pixels.chunks(passes * n_a_pass * BYTES_AN_IMAGE) {
+            let packed = self.passes(networks, pixels, until).await?;
             let mut packed = packed.as_slice();
-            for (network, result) in networks.iter().zip(&mut results) {
-                let (own, rest) = packed.split_at(pixels.len() / BYTES_AN_IMAGE * network.n_values(until));
-                result.extend_from_slice(own);
-                packed = rest;
+            for pixels in pixels.chunks(n_a_pass * BYTES_AN_IMAGE) {
+                for (network, result) in networks.iter().zip(&mut results) {
+                    let (own, rest) = packed.split_at(pixels.len() / BYTES_AN_IMAGE * network.n_values(until));
+                    result.extend_from_slice(own);
+                    packed = rest;
+                }
             }
         }
         Ok(results)
@@ -182,7 +188,8 @@ impl Kernels {
         networks.iter().take_while(fits).count().max(1)
     }
 
-    async fn pass(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<Vec<f32>> {
+    /// What the networks give, pass after pass, and in each network after network; read back once.
+    async fn passes(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<Vec<f32>> {
         let started = self.clock.map(|clock| clock());
         let invalid = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let out_of_memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
@@ -212,41 +219,44 @@ impl Kernels {
         Ok(values)
     }
 
-    /// Submits a pass and the copy of what it gives; returns what to read, how many values, and the pass's multiply-adds.
+    /// Submits passes and copies of what they give; returns what to read, how many values, and the passes' multiply-adds.
     fn record(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<(Counted, usize, f64)> {
-        let images = GpuImages::new(self, pixels)?;
-        let n = images.len();
-        let budget = self.pace.submit_budget() / n as f64;
-        let mut encoder = self.encoder();
-        let (mut in_submit, mut total) = (0.0, 0.0);
-        let mut made = Vec::with_capacity(networks.len());
-        for network in networks {
-            let bound = network.bind(&images, 0..n)?;
-            let mut from = 0;
-            let n_steps = network.n_steps(until);
-            for (step, &multiply_adds) in network.multiply_adds()[..n_steps].iter().enumerate() {
-                if in_submit > 0.0 && in_submit + multiply_adds > budget {
-                    network.encode_steps(&mut encoder, &bound, from..step, n);
-                    self.submit(std::mem::replace(&mut encoder, self.encoder()));
-                    (from, in_submit) = (step, 0.0);
-                }
-                in_submit += multiply_adds;
-                total += multiply_adds;
-            }
-            network.encode_steps(&mut encoder, &bound, from..n_steps, n);
-            made.push((network.result(&bound, until), n * network.n_values(until)));
-        }
-        let len = made.iter().map(|(_, len)| len).sum();
+        let values: usize = networks.iter().map(|network| network.n_values(until)).sum();
+        let len = pixels.len() / BYTES_AN_IMAGE * values;
         let read_back = self.read_back(len);
-        let mut offset = 0;
-        for (buffer, len) in &made {
-            let bytes = 4 * *len as u64;
-            encoder.copy_buffer_to_buffer(buffer, 0, &read_back, offset, bytes);
-            offset += bytes;
+        let mut encoder = self.encoder();
+        let (mut in_submit, mut total, mut offset) = (0.0, 0.0, 0);
+        for pixels in pixels.chunks(self.images_a_pass(networks) * BYTES_AN_IMAGE) {
+            let images = GpuImages::new(self, pixels)?;
+            let n = images.len();
+            let mut made = Vec::with_capacity(networks.len());
+            for network in networks {
+                let bound = network.bind(&images, 0..n)?;
+                let mut from = 0;
+                let n_steps = network.n_steps(until);
+                for (step, &multiply_adds) in network.multiply_adds()[..n_steps].iter().enumerate() {
+                    let multiply_adds = multiply_adds * n as f64;
+                    if in_submit > 0.0 && in_submit + multiply_adds > self.pace.submit_budget() {
+                        network.encode_steps(&mut encoder, &bound, from..step, n);
+                        self.submit(std::mem::replace(&mut encoder, self.encoder()));
+                        (from, in_submit) = (step, 0.0);
+                    }
+                    in_submit += multiply_adds;
+                    total += multiply_adds;
+                }
+                network.encode_steps(&mut encoder, &bound, from..n_steps, n);
+                made.push((network.result(&bound, until), n * network.n_values(until)));
+            }
+            // The next pass overwrites them.
+            for (buffer, len) in &made {
+                let bytes = 4 * *len as u64;
+                encoder.copy_buffer_to_buffer(buffer, 0, &read_back, offset, bytes);
+                offset += bytes;
+            }
         }
         self.submit(encoder);
         self.n_read_backs.set(self.n_read_backs.get() + 1);
-        Ok((read_back, len, total * n as f64))
+        Ok((read_back, len, total))
     }
 
     /// A buffer to read `len` values from: one that was used before where it fits.
