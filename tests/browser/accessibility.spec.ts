@@ -73,6 +73,26 @@ for (const colorScheme of ["light", "dark"] as const) {
         await expect(evaluation).toHaveAttribute("data-phase", "cancelled");
         await isFine(page, "Fidelity, cancelled");
 
+        for (const [section, shown] of [["worth", "lab-intervals"], ["images", "explorer"], ["confusion", "lab-confusion"], ["calibration", "lab-curves"], ["inside", "inside-answer"]] as const) {
+          await page.getByTestId(`section-${section}`).click();
+          await expect(page.getByTestId(shown)).toBeVisible();
+          await isFine(page, `Fidelity, ${section}`);
+        }
+        await page.getByTestId("inside-run").click();
+        await expect(page.getByTestId("inside-status")).toHaveAttribute("data-phase", "done");
+        await page.getByTestId("inside-pairs").locator("summary").click();
+        await isFine(page, "Fidelity, inside, done");
+        await page.getByTestId("section-overview").click();
+        await page.getByTestId("lesson").locator("summary").click();
+        await isFine(page, "Fidelity, making a lesson");
+        const lesson = await page.getByTestId("lesson-link").inputValue();
+        await page.evaluate((address) => { location.href = address; }, lesson);
+        await expect(page.getByTestId("guess")).toBeVisible();
+        await isFine(page, "Fidelity, a lesson's question");
+        await page.getByTestId("guess-reveal").click();
+        await expect(page.getByTestId("guess-result")).toBeVisible();
+        await isFine(page, "Fidelity, a lesson's answer");
+
         await go(page, "distil");
         await page.getByTestId("recipe").locator("summary").click();
         for (const [name, value] of [["steps", "0"], ["batchSize", "4"], ["nImages", "12"], ["nHeldOut", "5"]] as const) await page.getByTestId(`setting-${name}`).fill(value);

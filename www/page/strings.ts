@@ -79,6 +79,7 @@ export const t = {
     add: "Add networks (.safetensors, manifest)",
     addHint: "PreResNets of any depth under PyTorch’s names or those of the paper’s authors, f32 or f16; or a manifest (.json) together with all files that it lists. Files stay on this device.",
     logitsAlone: "Test logits are read together with the manifest that lists them: choose or drop both at once.",
+    noWeights: (name: string) => `${name} has answers here but no weights. Open its .safetensors file.`,
     notNow: "Other networks are being loaded. Try again in a moment.",
     more: "More networks of this family, loaded when you ask for them:",
     load: (name: string, size: string) => `Load ${name} (${size})`,
@@ -222,7 +223,6 @@ export const t = {
     shipped: "The maker’s figures on the whole test set",
     testLogits: "Test logits",
     testLogitsOf: (name: string) => `Download the test logits of ${name}`,
-    inside: "Inside the networks: how alike are teacher and student before they answer?",
     shippedNote: "Not computed here: these came with the networks, over 10,000 test images.",
   },
 

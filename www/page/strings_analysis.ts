@@ -21,7 +21,7 @@ export const a = {
   loading: (name: string, done: string, total: string, nLeft: number) => `Answers of ${name}: ${done} of ${total}${nLeft > 0 ? `, then ${count(nLeft)} more` : ""}`,
 
   sectionsLabel: "Parts of the test set’s analysis",
-  sections: { overview: "Overview", worth: "What a number is worth", images: "Images", confusion: "Confusion", calibration: "Calibration" },
+  sections: { overview: "Overview", worth: "What a number is worth", images: "Images", confusion: "Confusion", calibration: "Calibration", inside: "Inside" },
   pair: (teachers: readonly string[], student: string) => `Ensemble of ${listed(teachers)}; student: ${student}`,
   members: "Ensemble of",
   size: (m: number, n: number) => `${count(m)} of ${count(n)} members`,

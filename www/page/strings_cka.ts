@@ -5,6 +5,7 @@ import type { Kind } from "./lab/paper.ts";
 const listed = (names: readonly string[]): string => (names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`);
 
 export const ckaWords = {
+  heading: "Inside the networks: how alike are they before they answer?",
   lead: "Centred kernel alignment (CKA) asks how alike two networks arrange the same images inside, whatever they answer: 1 for the same arrangement up to rotation and scale, about 0 for unrelated ones. It is computed here from the activations at the end of each of the three stages.",
   images: "Images",
   source: (title: string, n: number) => `${title}, ${count(n)}`,
@@ -17,8 +18,10 @@ export const ckaWords = {
   cancelled: (n: number, total: number, title: string) => `Cancelled: ${title}, the first ${count(n)} of ${count(total)} images.`,
   failed: "The networks could not be compared.",
   few: "So few images say little; choose hundreds, with the test set.",
-  needs: "Two networks at least must be in use.",
-  outdated: "Other networks are in use by now: these figures are of those named.",
+  needs: "Two networks at least must be chosen above.",
+  empty: "Nothing compared yet. The networks chosen above are computed on this device, which takes some seconds on a GPU and minutes for thousands of images on a processor.",
+  onlySamples: "Only the samples are here, too few to tell much.",
+  outdated: "Other networks are chosen by now; these figures are of those named in them.",
   kernel: "Kernel",
   kernels: { linear: "linear", rbf: "RBF" },
   kernelText: {

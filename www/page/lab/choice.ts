@@ -8,13 +8,15 @@ import { notifyInfo } from "../state/notices.ts";
 import { hrefWith, queryOf, setQuery, view } from "../state/route.ts";
 import { a } from "../strings_analysis.ts";
 import { flag, initialOf, listOf, numberFrom, oneOf, orNull, parseLink, textCodec, writeLink, type Fields } from "./link.ts";
-import { isListed, listed, want, type Listed } from "./test_answers.ts";
+import { isListed, listed, N_TEST_IMAGES, want, type Listed } from "./test_answers.ts";
 
-export const SECTIONS = ["overview", "worth", "images", "confusion", "calibration"] as const;
+export const SECTIONS = ["overview", "worth", "images", "confusion", "calibration", "inside"] as const;
 export type Section = (typeof SECTIONS)[number];
 export const SORT_KEYS: readonly SortKey[] = ["kl", "teacherConfidence", "studentConfidence", "teacherMargin", "studentMargin", "index"];
 export const MATRICES = ["teacher-student", "truth-student", "truth-teacher"] as const;
 export type Matrix = (typeof MATRICES)[number];
+export const KERNELS = ["linear", "rbf"] as const;
+export type Kernel = (typeof KERNELS)[number];
 /** What a lesson may hide. */
 export const HIDEABLE = ["builder", "lens", "sections", "live", "exports"] as const;
 export type Hideable = (typeof HIDEABLE)[number];
@@ -43,6 +45,9 @@ export interface Choice {
   matrix: Matrix;
   nBins: number;
   binning: Binning;
+  /** Test images on which networks are compared inside; 0: the samples. */
+  insideImages: number;
+  kernel: Kernel;
   /** Of a lesson. */
   hidden: Hideable[];
   isGuess: boolean;
@@ -77,6 +82,8 @@ export const FIELDS: Fields<Choice> = {
   matrix: { name: "matrix", codec: oneOf(MATRICES), initial: "teacher-student" },
   nBins: { name: "bins", codec: numberFrom(2, 100, true), initial: 10 },
   binning: { name: "binning", codec: oneOf<Binning>(["equal_width", "equal_mass"]), initial: "equal_width" },
+  insideImages: { name: "inside-images", codec: numberFrom(0, N_TEST_IMAGES, true), initial: 0 },
+  kernel: { name: "kernel", codec: oneOf(KERNELS), initial: "linear" },
   hidden: { name: "hide", codec: listOf(oneOf(HIDEABLE)), initial: [] },
   isGuess: { name: "guess", codec: flag, initial: false },
 };

@@ -2,35 +2,45 @@
 import { computed, signal } from "@preact/signals";
 import type { Cka, CkaInterface } from "../../../pkg/analysis_api.js";
 import { LabError } from "../../../pkg/client.js";
-import { ckaWords } from "../strings_cka.ts";
 import { t } from "../strings.ts";
-import { hasTestSet, nTestImages, testSet } from "../state/data_sets.ts";
+import { a } from "../strings_analysis.ts";
+import { ckaWords } from "../strings_cka.ts";
+import { hasTestSet, nTestImages, testSet, testTitle } from "../state/data_sets.ts";
 import { client } from "../state/lab.ts";
-import { student, teachers } from "../state/networks.ts";
+import { haveLoaded } from "../state/networks.ts";
 import { messageOf, notifyError } from "../state/notices.ts";
 import { joinPixels, PIXELS_BYTES, samples } from "../state/pictures.ts";
-import { analysis, openTestAnswers } from "./test_answers.ts";
+import { choice, student, teachers } from "./choice.ts";
+import { analysis } from "./test_answers.ts";
 
 export const BATCH = 256;
 /** What the unbiased HSIC needs. */
 const LEAST = 4;
+const SIZES = [256, 1024, 2560, 10_000];
 
-export interface PairCka { first: string; second: string; isTaught: boolean; /** Null before the first batch is done. */ stages: (Cka | null)[] }
+export interface PairCka { first: string; second: string; isTaught: boolean; /** Empty before the first batch is done. */ stages: Cka[] }
 export interface Comparison { phase: "running" | "done" | "cancelled"; title: string; nDone: number; nTotal: number; secondsLeft: number | null; networks: string[]; pairs: PairCka[] }
 
 export const comparison = signal<Comparison | null>(null);
 export const isComparing = computed(() => comparison.value?.phase === "running");
 /** Numbers of test images; 0 for the samples. */
-export const sizes = computed(() => [0, ...(hasTestSet.value ? [256, 1024, 2560, 10_000].filter((n) => n <= nTestImages.value) : [])]);
-export const size = signal(0);
+export const sizes = computed(() => {
+  const most = hasTestSet.value ? nTestImages.value : 0;
+  return [...new Set([0, ...SIZES.filter((n) => n <= most), Math.min(choice.value.insideImages, most)])].toSorted((a, b) => a - b);
+});
+/** The chosen number, as far as there are images. */
+export const size = computed(() => (sizes.value.includes(choice.value.insideImages) ? choice.value.insideImages : sizes.value.at(-1)!));
+/** The chosen networks, in the order in which they are named. */
+export const chosen = computed(() => [...teachers.value, ...(student.value === null ? [] : [student.value])]);
 
 let abort: AbortController | null = null;
 export const cancelComparison = (): void => abort?.abort();
 
-async function images(): Promise<{ title: string; pixels: Uint8Array } | null> {
-  if (size.value === 0) return { title: t.fidelity.sources.samples, pixels: joinPixels(samples.value) };
+async function images(n: number): Promise<{ title: string; pixels: Uint8Array }> {
+  if (n === 0) return { title: t.fidelity.sources.samples, pixels: joinPixels(samples.value) };
   const set = await testSet();
-  return set && { title: set.title, pixels: set.records.pixels.subarray(0, size.value * PIXELS_BYTES) };
+  if (!set) throw new Error(a.images.howToAdd);
+  return { title: testTitle.value, pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES) };
 }
 
 /** The student with each teacher, then each two teachers. */
@@ -40,52 +50,53 @@ function pairsOf(own: string | null, members: readonly string[]): PairCka[] {
   return [...taught, ...members.flatMap((first, i) => members.slice(i + 1).map((second) => pair(first, second, false)))];
 }
 
+/** Kernel matrices of a batch after the other, from which each pair's alignment is summed. */
 export async function compare(): Promise<void> {
-  const lab = client.value;
-  if (!lab || isComparing.value) return;
-  const { signal: aborted } = (abort = new AbortController());
-  const networks = [...teachers.value, ...(student.value === null ? [] : [student.value])];
+  const [lab, statistics] = [client.value, analysis.value];
+  if (isComparing.value) return;
+  if (!lab || !statistics) return notifyError(t.compare.notReady);
+  const networks = chosen.value;
   let pairs = pairsOf(student.value, teachers.value);
-  if (pairs.length === 0) {
-    notifyError(ckaWords.needs);
-    return;
-  }
+  const { signal: aborted } = (abort = new AbortController());
   const alignments: CkaInterface[][] = [];
   const before = comparison.value;
-  comparison.value = { phase: "running", title: "", nDone: 0, nTotal: size.value, secondsLeft: null, networks, pairs };
   let nDone = 0;
+  const tell = (patch: Partial<Comparison>): void => {
+    comparison.value = { ...comparison.value!, ...patch };
+  };
+  comparison.value = { phase: "running", title: "", nDone, nTotal: size.value, secondsLeft: null, networks, pairs };
   try {
-    const [found] = await Promise.all([images(), openTestAnswers()]);
-    const statistics = analysis.value;
-    if (!found || !statistics) throw new Error(t.compare.notReady);
-    const nTotal = found.pixels.length / PIXELS_BYTES;
+    await haveLoaded(networks);
+    const { title, pixels } = await images(size.value);
+    const nTotal = pixels.length / PIXELS_BYTES;
     if (nTotal < LEAST) throw new Error(ckaWords.few);
-    comparison.value = { ...comparison.value, title: found.title, nTotal };
+    tell({ title, nTotal });
     const start = performance.now();
     while (nTotal - nDone >= LEAST && !aborted.aborted) {
       const n = Math.min(BATCH, nTotal - nDone);
-      const batch = found.pixels.subarray(nDone * PIXELS_BYTES, (nDone + n) * PIXELS_BYTES);
       const base = nDone;
-      const { models, nStages, values } = await lab.gram(batch, n, {
-        models: networks, signal: aborted,
-        onProgress: ({ done }) => { comparison.value = { ...comparison.value!, nDone: Math.floor(base + done * n) }; },
+      const { models, nStages, values } = await lab.gram(pixels.subarray(base * PIXELS_BYTES, (base + n) * PIXELS_BYTES), n, {
+        models: networks, signal: aborted, onProgress: ({ done }) => tell({ nDone: Math.floor(base + done * n) }),
       });
       const matrix = (name: string, stage: number) => {
         const at = (models.indexOf(name) * nStages + stage) * n * n;
         return values.slice(at, at + n * n);
       };
-      if (alignments.length === 0) for (const _ of pairs) alignments.push(await Promise.all(Array.from({ length: nStages }, () => statistics.cka())));
-      pairs = await Promise.all(pairs.map(async (pair, i) => ({ ...pair, stages: await Promise.all(alignments[i]!.map((alignment, stage) => alignment.push(matrix(pair.first, stage), matrix(pair.second, stage), n))) })));
+      const stages = Array.from({ length: nStages }, (_, stage) => stage);
+      if (alignments.length === 0) for (const _ of pairs) alignments.push(await Promise.all(stages.map(() => statistics.cka())));
+      pairs = await Promise.all(pairs.map(async (pair, i) => ({
+        ...pair, stages: await Promise.all(stages.map((stage) => alignments[i]![stage]!.push(matrix(pair.first, stage), matrix(pair.second, stage), n))),
+      })));
       nDone += n;
-      const secondsLeft = ((performance.now() - start) / 1000 / nDone) * (nTotal - nDone);
-      comparison.value = { ...comparison.value!, nDone, pairs, secondsLeft };
+      tell({ nDone, pairs, secondsLeft: ((performance.now() - start) / 1000 / nDone) * (nTotal - nDone) });
     }
-    comparison.value = nDone === 0 ? before : { ...comparison.value!, phase: aborted.aborted && nDone < nTotal ? "cancelled" : "done", nDone, secondsLeft: null };
+    if (nDone > 0) tell({ phase: aborted.aborted && nTotal - nDone >= LEAST ? "cancelled" : "done", nDone, secondsLeft: null });
+    else comparison.value = before;
   } catch (error) {
+    if (!(error instanceof LabError && error.code === "cancelled")) notifyError(ckaWords.failed, [messageOf(error)]);
     // What whole batches gave stays, as far as there is any.
-    const isCancelled = error instanceof LabError && error.code === "cancelled";
-    if (!isCancelled) notifyError(ckaWords.failed, [messageOf(error)]);
-    comparison.value = nDone > 0 ? { ...comparison.value!, phase: "cancelled", nDone, secondsLeft: null } : before;
+    if (nDone > 0) tell({ phase: "cancelled", nDone, secondsLeft: null });
+    else comparison.value = before;
   } finally {
     alignments.flat().forEach((alignment) => alignment.free());
   }

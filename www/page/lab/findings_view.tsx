@@ -6,7 +6,7 @@ import type { ManifestNetwork } from "../state/manifest.ts";
 import { t } from "../strings.ts";
 import { findingsWords as words } from "../strings_findings.ts";
 import { useAsked } from "./asked.ts";
-import { differences, evidence, policyOf, reports, students, wantedNames, type Evidence } from "./evidence.ts";
+import { differences, evidence, isFromScratch, policyOf, reports, students, wantedNames, type Evidence } from "./evidence.ts";
 import { Figure, type Table } from "./figure.tsx";
 import { CLIFF, GRID_TEMPERATURES, PLANE, POLICIES, SIZES, TEMPERATURE_GRID, TRAIN_AND_TEST, TRAIN_BY_POLICY, type Source } from "./paper.ts";
 import { Plot, PlotKey, ValuesTable, type Axis, type Look, type PlotLine, type PlotMark } from "./plot.tsx";
@@ -131,7 +131,7 @@ function Sizes({ all }: Part) {
   const w = words.sizes;
   const answered = all.filter(({ isTaught, report }) => isTaught && (report?.sizes.length ?? 0) > 1);
   const lines = answered.map(({ network, report }): PlotLine => ({ name: network.name, look: "student", isMarked: true, points: report!.sizes.map(({ size, students: found }) => ({ x: size, y: found[network.name]!.agreement })) }));
-  const single = all.filter(({ isTaught, agreement, ensembleOf }) => isTaught && agreement !== null && ensembleOf.length === 1);
+  const single = all.filter(({ network, isTaught, agreement, ensembleOf }) => isTaught && isFromScratch(network) && agreement !== null && ensembleOf.length === 1);
   const marks = [
     ...SIZES.map((point) => PAPER(theirs, point.m, point.agreement, w.detail(point.m, point.agreement, sourceOf(point)))),
     ...single.map((point) => OURS("student", point.network.name, 1, point.agreement!, detailOf(point))),
@@ -154,7 +154,7 @@ function Sizes({ all }: Part) {
 
 function Calibration({ all }: Part) {
   const w = words.calibration;
-  const taught = all.filter(({ isTaught, agreement }) => isTaught && agreement !== null);
+  const taught = all.filter(({ network, isTaught, agreement }) => isTaught && isFromScratch(network) && agreement !== null);
   const marks = taught.map((point) => OURS("student", point.network.name, point.agreement!, point.ece, `${w.detail(point.agreement!, point.ece)} ${recipeOf(point.network)}`));
   const eces = marks.map(({ y }) => y);
   return (
@@ -168,7 +168,7 @@ function Calibration({ all }: Part) {
 }
 
 /** Students of ours with this policy and, where it is named, this temperature; teachers of several are what the paper had. */
-const matching = (all: readonly Evidence[], policy: string, temperature: number | undefined) => all.filter(({ isTaught, network }) => isTaught && network.recipe?.lambda === undefined && policyOf(network) === policy && (temperature === undefined || network.recipe?.temperature === temperature));
+const matching = (all: readonly Evidence[], policy: string, temperature: number | undefined) => all.filter(({ isTaught, network }) => isTaught && isFromScratch(network) && policyOf(network) === policy && (temperature === undefined || network.recipe?.temperature === temperature));
 
 function Policies({ all }: Part) {
   const w = words.policies;
@@ -192,7 +192,7 @@ function Policies({ all }: Part) {
 function Temperatures({ all }: Part) {
   const w = words.policies;
   const lines = [1, 3, 5].map((m): PlotLine => ({ name: String(m), look: "control", isDashed: true, points: TEMPERATURE_GRID.filter(({ nTeachers }) => nTeachers === m).map(({ temperature, agreement }) => ({ x: temperature!, y: agreement })) }));
-  const own = all.filter(({ isTaught, agreement, network }) => isTaught && agreement !== null && network.recipe?.temperature !== undefined);
+  const own = all.filter(({ isTaught, agreement, network }) => isTaught && isFromScratch(network) && agreement !== null && network.recipe?.temperature !== undefined);
   const marks = [
     ...TEMPERATURE_GRID.map((point) => PAPER(point.setting, point.temperature!, point.agreement, words.detail.paper(point.accuracy, point.agreement, sourceOf(point)))),
     ...own.map((point) => OURS("student", point.network.name, point.network.recipe!.temperature!, point.agreement!, detailOf(point))),

@@ -2,11 +2,12 @@ import { useEffect } from "preact/hooks";
 import { count, megabytes } from "../format.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
-import { Calibration } from "./calibration.tsx";
 import { Builder } from "./builder.tsx";
+import { Calibration } from "./calibration.tsx";
 import { choice, families, hrefTo, isHidden, SECTIONS, student, teachers, watchChoice, type Section } from "./choice.ts";
 import { Explorer } from "./explorer.tsx";
 import { Guess, isGuessing } from "./guess.tsx";
+import { Inside } from "./inside.tsx";
 import { Confusion } from "./matrix.tsx";
 import { Overview } from "./overview.tsx";
 import { OpenedReport } from "./take_home.tsx";
@@ -15,7 +16,7 @@ import { Worth } from "./worth.tsx";
 import { analysis, failure, failures, isListed, N_TEST_IMAGES, openTestAnswers, progress, retry } from "./test_answers.ts";
 import "./lab.css";
 
-const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Explorer, confusion: Confusion, calibration: Calibration };
+const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Explorer, confusion: Confusion, calibration: Calibration, inside: Inside };
 
 /** Everything about the whole test set, from answers that are stored: no images, no device. */
 export function LabView() {

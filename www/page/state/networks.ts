@@ -108,6 +108,23 @@ export async function addShipped(entry: ManifestNetwork): Promise<void> {
   });
 }
 
+/** Loads those of these networks that are not here yet, without putting them in use. Throws a sentence where one cannot be had. */
+export async function haveLoaded(names: readonly string[]): Promise<void> {
+  const lab = client.value;
+  const missing = names.filter((name) => !networks.value.some(({ info }) => info.name === name));
+  if (missing.length === 0) return;
+  if (!lab || loadProgress.value) throw new Error(t.networks.notNow);
+  const all = sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]);
+  const entries = missing.map((name) => {
+    const entry = all.find((candidate) => candidate.name === name);
+    if (!entry) throw new Error(t.networks.noWeights(name));
+    return entry;
+  });
+  const failures = await loadListed(lab, entries);
+  loadProgress.value = null;
+  if (failures.length > 0) throw new Error(failures.join(" "));
+}
+
 /** Takes over sets of the visitor's and puts the first in use; where one of its networks cannot be loaded, nothing changes. */
 export async function addSets(lab: LabClient, own: readonly NetworkSet[]): Promise<void> {
   const [first] = own;

@@ -1,9 +1,7 @@
-import { signal } from "@preact/signals";
 import { Figures, FEW_IMAGES } from "../components/figures.tsx";
 import { FileButton } from "../components/file_button.tsx";
 import { Help } from "../components/help.tsx";
 import { Lazy } from "../components/lazy.tsx";
-import { Opening } from "../components/opening.tsx";
 import { Reliability, type ReliabilitySeries } from "../components/reliability.tsx";
 import { ResultsTable, rowsOf } from "../components/results_table.tsx";
 import { Segmented } from "../components/segmented.tsx";
@@ -18,9 +16,6 @@ import { client, labState } from "../state/lab.ts";
 import { activeFamily, isReady, student } from "../state/networks.ts";
 import { ownPictures } from "../state/pictures.ts";
 import { t } from "../strings.ts";
-
-const isInside = signal(false);
-const loadInside = async () => (await import("../lab/cka_view.tsx")).CkaView;
 
 export function Fidelity() {
   return (
@@ -63,7 +58,6 @@ function Live() {
           </div>
         </>
       )}
-      <Opening summary={t.fidelity.inside} isOpen={isInside} load={loadInside} testId="inside" />
       <ShippedFigures />
     </>
   );
