@@ -2,7 +2,7 @@
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { openLab as openApi } from "./golden";
-import { bytesOf, go, openPanel, ready, rowsOfCsv, saved, withoutData } from "./page";
+import { bytesOf, closePanel, go, openPanel, ready, rowsOfCsv, saved, withoutData } from "./page";
 
 interface Entry { name: string; role: string; family: string; depth: number; file: string; taughtBy: string[] | null; logits?: object }
 const { networks } = JSON.parse(bytesOf("www/weights/manifest.json").toString()) as { networks: Entry[] };
@@ -130,14 +130,26 @@ test("on many images in batches, with progress; cancelling keeps what whole batc
 });
 
 test("networks that are not in use are loaded for it, and are not put in use", async ({ page }) => {
-  const other = networks.find(({ name, role, depth, logits }) => role === "teacher" && depth === least && logits && !STUDENT.taughtBy!.includes(name))!;
-  await visit(page, `section=inside&family=${STUDENT.family}&teachers=${other.name}&student=${STUDENT.name}`);
+  const inUse = async () => {
+    await openPanel(page, "networks");
+    const names = await page.getByTestId("networks-panel").getByRole("checkbox", { checked: true }).evaluateAll((boxes) => boxes.map((box) => box.getAttribute("aria-label")!));
+    await closePanel(page, "networks");
+    return names;
+  };
+  await page.goto(`/?device=cpu#/fidelity?section=inside&family=${STUDENT.family}`);
+  await ready(page);
+  const before = await inUse();
+  const others = networks.filter(({ name, depth, logits }) => depth === least && logits && !before.some((label) => label.endsWith(name)));
+  const teacher = others.find(({ role }) => role === "teacher")!;
+  const student = STUDENTS.find(({ name }) => others.some((other) => other.name === name)) ?? STUDENT;
+  await visit(page, `section=inside&family=${STUDENT.family}&teachers=${teacher.name}&student=${student.name}`);
   await page.getByTestId("inside-run").click();
   await expect(status(page)).toHaveAttribute("data-phase", "done");
   const rows = rowsOfCsv((await saved(page, "lab-inside-csv")).bytes);
-  expect(new Set(rows.map(({ second }) => second))).toEqual(new Set([other.name]));
+  expect(rows.map(({ first, second }) => [first, second])).toEqual(Array(3).fill([student.name, teacher.name]));
+  expect(await inUse()).toEqual(before);
   await openPanel(page, "networks");
-  await expect(page.getByTestId(`network-${other.name}`).getByRole("checkbox")).not.toBeChecked();
+  await expect(page.getByTestId(`network-${teacher.name}`).getByRole("checkbox")).not.toBeChecked();
 });
 
 test.describe("on a phone, without the test set", () => {
