@@ -107,7 +107,11 @@ export const allTeachers = computed(() => inFamily("teacher"));
 export const allStudents = computed(() => inFamily("student"));
 /** Of all families: two students of different kinds can be held against one ensemble as well. */
 export const everyStudent = computed(() => listed.value.filter(({ role }) => role === "student"));
-export const student = computed(() => (allStudents.value.find(({ name }) => name === choice.value.student) ?? allStudents.value[0])?.name ?? null);
+/** The chosen one, else that of the family's best set, which is in use in the other views. */
+export const student = computed(() => {
+  const [first] = setsOf(listed.value).find((set) => set.family === family.value)?.students ?? [];
+  return (allStudents.value.find(({ name }) => name === choice.value.student) ?? allStudents.value.find(({ name }) => name === first?.name) ?? allStudents.value[0])?.name ?? null;
+});
 export const teachers = computed<string[]>(() => {
   const names = allTeachers.value.map(({ name }) => name);
   const chosen = (choice.value.teachers ?? []).filter((name) => names.includes(name));
