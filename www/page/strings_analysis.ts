@@ -86,7 +86,7 @@ export const a = {
     student: (name: string) => name,
     control: (name: string) => `control: ${name}`,
     agreementText: (share: string) => `Student and ensemble put the same class first on ${share} of the test images.`,
-    controlTitle: "Control",
+    controlTitle: "control",
     controlText: (name: string, share: string, lead: number) => `${name}, taught by teachers that are none of these, agrees with this ensemble on ${share}. The student is ${points(lead)} ${lead >= 0 ? "above" : "below"} it: ${lead > 0 ? "that much it has from its own teachers" : "its own teachers gave it no lead"}.`,
     noControl: {
       none_fits: "None fits: a control is a student of the same family whose teachers are all others than the chosen ones, and there is none among the networks here. Teacher against teacher, below, is the next best.",
@@ -101,7 +101,7 @@ export const a = {
     pairsText: (n: number, mean: string, low: string, high: string) => (n === 1 ? `The two teachers, trained alike but apart, agree on ${mean}.` : `Two of the teachers, trained alike but apart, agree on ${mean} (mean of ${count(n)} pairs; ${low} to ${high}). A student that only learned the task as well as they did would lie there.`),
     noPairs: "With one teacher there is no pair. Take another one in.",
     ceiling: "ceiling",
-    ceilingText: (share: string, n: number, m: number) => `Two ensembles of ${count(m)} that share no member agree on ${share}${n > 1 ? ` (mean over ${count(n)} others)` : ""}: more than chance in training leaves to learn.`,
+    ceilingText: (share: string, n: number, m: number) => `Two ensembles of ${count(m)} that share no member agree on ${share}${n > 1 ? ` (mean over ${count(n)} others)` : ""}: as much as a network of an ensemble’s skill reaches without knowing this one.`,
     noCeiling: "Not known: it takes as many other teachers of this family as the ensemble has members.",
     chance: "chance",
     chanceText: (share: string) => `Two networks that make their mistakes independently, each in its own habit, would agree on ${share}.`,

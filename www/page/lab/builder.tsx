@@ -67,7 +67,7 @@ function Student() {
   if (allStudents.value.length < 2) return <p class="field inline"><span>{t.student}</span><strong class="student-name" data-testid="lab-student">{student.value}</strong></p>;
   return (
     <label class="field inline">
-      <span>{t.student}</span>
+      <span>{t.distil.student}</span>
       <select value={student.value ?? ""} data-testid="lab-student" onChange={(event) => change({ student: event.currentTarget.value })}>
         {allStudents.value.map(({ name }) => <option key={name} value={name}>{name}</option>)}
       </select>
