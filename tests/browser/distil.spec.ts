@@ -146,7 +146,7 @@ test("brings the student closer to the ensemble on a fixed, unaugmented batch, f
   await opened(page);
   await page.getByTestId("training-source-samples").check();
   await settle(page, { steps: 20, batchSize: 10, nHeldOut: 5, learningRate: 0.02 });
-  await page.getByTestId("policy-none").check();
+  await page.getByTestId("setting-policy").selectOption("none");
   for (const seed of [0, 1, 2]) {
     await settle(page, { seed });
     await page.getByTestId("start").click();
@@ -174,8 +174,35 @@ test("wrong settings are named at once and keep the run from starting; the defau
   await expect(page.getByTestId("setting-learningRate")).toHaveAttribute("aria-invalid", "true");
   await expect(page.getByTestId("start")).toBeDisabled();
   await page.getByTestId("default-recipe").click();
+  await settle(page, { alpha: 0.5 });
+  await expect(page.getByTestId("start")).toBeEnabled();
+  await page.getByTestId("setting-policy").selectOption("mixup");
+  await expect(page.getByTestId("recipe")).toContainText("MixUp makes images that no label fits");
+  await expect(page.getByTestId("start")).toBeDisabled();
+  await page.getByTestId("default-recipe").click();
+  await expect(page.getByTestId("setting-policy")).toHaveValue("flip_crop");
   await expect(page.getByTestId("start")).toBeEnabled();
   await expect(page.getByTestId("setting-steps")).toHaveValue("60");
+});
+
+test("every augmentation of the command line trains here too, and each another student", async ({ page }) => {
+  await ship(page, smallNetworks());
+  await opened(page);
+  const policies = await page.getByTestId("setting-policy").locator("option").evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value));
+  expect(policies.toSorted()).toEqual(["color_jitter", "combined", "flip_crop", "mixup", "noise", "none", "rotation", "vertical_flip"]);
+  await page.getByTestId("training-source-samples").check();
+  const losses: number[] = [];
+  for (const policy of policies) {
+    await settle(page, { steps: 2, batchSize: 10, nHeldOut: 5 });
+    await page.getByTestId("setting-policy").selectOption(policy);
+    await page.getByTestId("start").click();
+    await phase(page, "done", 180_000);
+    const run = JSON.parse((await saved(page, "export-run")).bytes.toString()) as { recipe: { policy: string }; steps: { loss: number | null }[] };
+    expect(run.recipe.policy).toBe(policy);
+    losses.push(run.steps.at(-1)!.loss!);
+    await page.getByTestId("reset").click();
+  }
+  expect(new Set(losses).size).toBe(policies.length);
 });
 
 test.describe("WebGPU", () => {
@@ -205,7 +232,7 @@ test.describe("WebGPU", () => {
     for (const device of ["cpu", "webgpu"] as const) {
       await opened(page, device);
       await settle(page, { steps: 2, batchSize: 8 });
-      await page.getByTestId("policy-none").check();
+      await page.getByTestId("setting-policy").selectOption("none");
       await page.getByTestId("start").click();
       await phase(page, "done", 180_000);
       const rows = rowsOfCsv((await saved(page, "export-curves")).bytes).slice(1);

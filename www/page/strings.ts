@@ -254,7 +254,10 @@ export const t = {
       steps: "Steps", batchSize: "Batch size", seed: "Seed", nImages: "Training images", nHeldOut: "Held-out images",
     },
     policy: "Augmentation",
-    policies: { flip_crop: "flip and crop", none: "none" },
+    policies: {
+      flip_crop: "flip and crop", none: "none", rotation: "with rotation", vertical_flip: "with vertical flip", color_jitter: "with colour jitter", combined: "combined: the three before", mixup: "MixUp: images mixed in pairs", noise: "with noise",
+    },
+    alphaOfMixup: "MixUp makes images that no label fits, so the labels’ weight has to be 0.",
     schedule: "Learning-rate schedule",
     schedules: { cosine: "cosine", constant: "constant" },
     wrong: (min: string, max: string) => `Between ${min} and ${max}.`,

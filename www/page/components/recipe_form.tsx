@@ -1,10 +1,11 @@
 import { useId } from "preact/hooks";
+import type { Policy } from "../../../pkg/api.js";
 import { count } from "../format.ts";
 import { chooseTrainingSource, heldOutTitle, trainingHasLabels, trainingSource, trainingSources, trainingTitle } from "../state/distil_images.ts";
 import { hasTestSet } from "../state/data_sets.ts";
 import { isActive } from "../state/distillation.ts";
 import { student, students, teachers } from "../state/networks.ts";
-import { BOUNDS, DEFAULT_RECIPE, isValid, recipe, set, type NumberSetting } from "../state/recipe.ts";
+import { alphaError, BOUNDS, DEFAULT_RECIPE, isValid, POLICIES, recipe, set, type NumberSetting } from "../state/recipe.ts";
 import { t, type TermName } from "../strings.ts";
 import { Help } from "./help.tsx";
 import { Segmented } from "./segmented.tsx";
@@ -33,15 +34,14 @@ export function RecipeForm() {
         <summary>{t.distil.more}</summary>
         <div class="pair"><NumberField setting="batchSize" /><NumberField setting="weightDecay" /></div>
         <div class="pair">
-          <NumberField setting="alpha" term="alpha" error={recipe.value.alpha > 0 && !trainingHasLabels.value ? t.distil.alphaNeedsLabels : undefined} />
+          <NumberField setting="alpha" term="alpha" error={alphaError(recipe.value, trainingHasLabels.value)} />
           <NumberField setting="seed" />
         </div>
         <div class="pair">
           {trainingSource.value === "train" && <NumberField setting="nImages" />}
           {hasTestSet.value && <NumberField setting="nHeldOut" />}
         </div>
-        <Segmented label={t.distil.policy} testId="policy" value={recipe.value.policy} isDisabled={isActive.value} onChange={(policy) => set("policy", policy)}
-          options={(["flip_crop", "none"] as const).map((value) => ({ value, text: t.distil.policies[value] }))} />
+        <PolicyChoice />
         <Segmented label={t.distil.schedule} testId="schedule" value={recipe.value.schedule} isDisabled={isActive.value} onChange={(schedule) => set("schedule", schedule)}
           options={(["cosine", "constant"] as const).map((value) => ({ value, text: t.distil.schedules[value] }))} />
         <button type="button" class="quiet" onClick={() => {
@@ -49,6 +49,18 @@ export function RecipeForm() {
         }} data-testid="default-recipe">{t.distil.defaults}</button>
       </details>
     </fieldset>
+  );
+}
+
+function PolicyChoice() {
+  const id = useId();
+  return (
+    <div class="field">
+      <span class="field-head"><label for={id}>{t.distil.policy}</label></span>
+      <select id={id} value={recipe.value.policy} onChange={(event) => set("policy", event.currentTarget.value as Policy)} data-testid="setting-policy">
+        {POLICIES.map((policy) => <option key={policy} value={policy}>{t.distil.policies[policy]}</option>)}
+      </select>
+    </div>
   );
 }
 

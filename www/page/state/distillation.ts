@@ -7,7 +7,7 @@ import { areImagesReady, heldOutImages, trainingHasLabels, trainingImages } from
 import { client } from "./lab.ts";
 import { addNetwork, chooseStudent, freeName, isReady, student, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
-import { recipe, wrongSettings, type Recipe } from "./recipe.ts";
+import { alphaError, recipe, wrongSettings, type Recipe } from "./recipe.ts";
 
 export interface Run {
   phase: "preparing" | "running" | "pausing" | "paused" | "stopping" | "done" | "stopped" | "failed";
@@ -29,7 +29,7 @@ export const nPoints = signal(0);
 export const pointsSoFar = (): readonly StepProgress[] => points;
 
 export const isActive = computed(() => run.value !== null && ["preparing", "running", "pausing", "paused", "stopping"].includes(run.value.phase));
-const isRecipeRight = computed(() => wrongSettings(recipe.value).length === 0 && (recipe.value.alpha === 0 || trainingHasLabels.value));
+const isRecipeRight = computed(() => wrongSettings(recipe.value).length === 0 && alphaError(recipe.value, trainingHasLabels.value) === undefined);
 export const canStart = computed(() => isReady.value && areImagesReady.value && !isActive.value && student.value !== null && teachers.value.length > 0 && isRecipeRight.value);
 
 let abort: AbortController | null = null;

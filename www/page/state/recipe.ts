@@ -1,6 +1,7 @@
 /** What a distillation is set to, its defaults and its bounds. */
 import { signal } from "@preact/signals";
 import type { Policy, Schedule } from "../../../pkg/api.js";
+import { t } from "../strings.ts";
 
 export interface Recipe {
   temperature: number;
@@ -47,6 +48,9 @@ export const BOUNDS: Readonly<Record<NumberSetting, { min: number; max: number; 
   nHeldOut: { min: 1, max: 10_000, step: 1 },
 };
 
+/** Those of the paper's Fig. 3 that need no other images, the usual one first. */
+export const POLICIES: readonly Policy[] = ["flip_crop", "none", "rotation", "vertical_flip", "color_jitter", "combined", "mixup", "noise"];
+
 export const recipe = signal<Recipe>({ ...DEFAULT_RECIPE });
 
 export function set<K extends keyof Recipe>(key: K, value: Recipe[K]): void {
@@ -59,3 +63,10 @@ export function isValid(key: NumberSetting, value: number): boolean {
 }
 
 export const wrongSettings = (of: Recipe): NumberSetting[] => (Object.keys(BOUNDS) as NumberSetting[]).filter((key) => !isValid(key, of[key]));
+
+/** Why labels cannot have the weight that they are given. */
+export function alphaError({ alpha, policy }: Recipe, hasLabels: boolean): string | undefined {
+  if (!(alpha > 0)) return undefined;
+  if (!hasLabels) return t.distil.alphaNeedsLabels;
+  return policy === "mixup" ? t.distil.alphaOfMixup : undefined;
+}
