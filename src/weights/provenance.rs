@@ -9,6 +9,9 @@ use serde_json::Value;
 pub struct Recipe {
     /// For example "PyTorch 2.15.0+cu132".
     pub trainer: String,
+    /// Of the program `fidelity`, where one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,10 +66,13 @@ impl Provenance {
     pub fn parse(text: &str) -> Option<Self> {
         let all: Value = serde_json::from_str(text).ok()?;
         let said = all.get("recipe").filter(|recipe| recipe.is_object())?;
+        // The program `fidelity` says beside the recipe what is not of a training's steps.
         let find = |names: &[&str]| {
-            names
-                .iter()
-                .find_map(|name| said.get(name).filter(|value| !value.is_null()))
+            let mut places = [said, &all].into_iter();
+            places.find_map(|place| {
+                let known = names.iter().find_map(|name| place.get(name));
+                known.filter(|value| !value.is_null())
+            })
         };
         let whole = |names: &[&str]| find(names).and_then(Value::as_u64);
         let number = |names: &[&str]| find(names).and_then(Value::as_f64);
@@ -79,6 +85,7 @@ impl Provenance {
         let test = |name: &str| all.get("test").and_then(|test| test.get(name)).and_then(Value::as_f64);
         let recipe = Recipe {
             trainer: text(all.get("trainer")).unwrap_or_else(|| "unknown".into()),
+            preset: text(all.get("preset")),
             device: text(all.get("device")),
             seed: whole(&["seed"]),
             epochs: whole(&["epochs"]),
@@ -86,12 +93,16 @@ impl Provenance {
             batch: whole(&["batch", "batch_size", "batchSize"]),
             learning_rate: number(&["lr", "learning_rate", "learningRate"]),
             weight_decay: number(&["weight_decay", "weightDecay"]),
-            policy: text(find(&["policy", "augmentation"])),
+            policy: text(find(&["policy", "augmentation"])).map(|name| match name.as_str() {
+                "flip_crop" => "baseline".to_owned(),
+                _ => name,
+            }),
             temperature: number(&["tau", "temperature"]).filter(|_| is_student),
             alpha: number(&["alpha"]).filter(|_| is_student),
-            lambda: number(&["init_teacher", "initTeacher", "lambda"]),
-            split: text(find(&["split"])),
-            seconds: number(&["seconds"]).or_else(|| all.get("seconds").and_then(Value::as_f64)),
+            lambda: number(&["init_teacher", "initTeacher", "lambda"])
+                .or_else(|| all.pointer("/start/nearTeacher").and_then(Value::as_f64)),
+            split: text(find(&["split"]).or_else(|| all.pointer("/trainingImages/split"))),
+            seconds: number(&["seconds"]),
         };
         Some(Self {
             recipe,
@@ -181,6 +192,39 @@ mod tests {
         let json = serde_json::to_value(&said.recipe).unwrap();
         assert_eq!(serde_json::from_value::<Recipe>(json).unwrap(), said.recipe);
         assert!(Provenance::parse("by hand").is_none() && Provenance::parse("{}").is_none());
+    }
+
+    #[test]
+    fn reads_what_the_program_says_of_its_own_networks() {
+        let said = Provenance::parse(
+            r#"{"trainer": "fidelity 0.1.0", "device": "cpu", "preset": "furnace-student", "epochs": 4, "smallEpochs": 1,
+            "recipe": {"temperature": 4.0, "alpha": 0.0, "learningRate": 0.05, "weightDecay": 0.0005, "batchSize": 128,
+            "policy": "flip_crop", "seed": 106, "steps": 1560}, "teachers": ["t"], "start": {"nearTeacher": 0.5},
+            "trainingImages": {"limit": null, "split": "0:500"}, "test": {"accuracy": 0.6, "trainAgreement": 0.9}}"#,
+        )
+        .unwrap();
+        let expected = Recipe {
+            trainer: "fidelity 0.1.0".into(),
+            preset: Some("furnace-student".into()),
+            device: Some("cpu".into()),
+            seed: Some(106),
+            epochs: Some(4),
+            small_epochs: Some(1),
+            batch: Some(128),
+            learning_rate: Some(0.05),
+            weight_decay: Some(0.0005),
+            policy: Some("baseline".into()),
+            temperature: Some(4.0),
+            alpha: Some(0.0),
+            lambda: Some(0.5),
+            split: Some("0:500".into()),
+            seconds: None,
+        };
+        assert_eq!(said.recipe, expected);
+        assert_eq!(
+            (said.taught_by, said.accuracy, said.train_agreement),
+            (vec!["t".to_owned()], Some(0.6), Some(0.9))
+        );
     }
 
     #[test]

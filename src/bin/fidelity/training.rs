@@ -1,5 +1,6 @@
 //! What `fidelity train` and `fidelity distil` do alike: epochs, with their figures, files and checkpoints.
 
+use std::cell::OnceCell;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -29,6 +30,8 @@ use crate::{interrupt, networks, output};
 const STEPS_A_READ: usize = 50;
 /// Images of an evaluation's batch.
 const EVALUATION_BATCH: usize = 250;
+/// Training images, the first ones, on which a finished student is held against its teachers.
+const N_TRAIN_AGREEMENT: usize = 10_000;
 /// Time between two checkpoints within an epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
 /// The depth where nothing says one: a third of the work of the paper's 56.
@@ -59,10 +62,13 @@ struct Run {
     steps_an_epoch: u32,
     epochs: u32,
     eval_every: u32,
-    is_distillation: bool,
+    /// None where it trains on labels.
+    teachers: Vec<Rc<Model>>,
     test: Images,
-    /// Of the teachers on the test images.
-    ensemble: Option<Rc<Vec<f64>>>,
+    /// Training images as they are.
+    train: Images,
+    /// The teachers' answers to the test images, once these are measured.
+    ensemble: OnceCell<Rc<Vec<f64>>>,
     device: NativeDevice,
     events: EventFile,
     bar: ProgressBar,
@@ -81,10 +87,14 @@ struct Sums {
 /// The file with a run's settings, if there is one.
 ///
 /// # Errors
-/// Where --out is no NAME.safetensors.
+/// Where --out is no NAME.safetensors, or there is nothing to go on from.
 pub fn settings_file(arguments: &RunArguments) -> Result<Option<PathBuf>> {
     match arguments.resume {
-        true => Ok(Some(Files::beside(&arguments.out)?.settings)),
+        true => {
+            let files = Files::beside(&arguments.out)?;
+            files.check(true)?;
+            Ok(Some(files.settings))
+        }
         false => Ok(arguments.settings.clone()),
     }
 }
@@ -128,6 +138,7 @@ pub fn run(arguments: RunArguments, mut effective: Effective) -> Result<()> {
     };
     let info = ModelInfo::new(&source, Role::Student);
     let (n_images, batch_size) = (images.n_images(), recipe.batch_size as usize);
+    let train = Images::new(images.pixels(0, n_images.min(N_TRAIN_AGREEMENT)).to_vec(), None)?;
     let training = match models.is_empty() {
         true => Training::on_labels(recipe, &source, &info, images, &compute)?,
         false => Training::distilling(recipe, &source, &info, models.clone(), images, &compute)?,
@@ -151,22 +162,24 @@ pub fn run(arguments: RunArguments, mut effective: Effective) -> Result<()> {
         steps_an_epoch: preset.steps_an_epoch(n_images),
         epochs: preset.epochs,
         eval_every: effective.settings.eval_every.unwrap_or(1).max(1),
-        is_distillation: !models.is_empty(),
-        ensemble: None,
+        teachers: models,
+        ensemble: OnceCell::new(),
         files,
         training,
         test,
+        train,
         device,
         events,
         bar,
     };
-    if run.is_distillation {
-        run.ensemble = Some(Rc::new(run.evaluate(models, Vec::new())?.into_ensemble()));
-    }
     run.train(&effective, &preset)
 }
 
 impl Run {
+    fn is_distillation(&self) -> bool {
+        !self.teachers.is_empty()
+    }
+
     fn train(&mut self, effective: &Effective, preset: &Preset) -> Result<()> {
         let first = self.training.steps_done() / self.steps_an_epoch;
         let mut log = self.kept_log(first)?;
@@ -194,10 +207,13 @@ impl Run {
             }
         }
         self.bar.finish_and_clear();
-        let test = match test {
+        let mut test = match test {
             Some(test) => test,
             None => self.measure()?,
         };
+        if let Some(agreement) = self.train_agreement()? {
+            test.insert("trainAgreement".into(), agreement.into());
+        }
         let network = self.finished(effective, preset, &test)?;
         output::write(&self.files.network, &network.to_safetensors(Precision::F32)?)?;
         std::fs::remove_file(&self.files.checkpoint)
@@ -274,22 +290,43 @@ impl Run {
         Ok(log.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect())
     }
 
-    fn evaluate(&self, teachers: Vec<Rc<Model>>, students: Vec<Rc<Model>>) -> Result<Evaluation> {
-        let images = self.test.clone();
-        let mut evaluation = match &self.ensemble {
-            Some(known) => Evaluation::against(known.clone(), students, images, EVALUATION_BATCH)?,
-            None => Evaluation::new(teachers, students, images, EVALUATION_BATCH)?,
-        };
+    /// All of an evaluation.
+    fn evaluation(&self, mut evaluation: Evaluation) -> Result<Evaluation> {
         while block_on(evaluation.advance())? < evaluation.n_images() {
             self.device.check()?;
         }
         Ok(evaluation)
     }
 
+    /// Agreement of student and teachers on training images that are not augmented.
+    fn train_agreement(&self) -> Result<Option<f64>> {
+        if !self.is_distillation() {
+            return Ok(None);
+        }
+        let student = Rc::new(block_on(self.training.model())?);
+        let evaluation = Evaluation::new(
+            self.teachers.clone(),
+            vec![student],
+            self.train.clone(),
+            EVALUATION_BATCH,
+        )?;
+        let report = self.evaluation(evaluation)?.report();
+        Ok(report.students.values().next().map(|fidelity| fidelity.agreement))
+    }
+
     /// Test figures of the network as it is.
     fn measure(&self) -> Result<Map<String, Value>> {
         let model = Rc::new(block_on(self.training.model())?);
-        let report = self.evaluate(Vec::new(), vec![model])?.report();
+        let (students, images) = (vec![model], self.test.clone());
+        let evaluation = match self.ensemble.get() {
+            Some(known) => Evaluation::against(known.clone(), students, images, EVALUATION_BATCH)?,
+            None => Evaluation::new(self.teachers.clone(), students, images, EVALUATION_BATCH)?,
+        };
+        let evaluation = self.evaluation(evaluation)?;
+        let report = evaluation.report();
+        if self.is_distillation() && self.ensemble.get().is_none() {
+            _ = self.ensemble.set(Rc::new(evaluation.into_ensemble()));
+        }
         let mut figures = Map::new();
         if let Some(general) = report.models.values().next() {
             figures.insert("accuracy".into(), general.accuracy.into());
@@ -314,7 +351,7 @@ impl Run {
             "seconds": seconds,
             "imagesPerSecond": n_images / seconds,
         });
-        match self.is_distillation {
+        match self.is_distillation() {
             true => {
                 row["lossFloor"] = sums.mean(sums.floor).into();
                 row["trainAgreement"] = sums.mean(sums.agreement).into();
@@ -362,6 +399,7 @@ impl Run {
         }
         provenance["device"] = self.device.kind.name().into();
         provenance["epochs"] = preset.epochs.into();
+        provenance["smallEpochs"] = preset.small_epochs.into();
         provenance["preset"] = json!(settings.preset);
         provenance["start"] = match (&settings.init, near) {
             (Some(path), _) => stem(path).into(),

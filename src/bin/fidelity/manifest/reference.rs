@@ -84,5 +84,12 @@ pub fn differences(entry: &Entry) -> String {
     if recipe.trainer.starts_with("PyTorch") {
         all.push("bf16 (f32 where the processor has none), warm-up, no decay on norms and biases".into());
     }
+    if recipe
+        .preset
+        .as_deref()
+        .is_some_and(|preset| preset.starts_with("furnace"))
+    {
+        all.push("warm-up, no decay on norms and biases".into());
+    }
     if all.is_empty() { "–".into() } else { all.join("; ") }
 }

@@ -259,10 +259,15 @@ fn read_log(network: &Path) -> Result<(Option<Curve>, Option<f64>)> {
         return Ok((None, None));
     };
     let text = std::fs::read_to_string(&path).with_context(|| format!("could not read {}", path.display()))?;
-    let (mut curve, mut seconds) = (Curve::default(), None);
+    let (mut curve, mut seconds) = (Curve::default(), None::<f64>);
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let row: Value = serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), i + 1))?;
-        let number = |names: &[&str]| names.iter().find_map(|name| row.get(name).and_then(Value::as_f64));
+        // The program `fidelity` has an object for test figures, and the seconds of each epoch; PyTorch's log those since the beginning.
+        let of_test = |name: &str| row.get("test").and_then(|test| test.get(name));
+        let number = |names: &[&str]| {
+            let mut found = names.iter().filter_map(|name| row.get(name).or_else(|| of_test(name)));
+            found.find_map(Value::as_f64)
+        };
         let short = |value: Option<f64>| value.map(|value| (value * 1e4).round() / 1e4);
         let Some(loss) = short(number(&["loss"])) else { continue };
         curve.loss.push(loss);
@@ -271,7 +276,10 @@ fn read_log(network: &Path) -> Result<(Option<Curve>, Option<f64>)> {
             .push(short(number(&["train_agreement", "trainAgreement"])));
         curve.agreement.push(short(number(&["agreement"])));
         curve.accuracy.push(short(number(&["acc", "accuracy"])));
-        seconds = number(&["seconds"]).or(seconds);
+        let before = seconds.filter(|_| row.get("imagesPerSecond").is_some());
+        seconds = number(&["seconds"])
+            .map(|more| before.unwrap_or_default() + more)
+            .or(seconds);
     }
     Ok(((!curve.loss.is_empty()).then_some(curve), seconds))
 }

@@ -3,6 +3,8 @@
 //! Needs CIFAR-100's archive, its parts or a folder in the variable CIFAR100_ARCHIVE; `cargo xtask test` sets it.
 #![cfg(feature = "cli")]
 
+mod training;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
