@@ -31,6 +31,7 @@ export const findingsWords = {
   recipe: {
     unknown: "How its recipe differs from the paper’s is not known.",
     same: "Its recipe is the paper’s.",
+    near: (lambda: number) => `It began at λ = ${brief(lambda)} of its teacher’s weights.`,
     differs: (differences: readonly Difference[]) => `Otherwise than in the paper: ${listed(differences.map(({ what, ours, paper }) => differenceNames[what](ours, paper)))}.`,
   },
   detail: {

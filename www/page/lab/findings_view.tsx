@@ -95,7 +95,8 @@ function Finding({ title, hint, testId, all, header, rows, missing = [], isWide 
 
 function recipeOf(network: ManifestNetwork): string {
   const found = differences(network);
-  return found === null ? words.recipe.unknown : found.length === 0 ? words.recipe.same : words.recipe.differs(found);
+  const text = found === null ? words.recipe.unknown : found.length === 0 ? words.recipe.same : words.recipe.differs(found);
+  return isFromScratch(network) ? text : `${words.recipe.near(network.recipe!.lambda!)} ${text}`;
 }
 
 function detailOf({ network, isTaught, isComputed, ensembleOf, accuracy, agreement }: Evidence): string {
@@ -138,7 +139,7 @@ function Sizes({ all }: Part) {
   ];
   const paperLine: PlotLine = { name: theirs, look: "control", isDashed: true, points: SIZES.map(({ m, agreement }) => ({ x: m, y: agreement })) };
   const values = [...marks.map(({ y }) => y), ...lines.flatMap(({ points }) => points.flatMap(({ y }) => y ?? []))];
-  const trained = new Set(students.value.map(({ taughtBy }) => taughtBy?.length ?? 0));
+  const trained = new Set(students.value.filter(isFromScratch).map(({ taughtBy }) => taughtBy?.length ?? 0));
   const rows = [
     ...lines.flatMap(({ name, points }) => points.map(({ x, y }) => [name, x, y, words.detail.computed])),
     ...single.map(({ network, agreement, isComputed }) => [network.name, 1, agreement, isComputed ? words.detail.computed : words.detail.measured]),
