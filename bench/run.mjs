@@ -17,7 +17,7 @@ import { htmlReport } from "./report/html.mjs";
 import { tables } from "./report/text.mjs";
 import { Results } from "./rows.mjs";
 
-const PARTS = ["forward", "layers", "step", "ensemble", "evaluate", "memory", "first-prediction"];
+const PARTS = ["forward", "layers", "step", "ensemble", "evaluate", "statistics", "memory", "first-prediction"];
 const { values: options } = parseArgs({
   options: {
     out: { type: "string" }, quick: { type: "boolean", default: false }, node: { type: "boolean", default: false },
@@ -165,6 +165,15 @@ async function evaluate(device) {
   if (measured) await results.addMeasured({ measure: "evaluate", network: `6 ${LARGE}`, device, batch: n, measured });
 }
 
+/** In the page: what the Fidelity view waits for when a member, or the temperature, is another. */
+async function statistics() {
+  const measured = await measure({ what: "statistics of the test set", method: "statistics", argument: { rounds: plan.statistics } });
+  if (!measured) return;
+  const { nImages, nMembers, times } = measured;
+  const about = { network: `${nMembers} + 1 networks`, device: "cpu", batch: nImages, unit: "ms" };
+  for (const [name, { ms, best, rounds }] of Object.entries(times)) await results.add({ measure: name, ...about, ours: ms, ours_best: best, rounds });
+}
+
 async function memory() {
   const ms = Math.min(plan.memory.ms, 0.8 * pace.leftMs);
   const measured = await measure({ what: "GPU buffers over steps", method: "buffers", argument: { ...plan.memory, ms } });
@@ -224,6 +233,7 @@ function* work() {
     if (has("step")) for (const batch of plan.step(device)) yield () => step(device, batch);
     if ((has("forward") || has("step")) && device === "cpu") yield threaded;
     if (has("evaluate")) yield () => evaluate(device);
+    if (has("statistics") && device === "cpu") yield statistics;
   }
   if (has("forward")) for (const device of devices) for (const batch of plan.forward.last(device)) yield () => forward(device, batch);
   if (has("step") && devices.includes("cpu")) for (const batch of plan.plainStep) yield () => step("cpu", batch, "cpu");

@@ -9,6 +9,7 @@ import { bestOf, limitsOf } from "./limits.js";
 import { onnxForward } from "./onnx.js";
 import { buildOf, engineOf, labOf, predict } from "./ours.js";
 import { profiled } from "./profile.js";
+import { statistics } from "./statistics.js";
 import { tensorflow, tensorflowForward, tensorflowStep } from "./tensorflow.js";
 
 const NETWORK = "teacher0";
@@ -53,6 +54,7 @@ const msIn = (passes) => passes.reduce((sum, { ms }) => sum + ms, 0);
 export const measures = {
   adapter: describeAdapter,
   settle,
+  statistics,
 
   /** Threads that a CPU module may use here. */
   threads: () => (globalThis.crossOriginIsolated ? navigator.hardwareConcurrency : 1),

@@ -52,6 +52,7 @@ const GROUPS = [
   ["Distillation steps", /^step$/],
   ["An ensemble of five against five single passes", /^ensemble5$/],
   ["Whole evaluations with six networks", /^evaluate$/],
+  ["Statistics of a whole test set, from stored logits", /^statistics_/],
   ["From navigation to the first prediction", /^first_prediction/],
   ["Downloads (wasm and JavaScript, brotli)", /^download/],
   ["Bytes of GPU buffers", /bytes/],

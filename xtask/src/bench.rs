@@ -22,6 +22,7 @@ enum Part {
     Step,
     Ensemble,
     Evaluate,
+    Statistics,
     Memory,
     FirstPrediction,
 }
@@ -78,7 +79,7 @@ fn serve(repo: &Repo, page: PathBuf, node: &mut Command) -> Result<()> {
         node.env("FIDELITY_CHROMIUM", chromium);
     }
     // At the places that they have in the checkout, where Node finds them too.
-    let extra = ["pkg", "tests", "bench", "node_modules"].map(|name| (name, repo.path(name)));
+    let extra = ["pkg", "tests", "bench", "www", "node_modules"].map(|name| (name, repo.path(name)));
     let site = Site {
         page,
         data: Cache::locate()?.cifar(),
