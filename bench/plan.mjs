@@ -22,7 +22,7 @@ export function planOf({ quick, adapter, devices }) {
     ensemble: (device) => (isSlow(device) ? (quick ? [1] : [1, 16]) : [1, 16, ...(device === "webgpu" ? [64] : [])]),
     /** Layer by layer; some rounds, as a layer is soon disturbed. */
     layers: { batches: adapter.isSoftware ? [16] : [64, 256], rounds: { least: quick ? 3 : 5, most: quick ? 9 : 25, ms: quick ? 3_000 : 10_000 } },
-    statistics: { least: 3, most: quick ? 5 : 15, ms: quick ? 5000 : 20_000 },
+    statistics: { least: 3, most: quick ? 10 : 30, ms: quick ? 2000 : 6000 },
     evaluateMs: quick ? 15_000 : 60_000,
     firstPrediction: { rounds: (device) => (isSlow(device) && quick ? 1 : 3) },
     /** Compressing ONNX Runtime's module takes minutes. */
