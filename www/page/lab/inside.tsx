@@ -2,8 +2,8 @@ import { ScrollingTable } from "../components/scrolling_table.tsx";
 import { Segmented } from "../components/segmented.tsx";
 import { brief, nats } from "../format.ts";
 import { hasTestSet, testTitle } from "../state/data_sets.ts";
-import { client } from "../state/lab.ts";
-import { samples } from "../state/pictures.ts";
+import { isReady } from "../state/networks.ts";
+import { areSamplesDecoded, samples } from "../state/pictures.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { ckaWords as words } from "../strings_cka.ts";
@@ -21,6 +21,7 @@ const FEW_IMAGES = 200;
 export function Inside() {
   const current = comparison.value;
   const isPair = chosen.value.length > 1;
+  const canRun = isPair && isReady.value && (size.value > 0 || areSamplesDecoded.value);
   return (
     <div class="rooms" data-testid="inside-answer">
       <section class="card inside" aria-labelledby="inside-heading">
@@ -34,7 +35,7 @@ export function Inside() {
           </label>
           {isComparing.value
             ? <button type="button" onClick={cancelComparison} data-testid="inside-cancel">{words.cancel}</button>
-            : <button type="button" class="primary" disabled={!client.value || !isPair} onClick={() => void compare()} data-testid="inside-run">{words.run}</button>}
+            : <button type="button" class="primary" disabled={!canRun} onClick={() => void compare()} data-testid="inside-run">{words.run}</button>}
         </div>
         {!isPair && <p class="hint">{words.needs}</p>}
         {!hasTestSet.value && <p class="hint" data-testid="inside-no-images">{words.onlySamples} {a.images.howToAdd}</p>}
