@@ -12,7 +12,9 @@ export function goldenTensors() {
   return (golden ??= bytesOf(`${GOLDEN}/golden.safetensors`).then((bytes) => readSafetensors(bytes).tensors));
 }
 
-export const goldenMetrics = async () => JSON.parse(new TextDecoder().decode(await bytesOf(`${GOLDEN}/golden-metrics.json`)));
+export const goldenFile = (name) => bytesOf(`${GOLDEN}/${name}`);
+export const goldenJson = async (name) => JSON.parse(new TextDecoder().decode(await goldenFile(name)));
+export const goldenMetrics = () => goldenJson("golden-metrics.json");
 
 /** The file of a network: one of tests/golden, or `small`, a PreResNet-8. */
 export const networkFile = async (name) => (name === SMALL ? smallNetwork() : bytesOf(`${GOLDEN}/${name}.safetensors`));

@@ -1,41 +1,30 @@
 /** Statistics of a whole test set, as the page asks for them: five teachers and a student on 10,000 images. */
 import { checkFigures } from "./check.js";
 import { alternate } from "./clock.js";
+import { goldenFile, goldenJson, N_CLASSES } from "./data.js";
 import { bytesOf } from "./files.js";
 
-const GOLDEN = "tests/golden";
 const N_IMAGES = 10_000;
 const N_MEMBERS = 5;
 /** As many as a family of the page has: one goes, another comes. */
 const N_TEACHERS = 6;
 const STUDENT = "student0";
-/** Without a divisor in common with the six ensembles. */
-const STRIDE = 5;
-
-/** Sets of `size` of the numbers below `n`. */
-function subsets(n, size, from = 0) {
-  if (size === 0) return [[]];
-  const starts = Array.from({ length: Math.max(0, n - from - size + 1) }, (_, i) => from + i);
-  return starts.flatMap((first) => subsets(n, size - 1, first + 1).map((rest) => [first, ...rest]));
-}
-
 /** `times` by what was asked for, in ms. */
 export async function statistics({ rounds }) {
   const { Analysis } = await import("../../pkg/analysis.js");
   const labels = (await bytesOf("www/weights/test-labels.bin")).slice(0, N_IMAGES);
-  const analysis = await Analysis.create({ labels, nClasses: 100 });
+  const analysis = await Analysis.create({ labels, nClasses: N_CLASSES });
   const names = Array.from({ length: N_TEACHERS }, (_, i) => `teacher${i}`);
-  for (const [i, name] of names.entries()) await analysis.add(name, await bytesOf(`${GOLDEN}/teacher${i % 3}.logits.f16`));
-  await analysis.add(STUDENT, await bytesOf(`${GOLDEN}/${STUDENT}.logits.f16`));
+  for (const [i, name] of names.entries()) await analysis.add(name, await goldenFile(`teacher${i % 3}.logits.f16`));
+  await analysis.add(STUDENT, await goldenFile(`${STUDENT}.logits.f16`));
 
-  const golden = JSON.parse(new TextDecoder().decode(await bytesOf(`${GOLDEN}/statistics.json`)));
+  const golden = await goldenJson("statistics.json");
   const three = await analysis.report({ teachers: names.slice(0, 3), student: STUDENT });
   const { agreement, kl } = three.students[STUDENT];
   checkFigures("the report", { agreement, kl }, { agreement: golden.agreement, kl: golden.kl }, 1e-6);
 
-  const sorted = subsets(N_TEACHERS, N_MEMBERS).map((members) => members.map((i) => names[i]));
-  // Far apart in the sorted order, so that ensembles of the first members are others too.
-  const ensembles = sorted.map((_, i) => sorted[(i * STRIDE) % sorted.length]);
+  // All but one, another one each time, so that the ensembles of the first members are others too.
+  const ensembles = names.map((absent) => names.filter((name) => name !== absent));
   let [nEnsembles, nTemperatures] = [0, 0];
   const pair = { teachers: names.slice(0, N_MEMBERS), student: STUDENT };
   const asked = {

@@ -70,8 +70,8 @@ impl Provenance {
         let find = |names: &[&str]| {
             let mut places = [said, &all].into_iter();
             places.find_map(|place| {
-                let known = names.iter().find_map(|name| place.get(name));
-                known.filter(|value| !value.is_null())
+                let mut known = names.iter().filter_map(|name| place.get(name));
+                known.find(|value| !value.is_null())
             })
         };
         let whole = |names: &[&str]| find(names).and_then(Value::as_u64);

@@ -26,10 +26,29 @@ fn golden(name: &str) -> PathBuf {
     at("tests/golden").join(name)
 }
 
-fn fidelity(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+fn command(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fidelity"));
     command.args(arguments.iter().map(|argument| argument.as_ref()));
-    command.output().expect("the program starts")
+    command
+}
+
+fn fidelity(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
+    command(arguments).output().expect("the program starts")
+}
+
+/// To compare three teachers and a student, as files of networks or of logits.
+fn evaluating([a, b, c, student]: &[PathBuf; 4]) -> [&dyn AsRef<std::ffi::OsStr>; 9] {
+    [
+        &"evaluate",
+        &"--teacher",
+        a,
+        &"--teacher",
+        b,
+        &"--teacher",
+        c,
+        &"--student",
+        student,
+    ]
 }
 
 /// What it prints where it succeeds.
@@ -125,18 +144,7 @@ fn devices_are_listed_with_their_names() {
 fn stored_logits_give_the_golden_figures() {
     let metrics: Value = serde_json::from_slice(&fs::read(golden("golden-metrics.json")).unwrap()).unwrap();
     let files = ["teacher0", "teacher1", "teacher2", "student0"].map(|name| golden(&format!("{name}.logits.f16")));
-    let [a, b, c, student] = &files;
-    let arguments: [&dyn AsRef<std::ffi::OsStr>; 9] = [
-        &"evaluate",
-        &"--teacher",
-        a,
-        &"--teacher",
-        b,
-        &"--teacher",
-        c,
-        &"--student",
-        student,
-    ];
+    let arguments = evaluating(&files);
     let with = |more: &[&dyn AsRef<std::ffi::OsStr>]| ran(&[&arguments, more].concat());
     let report: Value = serde_json::from_str(&with(&[&"--format", &"json"])).unwrap();
     // Half precision moves a few images of 10,000, and means by less than 0.00005.
@@ -199,27 +207,19 @@ fn stored_logits_give_the_golden_figures() {
 #[test]
 fn networks_are_computed_on_the_first_images() {
     let metrics: Value = serde_json::from_slice(&fs::read(golden("golden-metrics.json")).unwrap()).unwrap();
-    let [a, b, c, student] =
-        ["teacher0", "teacher1", "teacher2", "student0"].map(|name| golden(&format!("{name}.safetensors")));
-    let report = ran(&[
-        &"evaluate",
+    let files = ["teacher0", "teacher1", "teacher2", "student0"].map(|name| golden(&format!("{name}.safetensors")));
+    let data = data();
+    let options: [&dyn AsRef<std::ffi::OsStr>; 8] = [
         &"--data",
-        &data(),
+        &data,
         &"--images",
         &"20",
         &"--threads",
         &"2",
         &"--format",
         &"json",
-        &"--teacher",
-        &a,
-        &"--teacher",
-        &b,
-        &"--teacher",
-        &c,
-        &"--student",
-        &student,
-    ]);
+    ];
+    let report = ran(&[&evaluating(&files)[..], &options].concat());
     let report: Value = serde_json::from_str(&report).unwrap();
     let expected = &metrics["first"]["20"];
     for (found, expected) in [
@@ -555,20 +555,8 @@ fn manifest_takes_a_family_over_and_shows_it_once_it_is_complete() {
         (&[2.5, 2.0][..], &[None, Some(0.4)][..])
     );
     // The manifest's figures are those that the stored logits give.
-    let [a, b, c, s] = ["a", "b", "c", "s"].map(|name| weights.join(format!("{name}.logits.f16")));
-    let report = ran(&[
-        &"evaluate",
-        &"--format",
-        &"json",
-        &"--teacher",
-        &a,
-        &"--teacher",
-        &b,
-        &"--teacher",
-        &c,
-        &"--student",
-        &s,
-    ]);
+    let files = ["a", "b", "c", "s"].map(|name| weights.join(format!("{name}.logits.f16")));
+    let report = ran(&[&evaluating(&files)[..], &[&"--format", &"json"]].concat());
     let report: Value = serde_json::from_str(&report).unwrap();
     close(
         "agreement",

@@ -1,7 +1,7 @@
 //! The commands that train, as processes: what they write, that they go on where they were stopped, and that what they made can be
 //! taken over.
 
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -31,14 +31,6 @@ fn log(path: &Path) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The program, running.
-fn begin(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fidelity"));
-    command.args(arguments.iter().map(|argument| argument.as_ref()));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().expect("the program starts")
-}
-
 #[test]
 fn an_interrupted_distillation_goes_on_to_the_same_student_and_is_taken_over() {
     let folder = tempfile::tempdir().unwrap();
@@ -62,7 +54,11 @@ fn an_interrupted_distillation_goes_on_to_the_same_student_and_is_taken_over() {
     );
 
     let interrupted = begun(&cut);
-    let process = begin(&as_arguments(&interrupted));
+    let process = command(&as_arguments(&interrupted))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
     let since = Instant::now();
     while log(&at("cut.jsonl")).is_empty() {
         assert!(since.elapsed() < Duration::from_secs(300), "no epoch is done");

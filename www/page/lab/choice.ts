@@ -109,8 +109,9 @@ export const allStudents = computed(() => inFamily("student"));
 export const everyStudent = computed(() => listed.value.filter(({ role }) => role === "student"));
 /** The chosen one, else that of the family's best set, which is in use in the other views. */
 export const student = computed(() => {
-  const [first] = setsOf(listed.value).find((set) => set.family === family.value)?.students ?? [];
-  return (allStudents.value.find(({ name }) => name === choice.value.student) ?? allStudents.value.find(({ name }) => name === first?.name) ?? allStudents.value[0])?.name ?? null;
+  const [best] = setsOf(listed.value).find((set) => set.family === family.value)?.students ?? [];
+  const names = allStudents.value.map(({ name }) => name);
+  return [choice.value.student, best?.name].find((name) => name != null && names.includes(name)) ?? names[0] ?? null;
 });
 export const teachers = computed<string[]>(() => {
   const names = allTeachers.value.map(({ name }) => name);

@@ -5,7 +5,7 @@ import { LabError } from "../../../pkg/client.js";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { ckaWords } from "../strings_cka.ts";
-import { hasTestSet, nTestImages, testSet, testTitle } from "../state/data_sets.ts";
+import { hasTestSet, nTestImages, testSet } from "../state/data_sets.ts";
 import { client } from "../state/lab.ts";
 import { haveLoaded } from "../state/networks.ts";
 import { messageOf, notifyError } from "../state/notices.ts";
@@ -13,7 +13,7 @@ import { joinPixels, PIXELS_BYTES, samples } from "../state/pictures.ts";
 import { choice, student, teachers } from "./choice.ts";
 import { analysis } from "./test_answers.ts";
 
-export const BATCH = 256;
+const BATCH = 256;
 /** What the unbiased HSIC needs. */
 const LEAST = 4;
 const SIZES = [256, 1024, 2560, 10_000];
@@ -40,7 +40,7 @@ async function images(n: number): Promise<{ title: string; pixels: Uint8Array }>
   if (n === 0) return { title: t.fidelity.sources.samples, pixels: joinPixels(samples.value) };
   const set = await testSet();
   if (!set) throw new Error(a.images.howToAdd);
-  return { title: testTitle.value, pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES) };
+  return { title: set.title, pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES) };
 }
 
 /** The student with each teacher, then each two teachers. */

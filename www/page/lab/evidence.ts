@@ -63,5 +63,6 @@ export function differences({ role, recipe }: ManifestNetwork): Difference[] | n
 }
 
 export const policyOf = ({ recipe }: ManifestNetwork): string => policyWord(recipe?.policy);
+
 /** Those that begin near a teacher show where the optimisation begins to matter, and nothing else. */
 export const isFromScratch = ({ recipe }: ManifestNetwork): boolean => recipe?.lambda === undefined;

@@ -83,7 +83,7 @@ function Likeness({ current: { pairs, networks, nDone, title } }: { current: Com
   const nImages = pairs[0]!.stages[0]?.nImages ?? nDone;
   const table: Table = {
     header: words.header,
-    rows: pairs.flatMap(({ first, second, stages: found }) => found.map((cka, stage) => [first, second, stage + 1, cka?.nImages ?? null, cka?.linear ?? null, cka?.rbf ?? null, cka?.bandwidths[0] ?? null, cka?.bandwidths[1] ?? null])),
+    rows: pairs.flatMap(({ first, second, stages: found }) => found.map((cka, stage) => [first, second, stage + 1, cka.nImages, cka.linear, cka.rbf, ...cka.bandwidths])),
   };
   return (
     <>
@@ -111,7 +111,7 @@ function Likeness({ current: { pairs, networks, nDone, title } }: { current: Com
 }
 
 function PairsTable({ pairs, stages }: { pairs: readonly PairCka[]; stages: readonly number[] }) {
-  const value = (of: number | null | undefined) => (of === null || of === undefined ? "–" : nats(of));
+  const value = (of: number | null) => (of === null ? "–" : nats(of));
   return (
     <table class="results">
       <thead><tr><th scope="col">{words.pair}</th>{stages.flatMap((stage) => words.columns(words.stage(stage))).map((word) => <th key={word} scope="col">{word}</th>)}</tr></thead>
@@ -119,7 +119,7 @@ function PairsTable({ pairs, stages }: { pairs: readonly PairCka[]; stages: read
         {pairs.map(({ first, second, stages: found }) => (
           <tr key={`${first} ${second}`} data-testid={`inside-pair-${first}-${second}`}>
             <th scope="row">{words.names(first, second)}</th>
-            {found.flatMap((cka, i) => [value(cka?.linear), value(cka?.rbf), cka ? cka.bandwidths.map(brief).join(", ") : "–"].map((cell, j) => <td key={`${i} ${j}`}>{cell}</td>))}
+            {found.flatMap(({ linear, rbf, bandwidths }, i) => [value(linear), value(rbf), bandwidths.map(brief).join(", ")].map((cell, j) => <td key={`${i} ${j}`}>{cell}</td>))}
           </tr>
         ))}
       </tbody>

@@ -2,7 +2,7 @@
 import { checked, download } from "../state/download.ts";
 import { client } from "../state/lab.ts";
 import { isNetwork, setsOf, type ManifestNetwork, type NetworkSet, type ReadFile } from "../state/manifest.ts";
-import { addSets, freeCopyName, networks, sets } from "../state/networks.ts";
+import { addSets, everyListed, freeCopyName, networks, sets } from "../state/networks.ts";
 import { messageOf, notifyError, notifyInfo } from "../state/notices.ts";
 import { t } from "../strings.ts";
 import { manifestWords as words } from "../strings_manifest.ts";
@@ -70,7 +70,7 @@ const baseName = (path: string): string => path.split("/").at(-1)!;
 
 /** Names that nobody has: loaded networks, and listed ones that are not loaded yet. */
 function withFreeNames(entries: readonly ManifestNetwork[]): { own: ManifestNetwork[]; renamed: string[] } {
-  const taken = new Set([...networks.value.map(({ info }) => info.name), ...sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]).map((entry) => entry.name)]);
+  const taken = new Set([...networks.value.map(({ info }) => info.name), ...everyListed.value.map((entry) => entry.name)]);
   const names = new Map<string, string>();
   for (const { name } of entries) {
     const free = freeCopyName(name, taken);

@@ -6,7 +6,7 @@ import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { CIFAR100_CLASSES } from "../state/class_names.ts";
 import { fetchManifest, readFileOf, weightsUrl, type ManifestLogits, type ManifestNetwork } from "../state/manifest.ts";
-import { sets } from "../state/networks.ts";
+import { everyListed } from "../state/networks.ts";
 import { messageOf, notifyInfo } from "../state/notices.ts";
 
 export const N_TEST_IMAGES = 10_000;
@@ -36,7 +36,7 @@ export const computedHere = signal<readonly ManifestNetwork[]>([]);
 
 /** Networks of this page, then the visitor's, that come with answers to CIFAR-100's test set. */
 export const listed = computed<readonly Listed[]>(() => {
-  const own = sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]).filter(({ read }) => read);
+  const own = everyListed.value.filter(({ read }) => read);
   const names = new Set<string>();
   return [...shipped.value, ...own].filter((entry): entry is Listed => {
     if (entry.logits?.bytes !== LOGITS_BYTES || entry.nClasses !== CIFAR100_CLASSES || names.has(entry.name)) return false;

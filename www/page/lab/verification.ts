@@ -6,7 +6,7 @@ import { a } from "../strings_analysis.ts";
 import { testSet } from "../state/data_sets.ts";
 import { client } from "../state/lab.ts";
 import { evaluation } from "../state/evaluation.ts";
-import { isReady, networks } from "../state/networks.ts";
+import { isLoaded, isReady } from "../state/networks.ts";
 import { messageOf, notifyError } from "../state/notices.ts";
 import { joinPixels, PIXELS_BYTES, samples } from "../state/pictures.ts";
 import { analysis, labels, loaded, N_TEST_IMAGES } from "./test_answers.ts";
@@ -22,7 +22,7 @@ const BATCH = 50;
 let abort: AbortController | null = null;
 export const cancelVerification = (): void => abort?.abort();
 /** Weights are needed, which not every network has here. */
-export const canCompute = (name: string): boolean => networks.value.some(({ info }) => info.name === name);
+export const canCompute = isLoaded;
 
 /** The test images in the order of the stored answers; throws a sentence where they are not to be had. */
 export async function testImages(): Promise<Records> {

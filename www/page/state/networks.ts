@@ -32,9 +32,14 @@ export const isReady = computed(() => client.value !== null && loadProgress.valu
 /** Shipped networks of the family in use that are not loaded yet. */
 export const available = computed(() => {
   const others = sets.value.find(({ family }) => family === activeFamily.value)?.others ?? [];
-  return others.filter((entry) => !networks.value.some(({ info }) => info.name === entry.name));
+  return others.filter(({ name }) => !isLoaded(name));
 });
 
+/** All that any manifest lists, in their order. */
+export const everyListed = computed(() => sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]));
+
+/** Whether its weights are in the engine. */
+export const isLoaded = (name: string): boolean => networks.value.some(({ info }) => info.name === name);
 export const isInUse = (name: string): boolean => inUse.value.has(name);
 export const chooseStudent = (name: string): void => {
   chosenStudent.value = name;
@@ -83,14 +88,14 @@ export async function useFamily(family: string): Promise<void> {
   const set = sets.value.find((candidate) => candidate.family === family);
   if (!lab || !set || activeFamily.value === family || loadProgress.value) return;
   const wanted = [...set.teachers, ...set.students];
-  const missing = wanted.filter((entry) => !networks.value.some(({ info }) => info.name === entry.name));
+  const missing = wanted.filter(({ name }) => !isLoaded(name));
   batch(() => {
     activeFamily.value = family;
     inUse.value = new Set();
   });
   if (missing.length > 0) tellFailures(await loadListed(lab, missing));
   batch(() => {
-    inUse.value = new Set(wanted.map((entry) => entry.name).filter((name) => networks.value.some(({ info }) => info.name === name)));
+    inUse.value = new Set(wanted.map((entry) => entry.name).filter(isLoaded));
     loadProgress.value = null;
   });
 }
@@ -102,7 +107,7 @@ export async function addShipped(entry: ManifestNetwork): Promise<void> {
   tellFailures(await loadListed(lab, [entry]));
   batch(() => {
     loadProgress.value = null;
-    if (!networks.value.some(({ info }) => info.name === entry.name)) return;
+    if (!isLoaded(entry.name)) return;
     use(entry.name, true);
     if (entry.role === "student") chosenStudent.value = entry.name;
   });
@@ -111,12 +116,11 @@ export async function addShipped(entry: ManifestNetwork): Promise<void> {
 /** Loads those of these networks that are not here yet, without putting them in use. Throws a sentence where one cannot be had. */
 export async function haveLoaded(names: readonly string[]): Promise<void> {
   const lab = client.value;
-  const missing = names.filter((name) => !networks.value.some(({ info }) => info.name === name));
+  const missing = names.filter((name) => !isLoaded(name));
   if (missing.length === 0) return;
   if (!lab || loadProgress.value) throw new Error(t.networks.notNow);
-  const all = sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]);
   const entries = missing.map((name) => {
-    const entry = all.find((candidate) => candidate.name === name);
+    const entry = everyListed.value.find((candidate) => candidate.name === name);
     if (!entry) throw new Error(t.networks.noWeights(name));
     return entry;
   });
@@ -132,7 +136,7 @@ export async function addSets(lab: LabClient, own: readonly NetworkSet[]): Promi
   const entries = [...first.teachers, ...first.students];
   const failures = await loadListed(lab, entries);
   if (failures.length > 0) {
-    const loaded = entries.map(({ name }) => name).filter((name) => networks.value.some(({ info }) => info.name === name));
+    const loaded = entries.map(({ name }) => name).filter(isLoaded);
     await Promise.all(loaded.map((name) => lab.removeModel(name)));
     batch(() => {
       networks.value = networks.value.filter(({ info }) => !loaded.includes(info.name));
@@ -177,7 +181,7 @@ async function loadListed(lab: LabClient, missing: readonly ManifestNetwork[]): 
     }
   }));
   // They arrive in any order; the manifest's is the one to show.
-  const order = sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]).map((entry) => entry.name);
+  const order = everyListed.value.map((entry) => entry.name);
   const rank = ({ info }: Network) => (order.indexOf(info.name) + order.length + 1) % (order.length + 1);
   networks.value = [...networks.value].sort((a, b) => rank(a) - rank(b));
   return failures;
