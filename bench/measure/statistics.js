@@ -27,9 +27,13 @@ export async function statistics({ rounds }) {
   const ensembles = names.map((absent) => names.filter((name) => name !== absent));
   let [nEnsembles, nTemperatures] = [0, 0];
   const pair = { teachers: names.slice(0, N_MEMBERS), student: STUDENT };
+  const another = () => ({ teachers: ensembles[nEnsembles++ % ensembles.length], student: STUDENT });
+  const warmer = () => ({ ...pair, temperature: 1.1 + 0.01 * nTemperatures++ });
   const asked = {
-    statistics_members: () => analysis.report({ teachers: ensembles[nEnsembles++ % ensembles.length], student: STUDENT }),
-    statistics_temperature: () => analysis.report({ ...pair, temperature: 1.1 + 0.01 * nTemperatures++ }),
+    statistics_members: () => analysis.report({ ...another(), sizes: false }),
+    statistics_temperature: () => analysis.report({ ...warmer(), sizes: false }),
+    statistics_sizes: () => analysis.report(another()),
+    statistics_sizes_temperature: () => analysis.report(warmer()),
     statistics_intervals: () => analysis.intervals(pair),
     statistics_fit: () => analysis.fitTemperature(pair),
     statistics_curves: () => analysis.temperatureCurves(pair),

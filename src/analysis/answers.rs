@@ -1,10 +1,12 @@
 //! Networks' answers to one set of images, held once.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::ensemble;
 use super::lens::{Lens, Level};
 use super::view::View;
 use crate::error::{ErrorCode, LabError, LabResult};
@@ -223,11 +225,16 @@ impl Answers {
         names.iter().map(|name| self.network(name)).collect()
     }
 
-    /// Members in an order of their own: the order of a sum must not depend on the order of toggles.
+    /// Members in an order of their own: the last bits of a sum must depend neither on the order of toggles nor on that of loading.
     fn in_order(&self, names: &[String]) -> LabResult<Vec<&Network>> {
         let mut members = self.members(names)?;
-        members.sort_unstable_by_key(|network| network.id);
+        members.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(members)
+    }
+
+    fn key(&self, names: &[String], lens: Lens) -> LabResult<Key> {
+        let ids = self.in_order(names)?.iter().map(|network| network.id).collect();
+        Ok(Key { ids, lens })
     }
 
     /// What a network, or the ensemble of several, says through a lens.
@@ -255,11 +262,7 @@ impl Answers {
         students: &[Rc<View>],
     ) -> LabResult<(Rc<View>, Vec<Vec<f64>>)> {
         lens.check(self.n_classes)?;
-        let members = self.in_order(names)?;
-        let key = Key {
-            ids: members.iter().map(|network| network.id).collect(),
-            lens,
-        };
+        let key = self.key(names, lens)?;
         let known = self.cache.borrow_mut().get(&key);
         if let Some(view) = known {
             let kl = view.kl(students);
@@ -280,22 +283,71 @@ impl Answers {
         students: &[Rc<View>],
     ) -> LabResult<(View, Vec<Vec<f64>>)> {
         let members = self.in_order(names)?;
-        let view = if lens.level == Level::Coarse {
-            let fine = Lens {
-                level: Level::Fine,
-                ..lens
-            };
-            View::coarse(&*self.view(names, fine)?, lens, &self.labels(lens))
-        } else if !lens.is_plain() {
+        if lens.level == Level::Coarse {
+            let view = View::coarse(&*self.view(names, lens.fine())?, lens, &self.labels(lens));
+            let kl = view.kl(students);
+            return Ok((view, kl));
+        }
+        if !lens.is_plain() {
             return Ok(View::soft(&self.view(names, Lens::PLAIN)?, lens.temperature, students));
-        } else if let [network] = members.as_slice() {
-            View::of_logits(&network.logits, self.n_classes, &self.labels)
-        } else {
-            let views = members.iter().map(|network| self.view_of(&network.name, lens));
-            View::of_ensemble(&views.collect::<LabResult<Vec<_>>>()?, &self.labels)
+        }
+        if let [network] = members.as_slice() {
+            let view = View::of_logits(&network.logits, self.n_classes, &self.labels);
+            let kl = view.kl(students);
+            return Ok((view, kl));
+        }
+        let views = self.plain_views(&members)?;
+        let all = Vec::from_iter(0..views.len());
+        let mut found = ensemble::views(&views, &[all], &self.labels, students);
+        Ok(found.swap_remove(0))
+    }
+
+    fn plain_views(&self, members: &[&Network]) -> LabResult<Vec<Rc<View>>> {
+        let views = members.iter().map(|network| self.view_of(&network.name, Lens::PLAIN));
+        views.collect()
+    }
+
+    /// As [`Self::against`], of the ensembles of the first 1, 2, ... of the names.
+    ///
+    /// # Errors
+    /// As [`Self::view`].
+    pub(super) fn of_sizes(
+        &self,
+        names: &[String],
+        lens: Lens,
+        students: &[Rc<View>],
+    ) -> LabResult<Vec<(Rc<View>, Vec<Vec<f64>>)>> {
+        let mut of_new = self.new_sizes(names, if lens.is_plain() { students } else { &[] })?;
+        let of_size = |size: usize| match of_new.remove(&size) {
+            Some(found) if lens.is_plain() => Ok(found),
+            _ => self.against(&names[..size], lens, students),
         };
-        let kl = view.kl(students);
-        Ok((view, kl))
+        (1..=names.len()).map(of_size).collect()
+    }
+
+    /// Plain ensembles of the first names that are not known yet, by size.
+    fn new_sizes(
+        &self,
+        names: &[String],
+        students: &[Rc<View>],
+    ) -> LabResult<HashMap<usize, (Rc<View>, Vec<Vec<f64>>)>> {
+        let mut keys = Vec::new();
+        for size in 2..=names.len() {
+            let key = self.key(&names[..size], Lens::PLAIN)?;
+            if self.cache.borrow_mut().get(&key).is_none() {
+                keys.push((size, key));
+            }
+        }
+        if keys.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let members = self.in_order(names)?;
+        let place = |id: &u32| members.iter().position(|network| network.id == *id);
+        let of_key = |(_, key): &(usize, Key)| key.ids.iter().filter_map(place).collect();
+        let ensembles: Vec<Vec<usize>> = keys.iter().map(of_key).collect();
+        let found = ensemble::views(&self.plain_views(&members)?, &ensembles, &self.labels, students);
+        let keep = |((size, key), (view, kl))| (size, (self.cache.borrow_mut().put(key, view), kl));
+        Ok(keys.into_iter().zip(found).map(keep).collect())
     }
 }
 
@@ -330,5 +382,48 @@ impl Cache {
             self.views.remove(0);
         }
         view
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{LABELS, logits};
+    use super::*;
+
+    /// With networks `a` to `e`, added in an order of its own.
+    fn answers(order: &str) -> Answers {
+        let mut answers = Answers::new(LABELS.to_vec(), 100).unwrap();
+        for name in order.chars() {
+            let logits = logits(u32::from(name)).to_vec();
+            answers.add(&name.to_string(), logits, NetworkFacts::default()).unwrap();
+        }
+        answers
+    }
+
+    fn names(names: &str) -> Vec<String> {
+        names.chars().map(String::from).collect()
+    }
+
+    #[test]
+    fn neither_what_is_kept_nor_the_order_of_loading_changes_a_bit() {
+        for level in [Level::Fine, Level::Coarse] {
+            for temperature in [1.0, 0.7, 2.5] {
+                let lens = Lens { level, temperature };
+                let first = answers("abcde");
+                let students = [first.view_of("e", lens).unwrap()];
+                let sizes = first.of_sizes(&names("cadb"), lens, &students).unwrap();
+                assert_eq!(sizes.len(), 4);
+                let other = answers("ebdca");
+                let other_students = [other.view_of("e", lens).unwrap()];
+                for (i, (view, kl)) in sizes.iter().enumerate() {
+                    let figures = &view.figures;
+                    let members = names(&"cadb"[..=i]);
+                    let (fresh, fresh_kl) = other.against(&members, lens, &other_students).unwrap();
+                    assert_eq!((&fresh.figures, &fresh_kl), (figures, kl), "{lens:?}, {members:?}");
+                    let (kept, kept_kl) = other.against(&members, lens, &other_students).unwrap();
+                    assert_eq!((&kept.figures, &kept_kl), (figures, kl), "{lens:?}, {members:?}, kept");
+                }
+            }
+        }
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::Answers;
 use super::calibration::{Binning, assign};
+use super::figures::Figures;
 use super::lens::{Lens, Level};
-use super::view::Figures;
 use crate::data::random::{Purpose, Random};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::fidelity::N_BINS;

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::answers::Answers;
+use super::figures::Figures;
 use super::lens::{Lens, Level};
 use super::predictor::Predictor;
-use super::view::Figures;
 use crate::error::{LabError, LabResult};
 use crate::fidelity::{N_BINS, bin_edge, bin_of};
 

@@ -1,5 +1,8 @@
 //! exp and ln of whole rows. Free of branches and of conversions that WebAssembly's SIMD lacks, so that compilers vectorise the
 //! loops: the libraries' functions, a call a number, take several times as long, and a report takes millions of them.
+//!
+//! Whole rows are never inlined, here and in `row`: a WebAssembly engine optimises a function from its second call or so on, and a loop
+//! over all images is called but once a report.
 
 /// Of 2: below it the power is 0 instead of a number near f64's smallest.
 const SMALLEST_EXPONENT: f64 = -1021.0;
@@ -12,8 +15,11 @@ const LN_2_HIGH: f64 = 6.931_471_803_691_238e-1;
 const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 /// Bits of the square root of 1/2.
 const ROOT_HALF: u64 = 0x3fe6_a09e_667f_3bcd;
+/// What exponents are shifted by to be positive: shifting in the sign takes most machines several instructions.
+const BIAS: u64 = 1024;
 
 /// Replaces each value by its exponential, as [`exp_into`].
+#[inline(never)]
 pub(super) fn exp_in_place(values: &mut [f64]) {
     let to_base_2 = std::f64::consts::LOG2_E;
     values.iter_mut().for_each(|value| *value = exp2(*value * to_base_2));
@@ -21,6 +27,7 @@ pub(super) fn exp_in_place(values: &mut [f64]) {
 
 /// `exps` becomes the exponentials of `values * factor - shift`, which must be below 700, and 0 of those below -700. Their relative
 /// errors are up to 4e-15, and that of the exponent itself: what is small beside a sum of probabilities need not be exact to all digits.
+#[inline(never)]
 pub(super) fn exp_into(values: &[f64], factor: f64, shift: f64, exps: &mut [f64]) {
     let (factor, shift) = (factor * std::f64::consts::LOG2_E, shift * std::f64::consts::LOG2_E);
     let pairs = exps.iter_mut().zip(values);
@@ -28,6 +35,7 @@ pub(super) fn exp_into(values: &[f64], factor: f64, shift: f64, exps: &mut [f64]
 }
 
 /// `logs` becomes the natural logarithms of `values`, to about one unit in the last place. Values must be normal and positive.
+#[inline(never)]
 pub(super) fn ln_into(values: &[f64], logs: &mut [f64]) {
     logs.iter_mut().zip(values).for_each(|(log, &value)| *log = ln(value));
 }
@@ -38,19 +46,12 @@ fn exp2(x: f64) -> f64 {
     let clamped = if x < SMALLEST_EXPONENT { SMALLEST_EXPONENT } else { x };
     let shifted = clamped + SHIFTER;
     let r = clamped - (shifted - SHIFTER);
-    let mut series = 2.016_523_252_890_671_6e-11;
-    for factor in [
-        9.309_529_909_704_491e-10,
-        3.760_627_537_446_681e-08,
-        1.302_105_287_737_152_5e-06,
-        3.757_081_682_667_374e-05,
-        0.000_867_251_697_887_837_1,
-        0.015_014_156_684_943_793,
-        0.173_286_795_139_986_32,
-        1.0,
-    ] {
-        series = series * r + factor;
-    }
+    // In pairs, so that fewer steps wait for each other.
+    let (r2, r4) = (r * r, r * r * (r * r));
+    let low = (1.0 + r * 0.173_286_795_139_986_32) + r2 * (0.015_014_156_684_943_793 + r * 0.000_867_251_697_887_837_1);
+    let middle = 3.757_081_682_667_374e-05 + r * 1.302_105_287_737_152_5e-06;
+    let high = r2 * (3.760_627_537_446_681e-08 + r * 9.309_529_909_704_491e-10) + r4 * 2.016_523_252_890_671_6e-11;
+    let series = low + r4 * (middle + high);
     let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
     let square = series * series;
     if x < SMALLEST_EXPONENT {
@@ -62,26 +63,20 @@ fn exp2(x: f64) -> f64 {
 
 /// ln(2^k m) with m in [sqrt(1/2), sqrt(2)), by the polynomial in ((m - 1) / (m + 1))^2 of fdlibm's e_log.c.
 #[inline(always)]
-fn ln(x: f64) -> f64 {
-    let exponent = (x.to_bits().wrapping_sub(ROOT_HALF) as i64) >> 52;
-    let m = f64::from_bits(x.to_bits().wrapping_sub((exponent << 52) as u64));
-    let k = f64::from_bits(SHIFTER.to_bits().wrapping_add(exponent as u64)) - SHIFTER;
+pub(super) fn ln(x: f64) -> f64 {
+    let biased = x.to_bits().wrapping_add((BIAS << 52) - ROOT_HALF) >> 52;
+    let m = f64::from_bits(x.to_bits().wrapping_add(BIAS << 52).wrapping_sub(biased << 52));
+    let k = f64::from_bits(SHIFTER.to_bits().wrapping_add(biased)) - (SHIFTER + BIAS as f64);
     let f = m - 1.0;
     let s = f / (2.0 + f);
     let z = s * s;
-    let mut series = 1.479_819_860_511_658_6e-1;
-    for factor in [
-        1.531_383_769_920_937_3e-1,
-        1.818_357_216_161_805e-1,
-        2.222_219_843_214_978_4e-1,
-        2.857_142_874_366_239e-1,
-        3.999_999_999_940_942e-1,
-        6.666_666_666_666_735e-1,
-    ] {
-        series = series * z + factor;
-    }
+    // Odd and even powers, so that fewer steps wait for each other.
+    let w = z * z;
+    let odd = 6.666_666_666_666_735e-1
+        + w * (2.857_142_874_366_239e-1 + w * (1.818_357_216_161_805e-1 + w * 1.479_819_860_511_658_6e-1));
+    let even = w * (3.999_999_999_940_942e-1 + w * (2.222_219_843_214_978_4e-1 + w * 1.531_383_769_920_937_3e-1));
     let half_square = 0.5 * f * f;
-    k * LN_2_HIGH - ((half_square - (s * (half_square + series * z) + k * LN_2_LOW)) - f)
+    k * LN_2_HIGH - ((half_square - (s * (half_square + (even + z * odd)) + k * LN_2_LOW)) - f)
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::Answers;
 use super::calibration::{Binning, assign, check_bins};
+use super::figures::Figures;
 use super::lens::{Lens, Level};
 use super::pair::{Cell, Side, cell};
-use super::view::{Figures, View};
+use super::view::View;
 use crate::error::{LabError, LabResult};
 
 /// What images are ordered by.

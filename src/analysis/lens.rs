@@ -69,6 +69,12 @@ impl Lens {
         self == Self::PLAIN
     }
 
+    /// Of fine classes, at the same temperature.
+    pub fn fine(self) -> Self {
+        let level = Level::Fine;
+        Self { level, ..self }
+    }
+
     /// What a fine class is at this level.
     pub fn class_of(self, fine: u8) -> u8 {
         match self.level {

@@ -10,6 +10,8 @@ mod bootstrap;
 mod calibration;
 mod cka;
 mod elementary;
+mod ensemble;
+mod figures;
 mod images;
 mod lens;
 mod mcnemar;
@@ -17,7 +19,10 @@ mod pair;
 mod pairs;
 mod predictor;
 mod report;
+mod row;
 mod temperature;
+#[cfg(test)]
+mod testing;
 mod verify;
 mod view;
 

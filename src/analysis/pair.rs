@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::answers::Answers;
+use super::figures::Figures;
 use super::lens::{Lens, Level};
-use super::view::Figures;
 use crate::error::{LabError, LabResult};
 
 /// An ensemble and a student, and how they are looked at.

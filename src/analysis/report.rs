@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::answers::Answers;
 use super::calibration::{self, Binning};
+use super::figures::Figures;
 use super::lens::{Lens, Level};
-use super::view::{Figures, View};
+use super::view::View;
 use crate::error::LabResult;
 use crate::fidelity::{Fidelity, Generalisation, N_BINS, ReliabilityBin, share};
 
@@ -24,6 +25,9 @@ pub struct ReportArgs {
     pub level: Option<Level>,
     #[serde(default)]
     pub temperature: Option<f64>,
+    /// Whether the ensembles of fewer members are reported on too; default true.
+    #[serde(default)]
+    pub sizes: Option<bool>,
 }
 
 /// As [`crate::engine::EvaluationReport`], over the whole test set.
@@ -46,7 +50,7 @@ pub struct Report {
     /// Each student against the ensemble, by name.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, Fidelity>"))]
     pub students: BTreeMap<String, Fidelity>,
-    /// The ensembles of the first 1, 2, ... teachers.
+    /// The ensembles of the first 1, 2, ... teachers; none where they were not asked for.
     pub sizes: Vec<SizeReport>,
 }
 
@@ -69,25 +73,34 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
     let lens = Lens::new(args.level, args.temperature);
     lens.check(answers.n_classes())?;
     answers.members(&args.teachers)?;
+    let students = args.students.iter().map(|name| answers.view_of(name, lens));
+    let students = students.collect::<LabResult<Vec<_>>>()?;
+    let fidelities = |ensemble: &View, kl: &[Vec<f64>]| -> BTreeMap<String, Fidelity> {
+        let of_student = |((name, student), kl): ((&String, &Rc<View>), &Vec<f64>)| {
+            (name.clone(), fidelity(&ensemble.figures, &student.figures, kl))
+        };
+        args.students.iter().zip(&students).zip(kl).map(of_student).collect()
+    };
+    let with_sizes = args.sizes.unwrap_or(true);
+    let found = match with_sizes {
+        true => answers.of_sizes(&args.teachers, lens, &students)?,
+        false => vec![answers.against(&args.teachers, lens, &students)?],
+    };
+    let reports = found.iter().enumerate().map(|(before, (ensemble, kl))| SizeReport {
+        size: before as u32 + 1,
+        ensemble: generalisation(&ensemble.figures),
+        students: fidelities(ensemble, kl),
+    });
+    let mut sizes = Vec::from_iter(reports);
+    let SizeReport { ensemble, students, .. } = sizes[sizes.len() - 1].clone();
+    if !with_sizes {
+        sizes.clear();
+    }
+    // After the sizes, which compute a member's KL together with the rest of it.
     let mut models = BTreeMap::new();
     for name in args.teachers.iter().chain(&args.students) {
         models.insert(name.clone(), generalisation(&answers.view_of(name, lens)?.figures));
     }
-    let students = args.students.iter().map(|name| answers.view_of(name, lens));
-    let students = students.collect::<LabResult<Vec<_>>>()?;
-    let of_size = |size: usize| {
-        let (ensemble, kl) = answers.against(&args.teachers[..size], lens, &students)?;
-        let of_student = |((name, student), kl): ((&String, &Rc<View>), &Vec<f64>)| {
-            (name.clone(), fidelity(&ensemble.figures, &student.figures, kl))
-        };
-        Ok(SizeReport {
-            size: size as u32,
-            ensemble: generalisation(&ensemble.figures),
-            students: args.students.iter().zip(&students).zip(&kl).map(of_student).collect(),
-        })
-    };
-    let sizes = (1..=args.teachers.len()).map(of_size).collect::<LabResult<Vec<_>>>()?;
-    let whole = &sizes[sizes.len() - 1];
     Ok(Report {
         n_images: answers.n_images() as u32,
         n_classes: lens.n_classes(answers.n_classes()) as u32,
@@ -95,8 +108,8 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
         temperature: lens.temperature,
         teachers: args.teachers.clone(),
         models,
-        ensemble: whole.ensemble.clone(),
-        students: whole.students.clone(),
+        ensemble,
+        students,
         sizes,
     })
 }
@@ -205,6 +218,16 @@ mod tests {
             assert!((found.kl_standard_error.unwrap() - expected.kl_standard_error.unwrap()).abs() < 1e-12);
         }
         assert_eq!(report.ensemble, report.sizes[2].ensemble);
+        let without = super::report(
+            &answers,
+            &ReportArgs {
+                sizes: Some(false),
+                ..args
+            },
+        );
+        let without = without.unwrap();
+        assert!(without.sizes.is_empty());
+        assert_eq!((without.ensemble, without.students), (report.ensemble, report.students));
     }
 
     #[test]
@@ -242,9 +265,9 @@ mod tests {
         let ask = |teachers: &[&str], level, temperature| {
             let args = ReportArgs {
                 teachers: names(teachers),
-                students: Vec::new(),
                 level,
                 temperature,
+                ..Default::default()
             };
             report(&answers, &args).unwrap_err().message
         };

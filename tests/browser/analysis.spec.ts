@@ -36,15 +36,16 @@ for (const { where, module, name } of [
     test("the whole test set's figures are those of the references", async ({ page }) => {
       const found = await page.evaluate(async (teachers) => {
         const pair = { teachers, student: "student0" };
-        const [report, cells, test, intervals, baselines, calibration] = await Promise.all([
+        const [report, quick, cells, test, intervals, baselines, calibration] = await Promise.all([
           analysis.report(pair),
+          analysis.report({ ...pair, sizes: false }),
           analysis.cells(pair),
           analysis.mcnemar({ first: teachers, second: "student0" }),
           analysis.intervals({ ...pair, nResamples: 200 }),
           analysis.baselines(pair),
           analysis.calibration({ models: [teachers], nBins: 1000 }),
         ]);
-        return { models: analysis.models, report, cells, test, intervals, baselines, emptyBin: calibration.models[0]!.bins[0]! };
+        return { models: analysis.models, report, quick, cells, test, intervals, baselines, emptyBin: calibration.models[0]!.bins[0]! };
       }, TEACHERS);
       const { report, cells, intervals, baselines } = found;
       expect(found.models).toEqual([...TEACHERS, "student0"]);
@@ -54,6 +55,7 @@ for (const { where, module, name } of [
       expect([report.ensemble.accuracy, report.models.student0!.accuracy]).toEqual(golden.accuracy);
       expect(report.sizes.map(({ size }) => size)).toEqual([1, 2, 3]);
       expect(report.sizes[2]!.ensemble).toEqual(report.ensemble);
+      expect(found.quick).toEqual({ ...report, sizes: [] });
       expect([cells.bothRight, cells.onlyTeacher, cells.onlyStudent, cells.bothWrongSame, cells.bothWrongOther]).toEqual(golden.cells);
       expect(found.test.statistic).toBeCloseTo(golden.mcnemar[0], 6);
       const { estimate, lower, upper } = intervals.student!.agreement;

@@ -52,6 +52,8 @@ export interface ReportOptions extends Lens, Cancellable {
   /** Members of the ensemble, at least one; `sizes` takes them in in this order. */
   teachers: string[];
   student?: string | string[];
+  /** Whether the ensembles of fewer members are reported on too. Default true; without them a report comes in half the time. */
+  sizes?: boolean;
 }
 
 /** As `EvaluationReport`, over the whole test set; `students` and `models` hold every name of `student`. */
@@ -64,7 +66,7 @@ export interface Report {
   models: Record<string, Generalisation>;
   ensemble: Generalisation;
   students: Record<string, Fidelity>;
-  /** The ensembles of the first 1, 2, ... teachers. */
+  /** The ensembles of the first 1, 2, ... teachers; empty where they were not asked for. */
   sizes: SizeReport[];
 }
 

@@ -41,7 +41,7 @@ const LENS = { level: "level?", temperature: "number?" } as const satisfies Shap
 const PAIR = { teachers: "names", student: "text", ...LENS } as const satisfies Shape;
 
 export const SHAPES = {
-  report: { teachers: "names", student: "textOrNames?", ...LENS },
+  report: { teachers: "names", student: "textOrNames?", sizes: "flag?", ...LENS },
   baselines: { ...PAIR, control: "text?" },
   pairs: { models: "names?", ...LENS },
   intervals: { ...PAIR, student: "text?", other: "text?", nResamples: "count?", seed: "count?" },

@@ -9,16 +9,16 @@ import { listed, loaded, shipped } from "./test_answers.ts";
 export const students = computed(() => shipped.value.filter(({ role }) => role === "student"));
 export const teachers = computed(() => shipped.value.filter(({ role }) => role === "teacher"));
 
-/** A network against an ensemble. */
-export interface Question { student: string; teachers: string[] }
+/** A network against an ensemble, and against that of its first members where these were its teachers. */
+export interface Question { student: string; teachers: string[]; sizes: boolean }
 const isThere = ({ student, teachers }: Question) => [student, ...teachers].every((name) => loaded.value.has(name));
 const fellowsOf = ({ name, family }: ManifestNetwork) => teachers.value.filter((other) => other.family === family && other.name !== name).map((other) => other.name);
 
 /** Every student against its teachers, and every teacher against the ensemble of its family's others: who was taught, and who was not. */
 const questions = (): { pairs: Question[] } | null => {
   const all = [
-    ...students.value.map(({ name, taughtBy }) => ({ student: name, teachers: taughtBy ?? [] })),
-    ...teachers.value.map((teacher) => ({ student: teacher.name, teachers: fellowsOf(teacher) })),
+    ...students.value.map(({ name, taughtBy }) => ({ student: name, teachers: taughtBy ?? [], sizes: true })),
+    ...teachers.value.map((teacher) => ({ student: teacher.name, teachers: fellowsOf(teacher), sizes: false })),
   ];
   const pairs = all.filter((question) => question.teachers.length > 0 && isThere(question));
   return pairs.length > 0 ? { pairs } : null;

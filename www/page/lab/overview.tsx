@@ -12,22 +12,25 @@ import { Figure, type Table } from "./figure.tsx";
 import { Guess } from "./guess.tsx";
 import { Plot, PlotKey, type Axis, type Look, type PlotLine } from "./plot.tsx";
 import { Provenance } from "./provenance.tsx";
-import { intervals, report, type Pair } from "./questions.ts";
+import { intervals, report, reportOfSizes, type Pair } from "./questions.ts";
 import { TakeHome } from "./take_home.tsx";
 import { N_TEST_IMAGES } from "./test_answers.ts";
 
 /** Where teacher and student part, in four figures, over the ensemble's size and for every network. */
 export function Overview() {
   const { answer, isBusy, error } = useAsked(report);
-  if (error) return <p class="notice error" role="alert">{error}</p>;
-  if (!answer) return <p class="empty">{a.waiting} …</p>;
+  const ofSizes = useAsked(reportOfSizes);
+  const fault = error ?? ofSizes.error;
+  if (fault) return <p class="notice error" role="alert">{fault}</p>;
+  // The first time all comes at once, so that nothing is pushed down; from then on the figures come before the chart.
+  if (!answer || !ofSizes.answer) return <p class="empty">{a.waiting} …</p>;
   const { question, value } = answer;
   return (
     <div class="rooms" data-testid="lab-answer" data-size={question.teachers.length} data-student={question.student}>
       {choice.value.isGuess && <Guess />}
       <CellsBar />
       <Figures question={question} report={value} isBusy={isBusy} />
-      <Sizes question={question} report={value} isBusy={isBusy} />
+      <Sizes question={ofSizes.answer.question} report={ofSizes.answer.value} isBusy={ofSizes.isBusy} />
       <AllNetworks question={question} report={value} isBusy={isBusy} />
       <Provenance />
       <TakeHome />

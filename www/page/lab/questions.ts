@@ -25,13 +25,15 @@ export const other = (): string | null => {
   return name !== null && name !== student.value && loaded.value.has(name) ? name : null;
 };
 
-export const report = new Asked(pair, (analysis, question, signal) => analysis.report({ ...question, signal }));
+export const report = new Asked(pair, (analysis, question, signal) => analysis.report({ ...question, sizes: false, signal }));
+/** With the ensembles of fewer members, which take longer than all the rest: the figures do not wait for them. */
+export const reportOfSizes = new Asked(pair, (analysis, question, signal) => analysis.report({ ...question, signal }));
 export const cells = new Asked(pair, (analysis, question, signal) => analysis.cells({ ...question, signal }));
 export const intervals = new Asked(() => withPair(() => (other() === null ? {} : { other: other()! })), (analysis, question, signal) => analysis.intervals({ ...question, signal }));
 /** Of the chosen ensemble with every student of the family. */
 export const allReports = new Asked(
   () => withPair(() => ({ student: allStudents.value.map(({ name }) => name).filter((name) => loaded.value.has(name)), family: family.value! })),
-  (analysis, { family: _, ...question }, signal) => analysis.report({ ...question, signal }),
+  (analysis, { family: _, ...question }, signal) => analysis.report({ ...question, sizes: false, signal }),
 );
 
 export const baselines = new Asked(() => withPair(() => {

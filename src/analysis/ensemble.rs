@@ -1,0 +1,121 @@
+//! The mean of members' probabilities, of one ensemble or of several that share members.
+
+use std::rc::Rc;
+
+use super::elementary::{SMALLEST_PROBABILITY, ln_into};
+use super::figures::Figures;
+use super::row::{Row, add, log_sum_exp, scale, smallest};
+use super::view::{StudentRows, View};
+
+/// The probabilities of one image, a row a member.
+pub(super) struct Members<'a> {
+    views: &'a [Rc<View>],
+    probs: Vec<Vec<f64>>,
+    image: usize,
+}
+
+impl<'a> Members<'a> {
+    /// There is at least one, all plain and with the same classes.
+    pub fn new(views: &'a [Rc<View>]) -> Self {
+        let probs = views.iter().map(|view| vec![0.0; view.n_classes()]).collect();
+        Self { views, probs, image: 0 }
+    }
+
+    pub fn look_at(&mut self, image: usize) {
+        self.image = image;
+        for (view, probs) in self.views.iter().zip(&mut self.probs) {
+            view.prob_row(image, probs);
+        }
+    }
+
+    /// Mean probabilities of the image, of some of the members. The last bits depend on their order.
+    pub fn mean(&self, members: &[usize], probs: &mut [f64]) {
+        probs.copy_from_slice(&self.probs[members[0]]);
+        members[1..].iter().for_each(|&i| add(probs, &self.probs[i]));
+        scale(probs, 1.0 / members.len() as f64);
+    }
+
+    /// The logarithms of mean probabilities, also of those that are 0 as numbers.
+    fn logs(&self, members: &[usize], row: &mut Row) {
+        ln_into(&row.probs, &mut row.logs);
+        if smallest(&row.probs) >= SMALLEST_PROBABILITY {
+            return;
+        }
+        let of_member = |&i: &usize| {
+            let mut logs = vec![0.0; row.probs.len()];
+            self.views[i].log_row(self.image, &mut logs);
+            logs
+        };
+        let logs: Vec<Vec<f64>> = members.iter().map(of_member).collect();
+        for class in (0..row.probs.len()).filter(|&class| row.probs[class] < SMALLEST_PROBABILITY) {
+            row.logs[class] = log_sum_exp(logs.iter().map(|logs| logs[class])) - (logs.len() as f64).ln();
+        }
+    }
+}
+
+/// Ensembles of some of the members each, and KL(ensemble || student) of each student and image, by one pass over the images: what
+/// takes most of the time is to read the members.
+pub(super) fn views(
+    members: &[Rc<View>],
+    ensembles: &[Vec<usize>],
+    labels: &[u8],
+    students: &[Rc<View>],
+) -> Vec<(View, Vec<Vec<f64>>)> {
+    let (n_images, n_classes) = (labels.len(), members[0].n_classes());
+    let mut row = Row::new(n_classes);
+    let mut rows = StudentRows::new(students);
+    let mut found = Vec::from_iter(ensembles.iter().map(|_| {
+        let logs = Vec::with_capacity(n_images * n_classes);
+        (Figures::with_capacity(n_images), logs, rows.no_kl(n_images))
+    }));
+    let mut of_image = Members::new(members);
+    for (image, &label) in labels.iter().enumerate() {
+        of_image.look_at(image);
+        rows.look_at(image);
+        for (ensemble, (figures, logs, kl)) in ensembles.iter().zip(&mut found) {
+            of_image.mean(ensemble, &mut row.probs);
+            of_image.logs(ensemble, &mut row);
+            figures.push(&row, label);
+            logs.extend_from_slice(&row.logs);
+            rows.push_kl(&row, kl);
+        }
+    }
+    let view = |(ensemble, (figures, logs, kl)): (&Vec<usize>, (Figures, Vec<f64>, Vec<Vec<f64>>))| {
+        let members = ensemble.iter().map(|&i| Rc::clone(&members[i])).collect();
+        (View::of_ensemble(members, logs, figures), kl)
+    };
+    ensembles.iter().zip(found).map(view).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{LABELS, close, logits, logs_of};
+    use super::*;
+    use crate::fidelity::{ensemble_log_probs, kl_divergence, log_softmax};
+
+    #[test]
+    fn networks_and_ensembles_are_those_of_fidelity() {
+        let members = [logits(0), logits(1), logits(2)];
+        let views: Vec<_> = members
+            .iter()
+            .map(|logits| Rc::new(View::of_logits(logits, 100, &LABELS)))
+            .collect();
+        let row: Vec<f64> = members[0]
+            .chunks_exact(100)
+            .flat_map(|row| log_softmax(row, 1.0))
+            .collect();
+        close(&logs_of(&views[0]), &row);
+        let slices: Vec<&[f32]> = members.iter().map(|logits| logits.as_slice()).collect();
+        let expected = ensemble_log_probs(&slices, 100).unwrap();
+        let found = super::views(&views, &[vec![0, 2], vec![0, 1, 2]], &LABELS, &views[..1]);
+        let (ensemble, fresh) = &found[1];
+        close(&logs_of(ensemble), &expected);
+        let kl: Vec<f64> = (0..3)
+            .map(|i| kl_divergence(&expected[i * 100..(i + 1) * 100], &row[i * 100..(i + 1) * 100]))
+            .collect();
+        close(&fresh[0], &kl);
+        assert_eq!(ensemble.kl(&views[..1]), *fresh);
+        let expected = ensemble_log_probs(&[slices[0], slices[2]], 100).unwrap();
+        close(&logs_of(&found[0].0), &expected);
+    }
+}
