@@ -1,11 +1,12 @@
 //! Networks' answers to one set of images, held once.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
+use super::cache::{Cache, Key};
 use super::ensemble;
 use super::lens::{Lens, Level};
 use super::view::View;
@@ -16,6 +17,11 @@ use crate::weights::Role;
 /// Views beyond so many bytes are forgotten, the least recently used first; at most those of `CACHE_VIEWS` networks.
 const CACHE_BYTES: usize = 128 << 20;
 const CACHE_VIEWS: usize = 16;
+/// Ensembles that are computed in one pass over their members: all of the page's, and few enough to be held beside each other.
+const N_AT_ONCE: usize = 5;
+
+/// A view, and KL(view || student) of each student and image.
+pub(super) type Against = (Rc<View>, Vec<Vec<f64>>);
 
 /// What is known of a network beside its answers; it decides which controls and ceilings count.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,19 +59,6 @@ pub struct Answers {
     cache: RefCell<Cache>,
 }
 
-#[derive(PartialEq)]
-struct Key {
-    ids: Vec<u32>,
-    lens: Lens,
-}
-
-struct Cache {
-    /// Views beyond are forgotten.
-    n_bytes: usize,
-    /// The least recently used first.
-    views: Vec<(Key, Rc<View>)>,
-}
-
 impl Answers {
     /// `labels` are the true classes, one an image.
     ///
@@ -87,16 +80,16 @@ impl Answers {
                 FidelityError::Label { label, n_classes }.to_string(),
             ));
         }
-        let n_values = n_classes * labels.len();
-        let cache = Cache::new(CACHE_BYTES.min(CACHE_VIEWS * 8 * n_values));
+        let of_logits = n_classes.saturating_mul(labels.len()).saturating_mul(4 * CACHE_VIEWS);
+        let n_bytes = CACHE_BYTES.min(of_logits.saturating_mul(2));
         // Room for what is computed from the views, too, and for logits.
-        reserve(cache.n_bytes + cache.n_bytes / 4 + CACHE_VIEWS * 4 * n_values);
+        reserve(of_logits.saturating_add(n_bytes + n_bytes / 4));
         Ok(Self {
             n_classes,
             labels,
             networks: Vec::new(),
             next_id: 0,
-            cache: RefCell::new(cache),
+            cache: RefCell::new(Cache::new(n_bytes)),
         })
     }
 
@@ -182,7 +175,7 @@ impl Answers {
     pub fn remove(&mut self, name: &str) -> LabResult<()> {
         let id = self.network(name)?.id;
         self.networks.retain(|network| network.id != id);
-        self.cache.get_mut().views.retain(|(key, _)| !key.ids.contains(&id));
+        self.cache.get_mut().forget(id);
         Ok(())
     }
 
@@ -255,21 +248,23 @@ impl Answers {
     ///
     /// # Errors
     /// As [`Self::view`].
-    pub(super) fn against(
-        &self,
-        names: &[String],
-        lens: Lens,
-        students: &[Rc<View>],
-    ) -> LabResult<(Rc<View>, Vec<Vec<f64>>)> {
+    pub(super) fn against(&self, names: &[String], lens: Lens, students: &[Rc<View>]) -> LabResult<Against> {
         lens.check(self.n_classes)?;
         let key = self.key(names, lens)?;
         let known = self.cache.borrow_mut().get(&key);
         if let Some(view) = known {
-            let kl = view.kl(students);
+            let kl = self.kl(&view, students);
             return Ok((view, kl));
         }
         let (view, kl) = self.fresh(names, lens, students)?;
         Ok((self.cache.borrow_mut().put(key, view), kl))
+    }
+
+    /// KL(view || student) of each student and image, of a view that may be kept.
+    pub(super) fn kl(&self, view: &View, students: &[Rc<View>]) -> Vec<Vec<f64>> {
+        let kl = view.kl(students);
+        self.cache.borrow_mut().trim();
+        kl
     }
 
     /// As [`Self::against`], for what is not looked at again: the view is not kept.
@@ -307,41 +302,50 @@ impl Answers {
         views.collect()
     }
 
-    /// As [`Self::against`], of the ensembles of the first 1, 2, ... of the names.
+    /// As [`Self::against`], of the ensembles of the first 1, 2, ... of the names, one after the other.
     ///
     /// # Errors
     /// As [`Self::view`].
-    pub(super) fn of_sizes(
+    pub(super) fn of_sizes<T>(
         &self,
         names: &[String],
         lens: Lens,
         students: &[Rc<View>],
-    ) -> LabResult<Vec<(Rc<View>, Vec<Vec<f64>>)>> {
-        let mut of_new = self.new_sizes(names, if lens.is_plain() { students } else { &[] })?;
-        let of_size = |size: usize| match of_new.remove(&size) {
-            Some(found) if lens.is_plain() => Ok(found),
-            _ => self.against(&names[..size], lens, students),
-        };
-        (1..=names.len()).map(of_size).collect()
+        mut see: impl FnMut(usize, &View, &[Vec<f64>]) -> T,
+    ) -> LabResult<Vec<T>> {
+        let mut found = Vec::with_capacity(names.len());
+        let sizes = Vec::from_iter(1..=names.len());
+        for sizes in sizes.chunks(N_AT_ONCE) {
+            let mut of_new = self.new_sizes(names, sizes, if lens.is_plain() { students } else { &[] })?;
+            for &size in sizes {
+                let (view, kl) = match of_new.remove(&size) {
+                    Some(of_size) if lens.is_plain() => of_size,
+                    _ => self.against(&names[..size], lens, students)?,
+                };
+                found.push(see(size, &view, &kl));
+            }
+        }
+        Ok(found)
     }
 
-    /// Plain ensembles of the first names that are not known yet, by size.
+    /// The plain ensembles of the first names that are not known yet, by size, from one pass over their members.
     fn new_sizes(
         &self,
         names: &[String],
+        sizes: &[usize],
         students: &[Rc<View>],
-    ) -> LabResult<HashMap<usize, (Rc<View>, Vec<Vec<f64>>)>> {
+    ) -> LabResult<BTreeMap<usize, Against>> {
         let mut keys = Vec::new();
-        for size in 2..=names.len() {
+        for &size in sizes.iter().filter(|&&size| size > 1) {
             let key = self.key(&names[..size], Lens::PLAIN)?;
             if self.cache.borrow_mut().get(&key).is_none() {
                 keys.push((size, key));
             }
         }
-        if keys.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let members = self.in_order(names)?;
+        let Some((largest, _)) = keys.last() else {
+            return Ok(BTreeMap::new());
+        };
+        let members = self.in_order(&names[..*largest])?;
         let place = |id: &u32| members.iter().position(|network| network.id == *id);
         let of_key = |(_, key): &(usize, Key)| key.ids.iter().filter_map(place).collect();
         let ensembles: Vec<Vec<usize>> = keys.iter().map(of_key).collect();
@@ -361,36 +365,12 @@ fn reserve(bytes: usize) {
     std::hint::black_box(memory);
 }
 
-impl Cache {
-    fn new(n_bytes: usize) -> Self {
-        let views = Vec::new();
-        Self { n_bytes, views }
-    }
-
-    fn get(&mut self, key: &Key) -> Option<Rc<View>> {
-        let at = self.views.iter().position(|(known, _)| known == key)?;
-        let entry = self.views.remove(at);
-        let view = Rc::clone(&entry.1);
-        self.views.push(entry);
-        Some(view)
-    }
-
-    fn put(&mut self, key: Key, view: View) -> Rc<View> {
-        let view = Rc::new(view);
-        self.views.push((key, Rc::clone(&view)));
-        while self.views.len() > 1 && self.views.iter().map(|(_, view)| view.bytes()).sum::<usize>() > self.n_bytes {
-            self.views.remove(0);
-        }
-        view
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::{LABELS, logits};
     use super::*;
 
-    /// With networks `a` to `e`, added in an order of its own.
+    /// With networks of one letter, added in an order of its own.
     fn answers(order: &str) -> Answers {
         let mut answers = Answers::new(LABELS.to_vec(), 100).unwrap();
         for name in order.chars() {
@@ -405,19 +385,42 @@ mod tests {
     }
 
     #[test]
+    fn without_room_all_is_computed_anew_and_the_same() {
+        let all = "abcdefghijkl";
+        let (roomy, narrow) = (answers(all), answers(all));
+        *narrow.cache.borrow_mut() = Cache::new(1);
+        let lens = Lens {
+            level: Level::Fine,
+            temperature: 2.0,
+        };
+        for lens in [Lens::PLAIN, lens] {
+            let ask = |answers: &Answers| {
+                let students = [answers.view_of("b", lens).unwrap()];
+                let see = |_, view: &View, kl: &[Vec<f64>]| (view.figures.clone(), kl.to_vec());
+                answers.of_sizes(&names(all), lens, &students, see).unwrap()
+            };
+            let sizes = ask(&roomy);
+            assert_eq!(sizes.len(), 12);
+            assert_eq!(ask(&narrow), sizes);
+        }
+    }
+
+    #[test]
     fn neither_what_is_kept_nor_the_order_of_loading_changes_a_bit() {
         for level in [Level::Fine, Level::Coarse] {
             for temperature in [1.0, 0.7, 2.5] {
                 let lens = Lens { level, temperature };
                 let first = answers("abcde");
                 let students = [first.view_of("e", lens).unwrap()];
-                let sizes = first.of_sizes(&names("cadb"), lens, &students).unwrap();
+                let see = |size: usize, view: &View, kl: &[Vec<f64>]| (size, view.figures.clone(), kl.to_vec());
+                // Some are known before, some are not.
+                first.view(&names("ac"), Lens::PLAIN).unwrap();
+                let sizes = first.of_sizes(&names("cadb"), lens, &students, see).unwrap();
                 assert_eq!(sizes.len(), 4);
                 let other = answers("ebdca");
                 let other_students = [other.view_of("e", lens).unwrap()];
-                for (i, (view, kl)) in sizes.iter().enumerate() {
-                    let figures = &view.figures;
-                    let members = names(&"cadb"[..=i]);
+                for (size, figures, kl) in &sizes {
+                    let members = names(&"cadb"[..*size]);
                     let (fresh, fresh_kl) = other.against(&members, lens, &other_students).unwrap();
                     assert_eq!((&fresh.figures, &fresh_kl), (figures, kl), "{lens:?}, {members:?}");
                     let (kept, kept_kl) = other.against(&members, lens, &other_students).unwrap();

@@ -1,38 +1,36 @@
 //! The mean of members' probabilities, of one ensemble or of several that share members.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use super::elementary::{SMALLEST_PROBABILITY, ln_into};
 use super::figures::Figures;
-use super::row::{Row, add, log_sum_exp, scale, smallest};
+use super::row::{Row, log_sum_exp, mean, smallest};
 use super::view::{StudentRows, View};
 
-/// The probabilities of one image, a row a member.
-pub(super) struct Members<'a> {
+/// What an ensemble's members say of one image.
+struct Members<'a> {
     views: &'a [Rc<View>],
-    probs: Vec<Vec<f64>>,
+    probs: Vec<Cow<'a, [f64]>>,
     image: usize,
 }
 
 impl<'a> Members<'a> {
-    /// There is at least one, all plain and with the same classes.
-    pub fn new(views: &'a [Rc<View>]) -> Self {
-        let probs = views.iter().map(|view| vec![0.0; view.n_classes()]).collect();
+    fn new(views: &'a [Rc<View>]) -> Self {
+        let probs = Vec::with_capacity(views.len());
         Self { views, probs, image: 0 }
     }
 
-    pub fn look_at(&mut self, image: usize) {
+    fn look_at(&mut self, image: usize) {
         self.image = image;
-        for (view, probs) in self.views.iter().zip(&mut self.probs) {
-            view.prob_row(image, probs);
-        }
+        self.probs.clear();
+        self.probs.extend(self.views.iter().map(|view| view.probs(image)));
     }
 
-    /// Mean probabilities of the image, of some of the members. The last bits depend on their order.
-    pub fn mean(&self, members: &[usize], probs: &mut [f64]) {
-        probs.copy_from_slice(&self.probs[members[0]]);
-        members[1..].iter().for_each(|&i| add(probs, &self.probs[i]));
-        scale(probs, 1.0 / members.len() as f64);
+    /// The mean of some members' probabilities.
+    fn mean(&self, members: &[usize], row: &mut Row) {
+        mean(members.iter().map(|&i| &*self.probs[i]), &mut row.probs);
+        self.logs(members, row);
     }
 
     /// The logarithms of mean probabilities, also of those that are 0 as numbers.
@@ -53,8 +51,8 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Ensembles of some of the members each, and KL(ensemble || student) of each student and image, by one pass over the images: what
-/// takes most of the time is to read the members.
+/// Ensembles of some of the members each, and KL(ensemble || student) of each student and image, by one pass over the images, since
+/// reading the members takes a good part of the time. There is at least one member, all plain; each ensemble has one.
 pub(super) fn views(
     members: &[Rc<View>],
     ensembles: &[Vec<usize>],
@@ -73,8 +71,7 @@ pub(super) fn views(
         of_image.look_at(image);
         rows.look_at(image);
         for (ensemble, (figures, logs, kl)) in ensembles.iter().zip(&mut found) {
-            of_image.mean(ensemble, &mut row.probs);
-            of_image.logs(ensemble, &mut row);
+            of_image.mean(ensemble, &mut row);
             figures.push(&row, label);
             logs.extend_from_slice(&row.logs);
             rows.push_kl(&row, kl);

@@ -229,11 +229,7 @@ pub fn image_answers(answers: &Answers, args: &ImageAnswersArgs) -> LabResult<Im
         return Err(LabError::bad_argument("nTop is 0; it must be at least 1"));
     }
     let lens = Lens::new(args.level, args.temperature);
-    let probs = |view: &View| {
-        let mut row = vec![0.0; lens.n_classes(answers.n_classes())];
-        view.prob_row(args.index, &mut row);
-        row
-    };
+    let probs = |view: &View| view.probs(args.index).into_owned();
     let ensemble = probs(&*answers.view(&args.teachers, lens)?);
     let mut models = BTreeMap::new();
     for name in args.teachers.iter().chain(&args.students) {

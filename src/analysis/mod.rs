@@ -7,6 +7,7 @@
 mod answers;
 mod baselines;
 mod bootstrap;
+mod cache;
 mod calibration;
 mod cka;
 mod elementary;

@@ -25,7 +25,7 @@ pub struct ReportArgs {
     pub level: Option<Level>,
     #[serde(default)]
     pub temperature: Option<f64>,
-    /// Whether the ensembles of fewer members are reported on too; default true.
+    /// Whether to report on the ensembles of the first 1, 2, ... teachers too; default true.
     #[serde(default)]
     pub sizes: Option<bool>,
 }
@@ -81,22 +81,23 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
         };
         args.students.iter().zip(&students).zip(kl).map(of_student).collect()
     };
-    let with_sizes = args.sizes.unwrap_or(true);
-    let found = match with_sizes {
-        true => answers.of_sizes(&args.teachers, lens, &students)?,
-        false => vec![answers.against(&args.teachers, lens, &students)?],
-    };
-    let reports = found.iter().enumerate().map(|(before, (ensemble, kl))| SizeReport {
-        size: before as u32 + 1,
+    let of_size = |size: usize, ensemble: &View, kl: &[Vec<f64>]| SizeReport {
+        size: size as u32,
         ensemble: generalisation(&ensemble.figures),
         students: fidelities(ensemble, kl),
-    });
-    let mut sizes = Vec::from_iter(reports);
-    let SizeReport { ensemble, students, .. } = sizes[sizes.len() - 1].clone();
-    if !with_sizes {
-        sizes.clear();
-    }
-    // After the sizes, which compute a member's KL together with the rest of it.
+    };
+    let n_teachers = args.teachers.len();
+    let (whole, sizes) = match args.sizes.unwrap_or(true) {
+        true => {
+            let sizes = answers.of_sizes(&args.teachers, lens, &students, of_size)?;
+            (sizes[n_teachers - 1].clone(), sizes)
+        }
+        false => {
+            let (ensemble, kl) = answers.against(&args.teachers, lens, &students)?;
+            (of_size(n_teachers, &ensemble, &kl), Vec::new())
+        }
+    };
+    // After the sizes: where the first teacher is softened there, its KL comes from the same pass.
     let mut models = BTreeMap::new();
     for name in args.teachers.iter().chain(&args.students) {
         models.insert(name.clone(), generalisation(&answers.view_of(name, lens)?.figures));
@@ -108,8 +109,8 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
         temperature: lens.temperature,
         teachers: args.teachers.clone(),
         models,
-        ensemble,
-        students,
+        ensemble: whole.ensemble,
+        students: whole.students,
         sizes,
     })
 }

@@ -78,13 +78,25 @@ pub(super) fn divergence(row: &Row, log_q: &[f64]) -> f64 {
     (lanes.iter().sum::<f64>() + rest).max(0.0)
 }
 
+/// The mean of rows, of which there is at least one. The last bits depend on their order.
+pub(super) fn mean<'a>(rows: impl ExactSizeIterator<Item = &'a [f64]>, means: &mut [f64]) {
+    let share = 1.0 / rows.len() as f64;
+    for (i, row) in rows.enumerate() {
+        match i {
+            0 => means.copy_from_slice(row),
+            _ => add(means, row),
+        }
+    }
+    scale(means, share);
+}
+
 #[inline(never)]
-pub(super) fn add(sums: &mut [f64], values: &[f64]) {
+fn add(sums: &mut [f64], values: &[f64]) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
 }
 
 #[inline(never)]
-pub(super) fn scale(values: &mut [f64], factor: f64) {
+fn scale(values: &mut [f64], factor: f64) {
     values.iter_mut().for_each(|value| *value *= factor);
 }
 
@@ -149,6 +161,8 @@ mod tests {
             sorted.sort_unstable_by(f64::total_cmp);
             let nth = |i: usize| sorted.iter().rev().nth(i).copied().unwrap_or(f64::NEG_INFINITY);
             assert_eq!(two_largest(&values), (nth(0), nth(1)));
+            let last = sorted.first().copied().unwrap_or(f64::INFINITY);
+            assert_eq!(smallest(&values), last);
         }
     }
 }

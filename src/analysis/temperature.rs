@@ -85,7 +85,7 @@ pub fn fit_temperature(answers: &Answers, args: &FitTemperatureArgs) -> LabResul
         let temperature = best_temperature(&*answers.view(names, Lens::PLAIN)?, &labels, fitted);
         let at = |lens: Lens| -> LabResult<ScaledFigures> {
             let view = at(answers, names, lens)?;
-            let kl = is_student.then(|| mean_of(&teacher.kl(&[Rc::clone(&view)])[0], reported));
+            let kl = is_student.then(|| mean_of(&answers.kl(&teacher, &[Rc::clone(&view)])[0], reported));
             Ok(scaled(&view.figures.of(reported), kl))
         };
         Ok(TemperatureFit {
@@ -265,11 +265,15 @@ pub fn temperature_curves(answers: &Answers, args: &TemperatureCurvesArgs) -> La
     let mut ensemble = TemperatureCurve::default();
     let mut students = BTreeMap::<String, TemperatureCurve>::new();
     for lens in lenses {
-        let (view, kl) = answers.fresh(&args.teachers, lens, first.as_slice())?;
-        ensemble.push(&view.figures, kl.first());
+        if lens.temperature == 1.0 {
+            ensemble.push(&teacher.figures, answers.kl(&teacher, first.as_slice()).first());
+        } else {
+            let (view, kl) = answers.fresh(&args.teachers, lens, first.as_slice())?;
+            ensemble.push(&view.figures, kl.first());
+        }
         for name in &args.students {
             let view = at(answers, std::slice::from_ref(name), lens)?;
-            let kl = teacher.kl(&[Rc::clone(&view)]);
+            let kl = answers.kl(&teacher, &[Rc::clone(&view)]);
             students
                 .entry(name.clone())
                 .or_default()

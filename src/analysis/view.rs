@@ -1,11 +1,12 @@
 //! What one predictor, a network or an ensemble, says of every image.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
 use super::figures::Figures;
 use super::lens::Lens;
-use super::row::{Row, add, divergence, scale};
+use super::row::{Row, divergence, mean};
 
 /// Log-probabilities and probabilities `[n, n_classes]`, and what counts of them.
 pub(super) struct View {
@@ -181,33 +182,25 @@ impl View {
         }
     }
 
-    /// Writes an image's probabilities.
-    pub fn prob_row(&self, image: usize, row: &mut [f64]) {
+    /// An image's probabilities.
+    pub fn probs(&self, image: usize) -> Cow<'_, [f64]> {
         match &self.source {
-            Source::Logits { probs, .. } | Source::Coarse { probs, .. } => row.copy_from_slice(&probs[self.at(image)]),
+            Source::Logits { probs, .. } | Source::Coarse { probs, .. } => Cow::Borrowed(&probs[self.at(image)]),
             Source::Ensemble { members, probs, .. } => match probs.get() {
-                Some(probs) => row.copy_from_slice(&probs[self.at(image)]),
+                Some(probs) => Cow::Borrowed(&probs[self.at(image)]),
                 None => {
-                    members[0].prob_row(image, row);
-                    members[1..].iter().for_each(|member| member.add_probs(image, row));
-                    scale(row, 1.0 / members.len() as f64);
+                    let of_members = Vec::from_iter(members.iter().map(|member| member.probs(image)));
+                    let mut probs = vec![0.0; self.n_classes];
+                    mean(of_members.iter().map(|probs| &**probs), &mut probs);
+                    Cow::Owned(probs)
                 }
             },
-            Source::Soft { .. } => row.copy_from_slice(&self.row(image).probs),
+            Source::Soft { .. } => {
+                let mut row = Row::new(self.n_classes);
+                self.read(image, &mut row);
+                Cow::Owned(row.probs)
+            }
         }
-    }
-
-    fn add_probs(&self, image: usize, sums: &mut [f64]) {
-        match &self.source {
-            Source::Logits { probs, .. } | Source::Coarse { probs, .. } => add(sums, &probs[self.at(image)]),
-            Source::Ensemble { .. } | Source::Soft { .. } => add(sums, &self.row(image).probs),
-        }
-    }
-
-    fn row(&self, image: usize) -> Row {
-        let mut row = Row::new(self.n_classes);
-        self.read(image, &mut row);
-        row
     }
 
     /// Writes both.
@@ -215,7 +208,7 @@ impl View {
         match &self.source {
             Source::Logits { .. } | Source::Ensemble { .. } | Source::Coarse { .. } => {
                 self.log_row(image, &mut row.logs);
-                self.prob_row(image, &mut row.probs);
+                row.probs.copy_from_slice(&self.probs(image));
             }
             Source::Soft { plain, inverse, .. } => {
                 plain.log_row(image, &mut row.logs);
@@ -234,9 +227,8 @@ impl View {
         if let Source::Ensemble { logs, probs, .. } = &self.source
             && probs.get().is_none()
         {
-            let mut all = vec![0.0; logs.len()];
-            let rows = all.chunks_exact_mut(self.n_classes).enumerate();
-            rows.for_each(|(image, row)| self.prob_row(image, row));
+            let mut all = Vec::with_capacity(logs.len());
+            (0..self.n_images()).for_each(|image| all.extend_from_slice(&self.probs(image)));
             probs.get_or_init(|| all);
         }
     }
@@ -314,10 +306,8 @@ mod tests {
             .flat_map(|row| log_softmax(row, 2.5))
             .collect();
         close(&logs_of(&view), &expected);
-        let mut probs = vec![0.0; 100];
-        view.prob_row(1, &mut probs);
         close(
-            &probs,
+            &view.probs(1),
             &expected[100..200].iter().map(|log| log.exp()).collect::<Vec<_>>(),
         );
         close(&kl[0], &view.kl(&students)[0]);
@@ -344,8 +334,6 @@ mod tests {
         assert_eq!(logs.len(), 20);
         close(&[logs[4]], &[-1000.0 + 5f64.ln() - 95f64.ln()]);
         close(&[logs[0]], &[(5.0f64 / 95.0).ln()]);
-        let mut probs = vec![0.0; 20];
-        view.prob_row(0, &mut probs);
-        assert_eq!((probs[4], view.figures.rank[0]), (0.0, 19));
+        assert_eq!((view.probs(0)[4], view.figures.rank[0]), (0.0, 19));
     }
 }

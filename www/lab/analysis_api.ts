@@ -52,7 +52,7 @@ export interface ReportOptions extends Lens, Cancellable {
   /** Members of the ensemble, at least one; `sizes` takes them in in this order. */
   teachers: string[];
   student?: string | string[];
-  /** Whether the ensembles of fewer members are reported on too. Default true; without them a report comes in half the time. */
+  /** Whether the ensembles of the first 1, 2, ... teachers are reported on too. Default true; without them a report comes in about half the time. */
   sizes?: boolean;
 }
 

@@ -14,6 +14,11 @@ export const probability = (value: number): string => two.format(value);
 export const brief = (value: number): string => (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(1) : short.format(value));
 export const megabytes = (bytes: number): string => `${fixed(1).format(bytes / 1e6)} MB`;
 
+export const plural = (n: number, one: string, many: string): string => `${count(n)} ${n === 1 ? one : many}`;
+export const images = (n: number): string => plural(n, "image", "images");
+/** Names or numbers in a sentence. */
+export const inWords = (parts: readonly string[]): string => (parts.length < 2 ? parts.join() : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)!}`);
+
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));
   if (whole < 60) return `${whole} s`;

@@ -1,8 +1,6 @@
-/** Every word of the page, in one place. */
-import { count, duration } from "./format.ts";
+/** The page's words; those of parts that load later are in a `strings_*.ts` of their own, loaded with them. */
+import { count, duration, images, plural } from "./format.ts";
 
-const plural = (n: number, one: string, many: string): string => `${count(n)} ${n === 1 ? one : many}`;
-const images = (n: number): string => plural(n, "image", "images");
 interface Kind { family: string; nClasses: number }
 const kindText = ({ family, nClasses }: Kind): string => `${family} of ${plural(nClasses, "class", "classes")}`;
 
@@ -321,7 +319,7 @@ export const t = {
       kl: ["KL", "Kullback-Leibler divergence from the ensemble’s probabilities to the student’s, in nats; over several images, their average. 0 means the same probabilities for all classes; it also counts what lies behind first place."],
       ece: ["ECE", "Expected calibration error: how far confidence and accuracy lie apart, averaged over ten bins of confidence. 0 means that of the answers given with 70% confidence, 70% are right. Few images make it look larger than it is."],
       nll: ["NLL", "Negative log-likelihood: minus the log of the probability given to the true class, averaged. Lower is better; being sure and wrong costs most."],
-      accuracy: ["accuracy", "The share of images whose likeliest class is the true one. The interval is Wilson’s, at 95%."],
+      accuracy: ["accuracy", "The share of images whose likeliest class is the true one. The interval beside it, at 95%, is what the choice of images leaves open."],
       top5: ["top-5 accuracy", "The share of images whose true class is among the five likeliest."],
       ensemble: ["the ensemble", "All teachers in use, answering together: the mean of their probabilities. It is what the student was taught to imitate."],
       temperature: ["temperature", "Both answers are softened by dividing the logits by it before they are compared. Higher values let the student learn from the small probabilities too."],

@@ -1,12 +1,11 @@
 /** Words of the lab's views, loaded with them. */
 import type { Cell, Interval, McNemar, NoControl, SortKey } from "../../pkg/analysis_api.js";
-import { brief, count, nats } from "./format.ts";
+import { brief, count, images, nats, plural } from "./format.ts";
 import type { ManifestRecipe } from "./state/manifest.ts";
 
-const images = (n: number): string => `${count(n)} ${n === 1 ? "image" : "images"}`;
 const points = (difference: number): string => `${Math.abs(100 * difference).toFixed(1)} points`;
 const signed = (difference: number): string => (100 * difference).toFixed(1).replace("-", "−");
-const listed = (names: readonly string[]): string => names.join(", ");
+const inOrder = (names: readonly string[]): string => names.join(", ");
 const pText = (p: number): string => (p < 0.001 ? "less than 0.001" : p.toFixed(3));
 
 export const a = {
@@ -22,7 +21,7 @@ export const a = {
 
   sectionsLabel: "Parts of the test set’s analysis",
   sections: { overview: "Overview", worth: "What a number is worth", images: "Images", confusion: "Confusion", calibration: "Calibration", inside: "Inside" },
-  pair: (teachers: readonly string[], student: string) => `Ensemble of ${listed(teachers)}; student: ${student}`,
+  pair: (teachers: readonly string[], student: string) => `Ensemble of ${inOrder(teachers)}; student: ${student}`,
   members: "Ensemble of",
   size: (m: number, n: number) => `${count(m)} of ${count(n)} members`,
   level: "Classes",
@@ -31,7 +30,7 @@ export const a = {
   temperatureReset: "Back to 1",
 
   caption: {
-    networks: (teachers: readonly string[], student: string) => `Ensemble of ${listed(teachers)}; student ${student}`,
+    networks: (teachers: readonly string[], student: string) => `Ensemble of ${inOrder(teachers)}; student ${student}`,
     how: (n: number, classes: number, temperature: number, version: string) => `CIFAR-100 test set, n = ${count(n)}, ${classes} classes, temperature ${brief(temperature)}. Fidelity Lab ${version}`,
   },
   exports: {
@@ -49,7 +48,7 @@ export const a = {
     names: (student: string): Record<Cell, string> => ({ bothRight: "both right", bothWrongSame: "both wrong, same class", onlyTeacher: "only the ensemble right", onlyStudent: `only ${student} right`, bothWrongOther: "both wrong, another class" }),
   },
   sizes: "Over the ensemble’s size",
-  sizesHint: (teachers: readonly string[]) => `Members are taken in in this order: ${listed(teachers)}. The student stays the same; what it is held against changes.`,
+  sizesHint: (teachers: readonly string[]) => `Members are taken in in this order: ${inOrder(teachers)}. The student stays the same; what it is held against changes.`,
   sizeAxis: "members",
   oneSize: "An ensemble of one has only one size. Take another teacher in.",
 
@@ -58,21 +57,21 @@ export const a = {
     precomputed: "precomputed",
     verified: "verified here",
     text: "They are computed here, just now, from stored answers: the logits of each network for every test image, which ship with it. The answers themselves were computed when the networks were trained, and are verified by computing them again on this device, as is done with what is measured below.",
-    result: (n: number, difference: string, nChanged: number, nNetworks: number, device: string) => `Computed again on this device (${device}) for the first ${images(n)} and ${count(nNetworks)} networks: the largest difference of a logit is ${difference}, and ${nChanged === 0 ? "no answer’s first class changed" : `the first class changed in ${count(nChanged)} answers`}. Stored logits have 11 significant bits.`,
+    result: (n: number, difference: string, nChanged: number, nNetworks: number, device: string) => `Computed again on this device (${device}) for the first ${images(n)} and ${count(nNetworks)} networks: the largest difference of a logit is ${difference}, and ${nChanged === 0 ? "no answer’s first class changed" : `the first class changed in ${plural(nChanged, "answer", "answers")}`}. Stored logits have 11 significant bits.`,
     recipe: ({ trainer, epochs, temperature, policy, lambda }: ManifestRecipe) => [`trained by ${trainer}`, epochs !== undefined && `${count(epochs)} epochs`, temperature !== undefined && `distilled at temperature ${brief(temperature)}`, policy !== undefined && `policy ${policy}`, lambda !== undefined && `λ ${brief(lambda)}`].filter(Boolean).join(", "),
     yours: "from your manifest",
     noRecipe: "no recipe is listed",
     howMany: "Images to compute again",
     button: "Verify here",
     failed: "The answers could not be computed again.",
-    notLoaded: (names: readonly string[]) => `The weights of these are not loaded, so they cannot be verified: ${listed(names)}. They are listed under Networks.`,
+    notLoaded: (names: readonly string[]) => `The weights of these are not loaded, so they cannot be verified: ${inOrder(names)}. They are listed under Networks.`,
     useFamily: (family: string) => `Use ${family} on this device`,
     more: "The samples are the first images of the test set; for more, its pictures are needed.",
   },
 
   guess: {
     question: "Guess the agreement before you see it",
-    known: (ensemble: string, student: string) => `On the test set the ensemble is right on ${ensemble} of the images, the student, who learned from its answers alone, on ${student}. On how many do both say the same class, right or wrong?`,
+    known: (ensemble: string, student: string) => `On the test set the ensemble is right on ${ensemble} of the images, the student on ${student}. On how many do both say the same class, right or wrong?`,
     label: "Your guess",
     reveal: "Show the answer",
     result: (guess: string, agreement: string) => `You guessed ${guess}; it is ${agreement}.`,
@@ -135,6 +134,7 @@ export const a = {
     count: (n: number, total: number) => (n === total ? `All ${images(n)}` : `${count(n)} of ${images(total)}`),
     none: "No image has all of this.",
     howToAdd: "To see the pictures, open CIFAR-100’s binary archive (cifar-100-binary.tar.gz) or its test.bin below, or drop it anywhere. It is read on this device.",
+    failed: "The test images could not be shown.",
     otherOrder: (title: string) => `${title}: these are not CIFAR-100’s test images in their usual order, which the stored answers are in. Open the test.bin of the original archive.`,
     load: "Show the pictures",
     sort: "Sorted by",
@@ -230,8 +230,8 @@ export const a = {
     equal: "Computed now, the figures are the same.",
     differs: "Computed now, figures differ.",
     elsewhere: "Other networks or another way of looking are chosen by now, so nothing is held against it.",
-    missing: (names: readonly string[]) => `These networks are not here, so the report’s figures stand alone: ${listed(names)}.`,
-    changed: (names: readonly string[]) => `These networks give other answers by now than when the report was saved: ${listed(names)}.`,
+    missing: (names: readonly string[]) => `These networks are not here, so the report’s figures stand alone: ${inOrder(names)}.`,
+    changed: (names: readonly string[]) => `These networks give other answers by now than when the report was saved: ${inOrder(names)}.`,
     close: "Close the report",
   },
 } as const;

@@ -2,7 +2,7 @@
 import { probability } from "./format.ts";
 
 const signed = (value: number, text: string): string => `${value > 0 ? "+" : ""}${text}`;
-const points = (value: number): string => signed(value, `${Math.round(100 * value)} %`);
+const points = (value: number): string => signed(value, `${Math.round(100 * value)}%`);
 
 export const changeWords = {
   heading: "The picture under change",
@@ -13,7 +13,7 @@ export const changeWords = {
     blur: { name: "Blur", text: (value: number) => `${value.toFixed(1)} px`, axis: "Blur, standard deviation in pixels" },
     brightness: { name: "Brightness", text: points, axis: "Brightness" },
     contrast: { name: "Contrast", text: points, axis: "Contrast" },
-    noise: { name: "Noise", text: (value: number) => `${Math.round(100 * value)} %`, axis: "Noise, share of values drawn anew" },
+    noise: { name: "Noise", text: (value: number) => `${Math.round(100 * value)}%`, axis: "Noise, share of values drawn anew" },
   },
   changes: "Changes",
   reset: "As it was",

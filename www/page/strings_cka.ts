@@ -1,8 +1,6 @@
 /** Words of the comparison of networks' insides, loaded with it. */
-import { count, duration } from "./format.ts";
+import { count, duration, inWords } from "./format.ts";
 import type { Kind } from "./lab/paper.ts";
-
-const listed = (names: readonly string[]): string => (names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`);
 
 export const ckaWords = {
   heading: "Inside the networks: how alike are they before they answer?",
@@ -35,11 +33,11 @@ export const ckaWords = {
   teachers: "two teachers",
   values: (student: string | null, teachers: string | null) => [student && `student ${student}`, teachers && `teachers ${teachers}`].filter(Boolean).join(" · "),
   span: (low: string, high: string) => `${low} to ${high}`,
-  paper: (values: readonly string[], source: string, kind: Kind) => `In the paper a self-distilled ResNet-20 and its teacher have ${listed(values)} in the three stages [${kind}] (${source}).`,
+  paper: (values: readonly string[], source: string, kind: Kind) => `In the paper a self-distilled ResNet-20 and its teacher have ${inWords(values)} in the three stages [${kind}] (${source}).`,
   pairs: "All pairs",
   pair: "Pair",
   names: (first: string, second: string) => `${first}, ${second}`,
   header: ["first", "second", "stage", "n_images", "cka_linear", "cka_rbf", "bandwidth_first", "bandwidth_second"],
   columns: (stage: string) => [`${stage}, linear`, `${stage}, RBF`, `${stage}, bandwidths`],
-  about: (networks: readonly string[], title: string, n: number, version: string) => [`Networks: ${listed(networks)}`, `${title}, n = ${count(n)}. Fidelity Lab ${version}`],
+  about: (networks: readonly string[], title: string, n: number, version: string) => [`Networks: ${inWords(networks)}`, `${title}, n = ${count(n)}. Fidelity Lab ${version}`],
 } as const;

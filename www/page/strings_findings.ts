@@ -1,9 +1,8 @@
 /** Words of the Findings view, loaded with it. */
-import { brief, count, percent } from "./format.ts";
+import { brief, count, inWords, percent } from "./format.ts";
 import type { Difference } from "./lab/evidence.ts";
 import type { Kind } from "./lab/paper.ts";
 
-const listed = (names: readonly string[]): string => (names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`);
 const differenceNames: Record<Difference["what"], (ours: string, paper: string | null) => string> = {
   epochs: (ours, paper) => `${ours} epochs for ${paper}`,
   smallEpochs: (ours) => `the first ${ours} epochs on 24-pixel pictures`,
@@ -26,17 +25,17 @@ export const findingsWords = {
   paperValues: (source: string) => `The paper’s values: ${source}.`,
   missing: "Missing",
   notTrained: "not trained yet",
-  about: (networks: readonly string[], n: number, version: string) => [`Ours: ${listed(networks)}. Paper: Stanton et al. 2021, arXiv 2106.05945v2`, `CIFAR-100 test set, n = ${count(n)}. Fidelity Lab ${version}`],
+  about: (networks: readonly string[], n: number, version: string) => [`Ours: ${inWords(networks)}. Paper: Stanton et al. 2021, arXiv 2106.05945v2`, `CIFAR-100 test set, n = ${count(n)}. Fidelity Lab ${version}`],
 
   recipe: {
     unknown: "How its recipe differs from the paper’s is not known.",
     same: "Its recipe is the paper’s.",
     near: (lambda: number) => `It began at λ = ${brief(lambda)} of its teacher’s weights.`,
-    differs: (differences: readonly Difference[]) => `Otherwise than in the paper: ${listed(differences.map(({ what, ours, paper }) => differenceNames[what](ours, paper)))}.`,
+    differs: (differences: readonly Difference[]) => `Otherwise than in the paper: ${inWords(differences.map(({ what, ours, paper }) => differenceNames[what](ours, paper)))}.`,
   },
   detail: {
-    taught: (by: readonly string[], accuracy: number, agreement: number) => `taught by ${listed(by)}: accuracy ${percent(accuracy)}, agreement with them ${percent(agreement)}.`,
-    untaught: (by: readonly string[], accuracy: number, agreement: number) => `not taught: accuracy ${percent(accuracy)}, agreement with the ensemble of ${listed(by)} ${percent(agreement)}.`,
+    taught: (by: readonly string[], accuracy: number, agreement: number) => `taught by ${inWords(by)}: accuracy ${percent(accuracy)}, agreement with them ${percent(agreement)}.`,
+    untaught: (by: readonly string[], accuracy: number, agreement: number) => `not taught: accuracy ${percent(accuracy)}, agreement with the ensemble of ${inWords(by)} ${percent(agreement)}.`,
     paper: (accuracy: number, agreement: number, source: string) => `accuracy ${percent(accuracy)}, agreement ${percent(agreement)}. ${source}.`,
     computed: "Computed here from stored logits.",
     measured: "As measured by the maker.",
@@ -53,11 +52,11 @@ export const findingsWords = {
     },
     {
       title: "More or other data moves fidelity only so far",
-      text: "Stronger augmentation, MixUp or images from a generator tell the student more about its teachers, and raise agreement by some points. None of them brings it near 100 %.",
+      text: "Stronger augmentation, MixUp or images from a generator tell the student more about its teachers, and raise agreement by some points. None of them brings it near 100%.",
     },
     {
       title: "Optimisation is the cause",
-      text: "The student does not even match its teachers on the images that it was distilled on: agreement there stays below 100 % and the loss above its floor. Begun near enough to a teacher’s own weights, it does match: between the two lies a cliff.",
+      text: "The student does not even match its teachers on the images that it was distilled on: agreement there stays below 100% and the loss above its floor. Begun near enough to a teacher’s own weights, it does match: between the two lies a cliff.",
     },
     {
       title: "There is a trade-off",
@@ -98,7 +97,7 @@ export const findingsWords = {
     hint: "In the paper five ResNet-56 teach one. A row without a temperature is one whose temperature the figure’s label does not name; our students of any stand in it.",
     grid: "Agreement by temperature",
     header: ["training", "temperature", "whose", "agreement", "accuracy", "source"],
-    missing: (rows: readonly string[]) => `Not trained yet by us: ${listed(rows)}.`,
+    missing: (rows: readonly string[]) => `Not trained yet by us: ${inWords(rows)}.`,
     gridX: "Temperature of the distillation", gridY: "Agreement",
     gridHint: "In the paper ResNet-20 on half the data: a line for students of 1, 3 and 5 teachers, from below. Ours stand at their own temperature.",
     gridMissing: "Students on half the data are not trained yet by us.",
@@ -110,7 +109,7 @@ export const findingsWords = {
     detail: (lambda: number, low: number, high: number, source: string) => `λ = ${brief(lambda)}: ${low === high ? percent(low) : `${percent(low)} to ${percent(high)}`} over runs of a self-distilled ResNet-20 with LayerNorm. ${source}.`,
     ours: (lambda: number, agreement: number) => `λ = ${brief(lambda)}: ${percent(agreement)}.`,
     missing: "Students of ours that begin near a teacher are not trained yet.",
-    missingSome: (lambdas: readonly number[]) => `Not trained yet by us: λ = ${listed(lambdas.map(brief))}.`,
+    missingSome: (lambdas: readonly number[]) => `Not trained yet by us: λ = ${inWords(lambdas.map(brief))}.`,
     header: ["whose", "lambda", "train_agreement_low", "train_agreement_high", "source"],
   },
   trainTest: {
@@ -118,7 +117,7 @@ export const findingsWords = {
     x: "Agreement on training images", y: "Agreement on test images",
     hint: "On the dashed line both are the same. Ours are measured on training images as they are.",
     detail: (train: number, test: number) => `training ${percent(train)}, test ${percent(test)}.`,
-    missing: (names: readonly string[]) => `Without a train agreement: ${listed(names)}.`,
+    missing: (names: readonly string[]) => `Without a train agreement: ${inWords(names)}.`,
     header: ["network", "whose", "train_agreement", "test_agreement", "source"],
   },
   curve: {
@@ -134,7 +133,7 @@ export const findingsWords = {
     title: "Agreement in training by augmentation",
     x: "Agreement with the teacher on training images",
     hint: "The paper’s self-distilled ResNet-56; a range where bars lie close together.",
-    missing: (rows: readonly string[]) => `Not trained yet by us: ${listed(rows)}.`,
+    missing: (rows: readonly string[]) => `Not trained yet by us: ${inWords(rows)}.`,
     header: ["training", "whose", "train_agreement_low", "train_agreement_high", "source"],
   },
 } as const;

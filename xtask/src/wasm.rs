@@ -39,8 +39,8 @@ const WASM_FEATURES: [&str; 7] = [
     "--enable-reference-types",
     "--enable-multivalue",
 ];
-/// Measured on a CPU module of 15.0 MB, 1.88 MB with brotli (quality 9): -O1 makes 13.1 MB, 1.84 MB with brotli, in 48 s of one
-/// core; -O2 11.6 MB, but 1.99 MB with brotli, in three times the time; -Os 11.2 MB, 1.98 MB.
+/// What is smallest once it is compressed (brotli, quality 9). A CPU module: -O1 3.08 MB, 0.59 MB with brotli; -O2 2.93 and 0.65 MB;
+/// -Os 2.83 and 0.65 MB. That for WebGPU: -O1 13.2 and 1.95 MB; -O2 11.8 and 2.11 MB, in more than twice the time; -Os 11.4 and 2.10 MB.
 const OPTIMISATION: &str = "-O1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

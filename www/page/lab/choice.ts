@@ -1,6 +1,7 @@
 /** What is looked at: networks, classes, temperature, filters. It stands in the address, and a link restores it. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { CELLS, type Binning, type Cell, type Level, type SortKey } from "../../../pkg/analysis_api.js";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { isLiveHidden } from "../state/evaluation.ts";
 import { setsOf } from "../state/manifest.ts";
 import { activeFamily } from "../state/networks.ts";
@@ -8,7 +9,7 @@ import { notifyInfo } from "../state/notices.ts";
 import { hrefWith, queryOf, setQuery, view } from "../state/route.ts";
 import { a } from "../strings_analysis.ts";
 import { flag, initialOf, listOf, numberFrom, oneOf, orNull, parseLink, textCodec, writeLink, type Fields } from "./link.ts";
-import { isListed, listed, N_TEST_IMAGES, want, type Listed } from "./test_answers.ts";
+import { isListed, listed, want, type Listed } from "./test_answers.ts";
 
 export const SECTIONS = ["overview", "worth", "images", "confusion", "calibration", "inside"] as const;
 export type Section = (typeof SECTIONS)[number];

@@ -1,8 +1,8 @@
 /** Names of the classes on both levels, and which superclass a class is in. */
 import type { Level } from "../../../pkg/analysis_api.js";
 import coarseLabelNames from "../../weights/coarse-label-names.txt?raw";
-import { CIFAR100_CLASSES, className } from "../state/class_names.ts";
-import { N_TEST_IMAGES, type TestLabels } from "./test_answers.ts";
+import { CIFAR100_CLASSES, className, N_TEST_IMAGES } from "../state/class_names.ts";
+import { type TestLabels } from "./test_answers.ts";
 
 const COARSE: readonly string[] = coarseLabelNames.trim().split("\n").map((name) => name.replaceAll("_", " "));
 

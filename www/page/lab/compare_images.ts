@@ -1,6 +1,6 @@
 /** Test images of a list in the Compare view, each with its neighbours. */
 import { batch, computed, effect, signal } from "@preact/signals";
-import { t } from "../strings.ts";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { a } from "../strings_analysis.ts";
 import { hasTestSet } from "../state/data_sets.ts";
 import { client } from "../state/lab.ts";
@@ -10,7 +10,7 @@ import { pictures, PIXELS_BYTES, select, selected, type Picture } from "../state
 import { hrefWith, queryOf, setQuery, view } from "../state/route.ts";
 import { listOf, numberFrom, orNull, parseLink, writeLink, type Fields } from "./link.ts";
 import { images } from "./questions.ts";
-import { N_TEST_IMAGES, openTestAnswers } from "./test_answers.ts";
+import { openTestAnswers } from "./test_answers.ts";
 import { testImages } from "./verification.ts";
 
 interface CompareLink { image: number | null; list: number[] }
@@ -111,6 +111,6 @@ async function show(query: string): Promise<void> {
       select(idOf(image ?? wanted[0]!));
     });
   } catch (error) {
-    notifyError(t.compare.samplesFailed, [messageOf(error)]);
+    notifyError(a.images.failed, [messageOf(error)]);
   }
 }

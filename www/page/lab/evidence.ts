@@ -9,7 +9,7 @@ import { listed, loaded, shipped } from "./test_answers.ts";
 export const students = computed(() => shipped.value.filter(({ role }) => role === "student"));
 export const teachers = computed(() => shipped.value.filter(({ role }) => role === "teacher"));
 
-/** A network against an ensemble, and against that of its first members where these were its teachers. */
+/** A network against an ensemble; where that taught it, against the ensembles of its first 1, 2, ... members too. */
 export interface Question { student: string; teachers: string[]; sizes: boolean }
 const isThere = ({ student, teachers }: Question) => [student, ...teachers].every((name) => loaded.value.has(name));
 const fellowsOf = ({ name, family }: ManifestNetwork) => teachers.value.filter((other) => other.family === family && other.name !== name).map((other) => other.name);

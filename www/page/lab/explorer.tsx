@@ -8,6 +8,7 @@ import { Mark } from "../components/gallery.tsx";
 import { Segmented } from "../components/segmented.tsx";
 import { count, nats, probability } from "../format.ts";
 import { saveCsv } from "../save.ts";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { hasTestSet } from "../state/data_sets.ts";
 import { takeIn } from "../state/intake.ts";
 import { client } from "../state/lab.ts";
@@ -21,7 +22,6 @@ import { nameOf, namesOf } from "./classes.ts";
 import { alignNetworks, compareHref } from "./compare_images.ts";
 import { ImageAnswersCard } from "./image_answers.tsx";
 import { images, openImage, type Pair } from "./questions.ts";
-import { N_TEST_IMAGES } from "./test_answers.ts";
 import { testImages } from "./verification.ts";
 
 /** The test images, once they are there. */
@@ -34,7 +34,7 @@ async function fetchImages(): Promise<void> {
   try {
     records.value = await testImages();
   } catch (error) {
-    notifyError(t.part.failed, [messageOf(error)]);
+    notifyError(a.images.failed, [messageOf(error)]);
   } finally {
     isFetching.value = false;
   }

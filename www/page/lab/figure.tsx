@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { Help } from "../components/help.tsx";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { messageOf, notifyError } from "../state/notices.ts";
 import { saveCsv, saveJson } from "../save.ts";
 import type { TermName } from "../strings.ts";
@@ -8,7 +9,6 @@ import { a } from "../strings_analysis.ts";
 import { isHidden } from "./choice.ts";
 import { savePng, saveSvg, type Caption } from "./export_figure.ts";
 import type { Pair } from "./questions.ts";
-import { N_TEST_IMAGES } from "./test_answers.ts";
 
 type Cell = string | number | boolean | null;
 export interface Table { header: readonly string[]; rows: readonly (readonly Cell[])[] }

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { brief, megabytes, percent } from "../format.ts";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import type { ManifestNetwork } from "../state/manifest.ts";
 import { t } from "../strings.ts";
 import { findingsWords as words } from "../strings_findings.ts";
@@ -11,7 +12,7 @@ import { Figure, type Table } from "./figure.tsx";
 import { CLIFF, GRID_TEMPERATURES, PLANE, POLICIES, SIZES, TEMPERATURE_GRID, TRAIN_AND_TEST, TRAIN_BY_POLICY, type Source } from "./paper.ts";
 import { Plot, PlotKey, ValuesTable, type Axis, type Look, type PlotLine, type PlotMark } from "./plot.tsx";
 import { RowsPlot, type Row } from "./rows_plot.tsx";
-import { failure, failures, isListed, loaded, N_TEST_IMAGES, openTestAnswers, progress, retry, want } from "./test_answers.ts";
+import { failure, failures, isListed, loaded, openTestAnswers, progress, retry, want } from "./test_answers.ts";
 import "./lab.css";
 import "./findings.css";
 
@@ -19,7 +20,7 @@ const sourceOf = ({ source, kind }: Source) => words.source(source, kind);
 const whole = (value: number) => (Number.isInteger(value) ? String(value) : "");
 /** Of shares, in tenths that hold all values. */
 const shareAxis = (label: string, values: readonly number[]): Axis => ({
-  label, min: Math.max(0, Math.floor(Math.min(...values) * 20 - 0.2) / 20), max: Math.min(1, Math.ceil(Math.max(...values) * 20 + 0.2) / 20), format: (value) => `${Math.round(100 * value)} %`,
+  label, min: Math.max(0, Math.floor(Math.min(...values) * 20 - 0.2) / 20), max: Math.min(1, Math.ceil(Math.max(...values) * 20 + 0.2) / 20), format: (value) => `${Math.round(100 * value)}%`,
 });
 
 export function FindingsView() {

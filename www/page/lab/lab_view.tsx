@@ -1,5 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { count, megabytes } from "../format.ts";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { Builder } from "./builder.tsx";
@@ -13,7 +14,7 @@ import { Overview } from "./overview.tsx";
 import { OpenedReport } from "./take_home.tsx";
 import { watchMeasurements } from "./verification.ts";
 import { Worth } from "./worth.tsx";
-import { analysis, failure, failures, isListed, N_TEST_IMAGES, openTestAnswers, progress, retry } from "./test_answers.ts";
+import { analysis, failure, failures, isListed, openTestAnswers, progress, retry } from "./test_answers.ts";
 import "./lab.css";
 
 const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Explorer, confusion: Confusion, calibration: Calibration, inside: Inside };

@@ -2,13 +2,14 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import type { Confusion as Counts } from "../../../pkg/analysis_api.js";
 import { Segmented } from "../components/segmented.tsx";
 import { count, percent } from "../format.ts";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { a } from "../strings_analysis.ts";
 import { useAsked } from "./asked.ts";
 import { change, choice, imagesHref, MATRICES, showImages, type Choice, type Matrix } from "./choice.ts";
 import { namesOf, superclasses } from "./classes.ts";
 import { Figure } from "./figure.tsx";
 import { confusion, type Pair } from "./questions.ts";
-import { labels, N_TEST_IMAGES } from "./test_answers.ts";
+import { labels } from "./test_answers.ts";
 
 const N_LARGEST = 12;
 const [MOST_PX, WIDE_PX, LABELLED_PX, ZOOM, FEWEST] = [744, 520, 10, 1.6, 4];
@@ -221,7 +222,7 @@ function paint(context: CanvasRenderingContext2D, { n, counts, order, names, gro
       if (value === 0) continue;
       context.fillStyle = row === column ? diagonal : off;
       // Counts differ by hundreds: their root keeps the small ones in sight.
-      context.globalAlpha = row === column ? 0.12 + 0.5 * Math.sqrt(Math.min(1, value / (10_000 / n))) : 0.12 + 0.88 * Math.sqrt(value / most);
+      context.globalAlpha = row === column ? 0.12 + 0.5 * Math.sqrt(Math.min(1, value / (N_TEST_IMAGES / n))) : 0.12 + 0.88 * Math.sqrt(value / most);
       context.fillRect(left(column), top(row), Math.max(1, cell - gap), Math.max(1, cell - gap));
     }
   }

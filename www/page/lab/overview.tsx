@@ -3,6 +3,7 @@ import type { Interval, Report } from "../../../pkg/analysis_api.js";
 import { Help } from "../components/help.tsx";
 import { ScrollingTable } from "../components/scrolling_table.tsx";
 import { count, nats, percent } from "../format.ts";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { t, type TermName } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { useAsked } from "./asked.ts";
@@ -12,25 +13,25 @@ import { Figure, type Table } from "./figure.tsx";
 import { Guess } from "./guess.tsx";
 import { Plot, PlotKey, type Axis, type Look, type PlotLine } from "./plot.tsx";
 import { Provenance } from "./provenance.tsx";
-import { intervals, report, reportOfSizes, type Pair } from "./questions.ts";
+import { cells, intervals, report, reportOfSizes, type Pair } from "./questions.ts";
 import { TakeHome } from "./take_home.tsx";
-import { N_TEST_IMAGES } from "./test_answers.ts";
 
 /** Where teacher and student part, in four figures, over the ensemble's size and for every network. */
 export function Overview() {
   const { answer, isBusy, error } = useAsked(report);
+  useAsked(cells); // before the chart, which takes longer: questions are answered in this order
   const ofSizes = useAsked(reportOfSizes);
-  const fault = error ?? ofSizes.error;
-  if (fault) return <p class="notice error" role="alert">{fault}</p>;
-  // The first time all comes at once, so that nothing is pushed down; from then on the figures come before the chart.
-  if (!answer || !ofSizes.answer) return <p class="empty">{a.waiting} …</p>;
+  if (error) return <p class="notice error" role="alert">{error}</p>;
+  // The first time all comes at once, so that nothing is pushed down; from then on the figures do not wait for the chart.
+  if (!answer || !(ofSizes.answer || ofSizes.error)) return <p class="empty">{a.waiting} …</p>;
   const { question, value } = answer;
   return (
     <div class="rooms" data-testid="lab-answer" data-size={question.teachers.length} data-student={question.student}>
       {choice.value.isGuess && <Guess />}
       <CellsBar />
       <Figures question={question} report={value} isBusy={isBusy} />
-      <Sizes question={ofSizes.answer.question} report={ofSizes.answer.value} isBusy={ofSizes.isBusy} />
+      {ofSizes.error && <p class="notice error" role="alert">{ofSizes.error}</p>}
+      {ofSizes.answer && <Sizes question={ofSizes.answer.question} report={ofSizes.answer.value} isBusy={ofSizes.isBusy} />}
       <AllNetworks question={question} report={value} isBusy={isBusy} />
       <Provenance />
       <TakeHome />

@@ -1,4 +1,5 @@
 /** A manifest of the visitor's, in the form of the page's own: dropped together with its files, or by its address on this host. */
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { checked, download } from "../state/download.ts";
 import { client } from "../state/lab.ts";
 import { isNetwork, setsOf, type ManifestNetwork, type NetworkSet, type ReadFile } from "../state/manifest.ts";
@@ -7,7 +8,6 @@ import { messageOf, notifyError, notifyInfo } from "../state/notices.ts";
 import { t } from "../strings.ts";
 import { manifestWords as words } from "../strings_manifest.ts";
 
-const N_TEST_IMAGES = 10_000;
 const BYTES_OF_F16 = 2;
 
 /** Takes a dropped manifest over, with those of the dropped files that it lists; the names of those come back, or all where it is refused. */

@@ -1,13 +1,14 @@
 import { signal } from "@preact/signals";
 import { Segmented } from "../components/segmented.tsx";
-import { brief, count } from "../format.ts";
+import { brief, count, inWords } from "../format.ts";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { hasTestSet } from "../state/data_sets.ts";
 import { labState } from "../state/lab.ts";
 import { activeFamily, isReady, networks, useFamily } from "../state/networks.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { family, student, teachers } from "./choice.ts";
-import { listed, N_TEST_IMAGES } from "./test_answers.ts";
+import { listed } from "./test_answers.ts";
 import { cancelVerification, canCompute, nSamples, run, verified, verify } from "./verification.ts";
 
 const SIZES = [100, 1_000, N_TEST_IMAGES];
@@ -29,7 +30,7 @@ export function Provenance() {
     <section class="card provenance" aria-labelledby="provenance-heading" data-testid="provenance" data-verified={String(isVerified)}>
       <h3 id="provenance-heading"><span class={`chip ${isVerified ? "verified" : ""}`}>{isVerified ? a.verify.verified : a.verify.precomputed}</span> {a.verify.title}</h3>
       <p role="status">
-        {isVerified ? a.verify.result(nImages, brief(Math.max(...checked.map(({ maxDifference }) => maxDifference))), checked.reduce((sum, { nTop1Changed }) => sum + nTop1Changed, 0), checked.length, run.value?.device ?? "") : a.verify.text}
+        {isVerified ? a.verify.result(nImages, brief(Math.max(...checked.map(({ maxDifference }) => maxDifference))), checked.reduce((sum, { nTop1Changed }) => sum + nTop1Changed, 0), checked.length, inWords([...new Set(checked.map(({ device }) => t.device[device]))])) : a.verify.text}
       </p>
       <ul class="recipes">{entries.map(({ name, role, recipe, read }) => <li key={name}><span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" /><strong>{name}</strong> {recipe ? a.verify.recipe(recipe) : read ? a.verify.yours : a.verify.noRecipe}</li>)}</ul>
       <div class="row">

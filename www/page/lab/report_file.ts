@@ -1,12 +1,13 @@
 /** The whole report as one file, which the page opens again. */
 import { signal } from "@preact/signals";
 import type { Baselines, Calibration, Cells, Intervals, McNemar, Report, TemperatureFits } from "../../../pkg/analysis_api.js";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { messageOf, notifyError, notifyInfo } from "../state/notices.ts";
 import { saveJson } from "../save.ts";
 import { a } from "../strings_analysis.ts";
 import { choice, linkTo } from "./choice.ts";
 import { pair, type Pair } from "./questions.ts";
-import { analysis, listed, N_TEST_IMAGES } from "./test_answers.ts";
+import { analysis, listed } from "./test_answers.ts";
 
 export const KIND = "fidelity-lab report";
 

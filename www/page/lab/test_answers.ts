@@ -4,12 +4,11 @@ import type { Logits } from "../../../pkg/analysis_api.js";
 import { AnalysisClient } from "../../../pkg/analysis_client.js";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
-import { CIFAR100_CLASSES } from "../state/class_names.ts";
+import { CIFAR100_CLASSES, N_TEST_IMAGES } from "../state/class_names.ts";
 import { fetchManifest, readFileOf, weightsUrl, type ManifestLogits, type ManifestNetwork } from "../state/manifest.ts";
 import { everyListed } from "../state/networks.ts";
 import { messageOf, notifyInfo } from "../state/notices.ts";
 
-export const N_TEST_IMAGES = 10_000;
 const LOGITS_BYTES = N_TEST_IMAGES * CIFAR100_CLASSES * 2;
 
 export type Listed = ManifestNetwork & { logits: ManifestLogits };
@@ -31,9 +30,6 @@ export const loaded = signal<ReadonlySet<string>>(new Set());
 export const failures = signal<ReadonlyMap<string, string>>(new Map());
 /** Changes when a name means other answers than before. */
 export const revision = signal(0);
-/** Networks whose answers were computed on this device, there being no file of them. */
-export const computedHere = signal<readonly ManifestNetwork[]>([]);
-
 /** Networks of this page, then the visitor's, that come with answers to CIFAR-100's test set. */
 export const listed = computed<readonly Listed[]>(() => {
   const own = everyListed.value.filter(({ read }) => read);

@@ -1,6 +1,7 @@
-/** Stored answers held against those that this device computes; and answers of networks that bring none. */
+/** Stored answers held against those that this device computes. */
 import { computed, effect, signal } from "@preact/signals";
-import type { Records } from "../../../pkg/api.js";
+import type { DeviceInfo, Records } from "../../../pkg/api.js";
+import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { t } from "../strings.ts";
 import { a } from "../strings_analysis.ts";
 import { testSet } from "../state/data_sets.ts";
@@ -9,10 +10,10 @@ import { evaluation } from "../state/evaluation.ts";
 import { isLoaded, isReady } from "../state/networks.ts";
 import { messageOf, notifyError } from "../state/notices.ts";
 import { joinPixels, PIXELS_BYTES, samples } from "../state/pictures.ts";
-import { analysis, labels, loaded, N_TEST_IMAGES } from "./test_answers.ts";
+import { analysis, labels, loaded } from "./test_answers.ts";
 
-export interface Verified { nImages: number; maxDifference: number; nTop1Changed: number }
-export interface Run { phase: "running" | "done" | "cancelled"; nDone: number; nTotal: number; models: string[]; device: string }
+export interface Verified { nImages: number; maxDifference: number; nTop1Changed: number; device: DeviceInfo["kind"] }
+export interface Run { phase: "running" | "done" | "cancelled"; nDone: number; nTotal: number; models: string[] }
 
 /** By network, over all images on which it was computed here. */
 export const verified = signal<ReadonlyMap<string, Verified>>(new Map());
@@ -48,7 +49,7 @@ export async function verify(names: readonly string[], n: number): Promise<void>
   const mine = (abort = new AbortController());
   const isCurrent = () => abort === mine;
   const models = names.filter(canCompute);
-  run.value = { phase: "running", nDone: 0, nTotal: n, models, device: lab.device.kind };
+  run.value = { phase: "running", nDone: 0, nTotal: n, models };
   const found = new Map<string, Verified>();
   try {
     const pixels = await firstImages(n);
@@ -59,7 +60,7 @@ export async function verify(names: readonly string[], n: number): Promise<void>
       for (const [m, name] of order.entries()) {
         const { maxDifference, nTop1Changed } = await analysis.value!.verify({ name, logits: logits.slice(m * size * nClasses, (m + 1) * size * nClasses), indices });
         const old = found.get(name);
-        found.set(name, { nImages: start + size, maxDifference: Math.max(old?.maxDifference ?? 0, maxDifference), nTop1Changed: (old?.nTop1Changed ?? 0) + nTop1Changed });
+        found.set(name, { nImages: start + size, maxDifference: Math.max(old?.maxDifference ?? 0, maxDifference), nTop1Changed: (old?.nTop1Changed ?? 0) + nTop1Changed, device: lab.device.kind });
       }
       if (!isCurrent()) return;
       verified.value = new Map([...verified.value, ...[...found].filter(([name, { nImages }]) => nImages >= (verified.value.get(name)?.nImages ?? 0))]);

@@ -1,13 +1,13 @@
 /** Reads CIFAR-100's binary archive as a stream: 170 MB pass by, the test records and the first training records stay. */
 import { createTarDecoder } from "modern-tar";
 import { t } from "../strings.ts";
+import { N_TEST_IMAGES } from "./class_names.ts";
 
 export const RECORD_BYTES = 3074;
-const TEST_RECORDS = 10_000;
 /** As many training images as the page keeps of an archive. */
 export const KEPT_TRAIN_RECORDS = 10_000;
 /** A `test.bin` that says it is larger than this is not read. */
-const LARGEST_TEST_BYTES = 2 * TEST_RECORDS * RECORD_BYTES;
+const LARGEST_TEST_BYTES = 2 * N_TEST_IMAGES * RECORD_BYTES;
 
 export interface ArchiveContent {
   test: Uint8Array<ArrayBuffer>;

@@ -29,5 +29,3 @@ export function messageOf(error: unknown): string {
   if (error instanceof Error && error.message) return error.message;
   return String(error);
 }
-
-export const isAbort = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
