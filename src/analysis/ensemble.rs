@@ -51,6 +51,13 @@ impl<'a> Members<'a> {
     }
 }
 
+/// Of one ensemble, as far as the pass has come.
+struct Seen {
+    figures: Figures,
+    logs: Vec<f64>,
+    kl: Vec<Vec<f64>>,
+}
+
 /// Ensembles of some of the members each, and KL(ensemble || student) of each student and image, by one pass over the images, since
 /// reading the members takes a good part of the time. There is at least one member, all plain; each ensemble has one.
 pub(super) fn views(
@@ -62,24 +69,25 @@ pub(super) fn views(
     let (n_images, n_classes) = (labels.len(), members[0].n_classes());
     let mut row = Row::new(n_classes);
     let mut rows = StudentRows::new(students);
-    let mut found = Vec::from_iter(ensembles.iter().map(|_| {
-        let logs = Vec::with_capacity(n_images * n_classes);
-        (Figures::with_capacity(n_images), logs, rows.no_kl(n_images))
+    let mut found = Vec::from_iter(ensembles.iter().map(|_| Seen {
+        figures: Figures::with_capacity(n_images),
+        logs: Vec::with_capacity(n_images * n_classes),
+        kl: rows.no_kl(n_images),
     }));
     let mut of_image = Members::new(members);
     for (image, &label) in labels.iter().enumerate() {
         of_image.look_at(image);
         rows.look_at(image);
-        for (ensemble, (figures, logs, kl)) in ensembles.iter().zip(&mut found) {
+        for (ensemble, seen) in ensembles.iter().zip(&mut found) {
             of_image.mean(ensemble, &mut row);
-            figures.push(&row, label);
-            logs.extend_from_slice(&row.logs);
-            rows.push_kl(&row, kl);
+            seen.figures.push(&row, label);
+            seen.logs.extend_from_slice(&row.logs);
+            rows.push_kl(&row, &mut seen.kl);
         }
     }
-    let view = |(ensemble, (figures, logs, kl)): (&Vec<usize>, (Figures, Vec<f64>, Vec<Vec<f64>>))| {
+    let view = |(ensemble, seen): (&Vec<usize>, Seen)| {
         let members = ensemble.iter().map(|&i| Rc::clone(&members[i])).collect();
-        (View::of_ensemble(members, logs, figures), kl)
+        (View::of_ensemble(members, seen.logs, seen.figures), seen.kl)
     };
     ensembles.iter().zip(found).map(view).collect()
 }

@@ -138,6 +138,9 @@ test("networks that are not in use are loaded for it, and are not put in use", a
   };
   await page.goto(`/?device=cpu#/fidelity?section=inside&family=${STUDENT.family}`);
   await ready(page);
+  // There is nothing to load yet while the manifest is on its way, either.
+  await expect.poll(inUse).not.toEqual([]);
+  await ready(page);
   const before = await inUse();
   const others = networks.filter(({ name, depth, logits }) => depth === least && logits && !before.some((label) => label.endsWith(name)));
   const teacher = others.find(({ role }) => role === "teacher")!;
