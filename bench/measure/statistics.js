@@ -9,6 +9,7 @@ const N_MEMBERS = 5;
 /** A prime number: each step from member to member, from 1 to half of it, makes other ensembles, and other ensembles of the first members. */
 const N_TEACHERS = 7;
 const STUDENT = "student0";
+
 /** `times` by what was asked for, in ms. */
 export async function statistics({ rounds }) {
   const { Analysis } = await import("../../pkg/analysis.js");

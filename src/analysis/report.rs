@@ -75,16 +75,15 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
     answers.members(&args.teachers)?;
     let students = args.students.iter().map(|name| answers.view_of(name, lens));
     let students = students.collect::<LabResult<Vec<_>>>()?;
-    let fidelities = |ensemble: &View, kl: &[Vec<f64>]| -> BTreeMap<String, Fidelity> {
+    let of_size = |size: usize, ensemble: &View, kl: &[Vec<f64>]| {
         let of_student = |((name, student), kl): ((&String, &Rc<View>), &Vec<f64>)| {
             (name.clone(), fidelity(&ensemble.figures, &student.figures, kl))
         };
-        args.students.iter().zip(&students).zip(kl).map(of_student).collect()
-    };
-    let of_size = |size: usize, ensemble: &View, kl: &[Vec<f64>]| SizeReport {
-        size: size as u32,
-        ensemble: generalisation(&ensemble.figures),
-        students: fidelities(ensemble, kl),
+        SizeReport {
+            size: size as u32,
+            ensemble: generalisation(&ensemble.figures),
+            students: args.students.iter().zip(&students).zip(kl).map(of_student).collect(),
+        }
     };
     let n_teachers = args.teachers.len();
     let (whole, sizes) = match args.sizes.unwrap_or(true) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
+use super::answers::{Against, Answers};
 use super::calibration::{Binning, bins, ece};
 use super::elementary::exp_in_place;
 use super::figures::Figures;
@@ -84,7 +84,7 @@ pub fn fit_temperature(answers: &Answers, args: &FitTemperatureArgs) -> LabResul
     let fit = |names: &[String], is_student: bool| -> LabResult<TemperatureFit> {
         let temperature = best_temperature(&*answers.view(names, Lens::PLAIN)?, &labels, fitted);
         let at = |lens: Lens| -> LabResult<ScaledFigures> {
-            let view = at(answers, names, lens)?;
+            let (view, _) = at(answers, names, lens, &[])?;
             let kl = is_student.then(|| mean_of(&answers.kl(&teacher, &[Rc::clone(&view)])[0], reported));
             Ok(scaled(&view.figures.of(reported), kl))
         };
@@ -108,12 +108,13 @@ pub fn fit_temperature(answers: &Answers, args: &FitTemperatureArgs) -> LabResul
     })
 }
 
-/// A view that is kept only where it is one that others look at too.
-fn at(answers: &Answers, names: &[String], lens: Lens) -> LabResult<Rc<View>> {
-    match lens.temperature == 1.0 {
-        true => answers.view(names, lens),
-        false => Ok(Rc::new(answers.fresh(names, lens, &[])?.0)),
+/// As [`Answers::against`], with a view that is kept only where it is one that others look at too.
+fn at(answers: &Answers, names: &[String], lens: Lens, students: &[Rc<View>]) -> LabResult<Against> {
+    if lens.temperature == 1.0 {
+        return answers.against(names, lens, students);
     }
+    let (view, kl) = answers.fresh(names, lens, students)?;
+    Ok((Rc::new(view), kl))
 }
 
 fn scaled(figures: &Figures, kl: Option<f64>) -> ScaledFigures {
@@ -265,14 +266,10 @@ pub fn temperature_curves(answers: &Answers, args: &TemperatureCurvesArgs) -> La
     let mut ensemble = TemperatureCurve::default();
     let mut students = BTreeMap::<String, TemperatureCurve>::new();
     for lens in lenses {
-        if lens.temperature == 1.0 {
-            ensemble.push(&teacher.figures, answers.kl(&teacher, first.as_slice()).first());
-        } else {
-            let (view, kl) = answers.fresh(&args.teachers, lens, first.as_slice())?;
-            ensemble.push(&view.figures, kl.first());
-        }
+        let (view, kl) = at(answers, &args.teachers, lens, first.as_slice())?;
+        ensemble.push(&view.figures, kl.first());
         for name in &args.students {
-            let view = at(answers, std::slice::from_ref(name), lens)?;
+            let (view, _) = at(answers, std::slice::from_ref(name), lens, &[])?;
             let kl = answers.kl(&teacher, &[Rc::clone(&view)]);
             students
                 .entry(name.clone())

@@ -1,5 +1,5 @@
 /** Words of the Findings view, loaded with it. */
-import { brief, count, inWords, percent } from "./format.ts";
+import { brief, count, inWords, percent, plural } from "./format.ts";
 import type { Difference } from "./lab/evidence.ts";
 import type { Kind } from "./lab/paper.ts";
 
@@ -76,8 +76,8 @@ export const findingsWords = {
     x: "Teachers in the ensemble, m", y: "Agreement",
     hint: "A line is one student of ours, held against ensembles of its first m teachers. The paper’s outlines are a student of m teachers each, at temperature 1.",
     student: (name: string, m: number, agreement: number) => `${name} with the first ${count(m)}: ${percent(agreement)}`,
-    detail: (m: number, agreement: number, source: string) => `${count(m)} ${m === 1 ? "teacher" : "teachers"}: agreement ${percent(agreement)}. ${source}.`,
-    missing: (m: number) => `No student of ${count(m)} ${m === 1 ? "teacher" : "teachers"} is trained yet.`,
+    detail: (m: number, agreement: number, source: string) => `${plural(m, "teacher", "teachers")}: agreement ${percent(agreement)}. ${source}.`,
+    missing: (m: number) => `No student of ${plural(m, "teacher", "teachers")} is trained yet.`,
     header: ["whose", "teachers", "agreement", "source"],
   },
   calibration: {

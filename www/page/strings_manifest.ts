@@ -1,9 +1,9 @@
 /** Words about a manifest of the visitor's, loaded with one. */
-import { count } from "./format.ts";
+import { count, plural } from "./format.ts";
 
 export const manifestWords = {
   refused: (name: string) => `${name} was not taken over; everything stays as it was.`,
-  added: (name: string, n: number, family: string) => `${name}: ${count(n)} ${n === 1 ? "network is" : "networks are"} listed, and ${family} is in use.`,
+  added: (name: string, n: number, family: string) => `${name}: ${plural(n, "network is", "networks are")} listed, and ${family} is in use.`,
   notJson: (why: string) => `It is no JSON: ${why}`,
   noNetworks: "It has no list “networks” with at least one network in it. www/weights/manifest.json shows the form.",
   wrongEntry: (i: number, name: string, field: string, should: string) => `Network ${count(i + 1)}${name ? ` (${name})` : ""}: “${field}” must be ${should}.`,
