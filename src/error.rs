@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fidelity::FidelityError;
-
 /// The closed set of error codes; `README.md` lists what each means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
@@ -67,18 +65,6 @@ impl LabError {
     /// An argument that cannot be taken.
     pub fn bad_argument(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::BadArgument, message)
-    }
-}
-
-impl From<FidelityError> for LabError {
-    /// Arguments are checked before; what is left is a network or device that gives no numbers.
-    fn from(error: FidelityError) -> Self {
-        let code = match error {
-            FidelityError::NotFinite { .. } => ErrorCode::GpuError,
-            FidelityError::Label { .. } => ErrorCode::BadArgument,
-            _ => ErrorCode::Internal,
-        };
-        Self::new(code, error.to_string())
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use fidelity_lab::data::IMAGE_BYTES;
+use fidelity_lab::device::ComputeDevice;
 use fidelity_lab::distil::{Policy, Recipe, Schedule, Step, Training, start};
-use fidelity_lab::engine::{ComputeDevice, Images, Model, ModelInfo};
 use fidelity_lab::error::ErrorCode;
+use fidelity_lab::session::{Images, Model, ModelInfo};
 use fidelity_lab::weights::{Network, Role};
 use pollster::block_on;
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use fidelity_lab::error::ErrorCode;
-use fidelity_lab::fidelity::argmax;
 use fidelity_lab::kernels::Plan;
 use fidelity_lab::kernels::webgpu::{GpuImages, GpuNetwork, Kernels};
+use fidelity_lab::metrics::argmax;
 use fidelity_lab::weights::Network;
 use pollster::block_on;
 use safetensors::SafeTensors;

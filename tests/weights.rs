@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use fidelity_lab::model::architecture::{Architecture, TensorKind};
+use fidelity_lab::architecture::{Architecture, TensorKind};
 use fidelity_lab::weights::{
     Fault, Network, Normalisation, Precision, StateDict, Tensor, WeightsError, read_tensors, write_tensors,
 };

@@ -10,8 +10,8 @@ use super::shared::Shared;
 use super::turn::Turn;
 use super::types::{HoldOutMetrics, StepResult, to_ts};
 use crate::distil::Training;
-use crate::engine::{Evaluation, Images, Model, ModelInfo};
 use crate::error::{ErrorCode, LabError, LabResult};
+use crate::session::{Evaluation, Images, Model, ModelInfo};
 use crate::weights::Role;
 
 /// See the module.

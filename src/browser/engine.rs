@@ -12,8 +12,8 @@ use super::prediction::PredictionRun;
 use super::shared::Shared;
 use super::types::{from_ts, to_ts};
 use crate::distil::{Recipe, Training};
-use crate::engine::{Evaluation, Gram, Images, Model, ModelInfo, Prediction};
 use crate::error::{ErrorCode, LabError, LabResult};
+use crate::session::{Evaluation, Gram, Images, Model, ModelInfo, Prediction};
 use crate::weights::{Precision, Role};
 
 /// Loaded networks on one device, and the runs that work on them.

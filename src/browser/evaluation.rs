@@ -8,8 +8,8 @@ use wasm_bindgen::prelude::*;
 use super::shared::Shared;
 use super::turn::Turn;
 use super::types::to_ts;
-use crate::engine::{Evaluation, EvaluationReport};
 use crate::error::{ErrorCode, LabError, LabResult};
+use crate::session::{Evaluation, EvaluationReport};
 
 /// See the module.
 #[wasm_bindgen]

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::shared::Shared;
 use super::turn::Turn;
 use super::types::GramResult;
-use crate::engine::Gram;
+use crate::session::Gram;
 
 /// See the module.
 #[wasm_bindgen]

@@ -5,8 +5,6 @@
 //!
 //! [`Statistics`] and [`change_picture`] need no engine; the module `statistics` holds them alone.
 
-#[cfg(not(feature = "engine"))]
-mod analysis;
 #[cfg(feature = "webgpu")]
 mod constructors;
 #[cfg(feature = "engine")]
@@ -28,16 +26,18 @@ mod picture;
 mod prediction;
 #[cfg(feature = "engine")]
 mod shared;
+#[cfg(not(feature = "engine"))]
+mod statistics;
 #[cfg(feature = "threads")]
 mod threads;
 #[cfg(feature = "engine")]
 mod turn;
 mod types;
 
-#[cfg(not(feature = "engine"))]
-pub use analysis::{CkaRun, Images, IntervalsRun, PairsResult, Statistics};
 #[cfg(feature = "engine")]
 pub use engine::Engine;
 #[cfg(not(feature = "engine"))]
 pub use picture::change_picture;
+#[cfg(not(feature = "engine"))]
+pub use statistics::{CkaRun, Images, IntervalsRun, PairsResult, Statistics};
 pub use types::*;

@@ -7,7 +7,7 @@ use wasm_bindgen::prelude::*;
 use super::shared::Shared;
 use super::turn::Turn;
 use super::types::PredictionResult;
-use crate::engine::Prediction;
+use crate::session::Prediction;
 
 /// See the module.
 #[wasm_bindgen]

@@ -2,12 +2,13 @@
 
 use std::cell::RefCell;
 
+use crate::device::ComputeDevice;
 #[cfg(feature = "webgpu")]
-use crate::engine::Executor;
-use crate::engine::{ComputeDevice, Models};
+use crate::device::Executor;
 use crate::error::LabResult;
 #[cfg(feature = "webgpu")]
 use crate::error::{ErrorCode, LabError};
+use crate::session::Models;
 
 pub(super) struct Shared {
     pub models: RefCell<Models>,

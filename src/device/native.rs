@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use burn::tensor::Device;
 
-use crate::engine::{ComputeDevice, Executor};
+use super::compute::{ComputeDevice, Executor};
 use crate::error::{ErrorCode, LabError, LabResult};
 
 /// What a device is reached by.

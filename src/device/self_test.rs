@@ -1,9 +1,10 @@
 //! A known answer, asked of each device before it is trusted.
 
+use super::compute::Executor;
+use super::evaluator::Evaluator;
+use crate::architecture::Architecture;
 use crate::data::IMAGE_BYTES;
-use crate::engine::{Evaluator, Executor};
 use crate::error::{ErrorCode, LabError, LabResult};
-use crate::model::architecture::Architecture;
 use crate::weights::{Normalisation, StateDict, Tensor};
 
 /// Largest difference that rounding can explain.
@@ -84,7 +85,7 @@ const KNOWN_ANSWER: [f32; 4] = [0.021_815_535, 0.116_607_25, 0.133_672_7, 0.059_
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
-    use crate::engine::{ComputeDevice, read, upload_images};
+    use crate::device::{ComputeDevice, read, upload_images};
     use crate::model::PreResNet;
 
     #[test]

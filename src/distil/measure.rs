@@ -2,7 +2,7 @@
 
 use super::Recipe;
 use super::objective::label_loss;
-use crate::fidelity::argmax;
+use crate::metrics::argmax;
 
 /// What one step measured, on the batch as it was augmented, before the update and with BatchNorm in training mode.
 #[derive(Debug, Clone, Copy, PartialEq)]

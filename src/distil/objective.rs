@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fidelity::{argmax, entropy, kl_divergence, log_softmax};
+use crate::metrics::{argmax, entropy, kl_divergence, log_softmax};
 
 /// The soft half of a distillation's loss, of the teacher's p and the student's q, both at temperature tau. The factor tau^2
 /// keeps gradients of one size whatever tau is (Hinton et al. 2015).

@@ -1,9 +1,8 @@
 //! Where a run starts: at random weights, near a teacher, or at a file's.
 
+use crate::architecture::Architecture;
 use crate::error::{ErrorCode, LabError, LabResult};
-use crate::model::architecture::Architecture;
-use crate::model::initial_state;
-use crate::weights::{Network, Normalisation, StateDict, Tensor};
+use crate::weights::{Network, Normalisation, StateDict, Tensor, initial_state};
 
 /// Images that BatchNorm's statistics are estimated from, at most, and how many at a time: as the paper's authors do.
 #[cfg(feature = "engine")]
@@ -77,11 +76,11 @@ pub fn scaled_learning_rate(learning_rate: f64, lambda: f64) -> f64 {
 #[cfg(feature = "engine")]
 pub async fn estimate_statistics(
     network: &Network,
-    images: &crate::engine::Images,
-    compute: &crate::engine::ComputeDevice,
+    images: &crate::session::Images,
+    compute: &crate::device::ComputeDevice,
 ) -> LabResult<Network> {
     use crate::data::SIDE;
-    use crate::engine::upload_images;
+    use crate::device::upload_images;
     use crate::model::PreResNet;
 
     let invalid = |e: crate::weights::MissingTensor| LabError::new(ErrorCode::WeightsInvalid, e.to_string());

@@ -12,11 +12,12 @@ use super::optimiser::Sgd;
 use super::{Policy, Recipe};
 use crate::data::SIDE;
 use crate::data::augment::{self, SMALL_SIDE};
-use crate::engine::{ComputeDevice, Images, Model, ModelInfo, read, upload_images};
+use crate::device::{ComputeDevice, read, upload_images};
 use crate::error::{ErrorCode, LabError, LabResult};
-use crate::fidelity::ensemble_log_probs;
 use crate::kernels::cpu::parallel::stay_awake;
+use crate::metrics::ensemble_log_probs;
 use crate::model::PreResNet;
+use crate::session::{Images, Model, ModelInfo};
 use crate::weights::{self, Network, StateDict};
 
 /// Steps whose logits may wait on the device; the next one reads them all.

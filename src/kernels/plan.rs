@@ -5,7 +5,7 @@
 //! [`Affine`]. Activations are channels-last (NHWC) and so are the weights, because a 1x1 convolution is then a plain matrix
 //! product and a 3x3 one three of them.
 
-use crate::model::architecture::{Architecture, BATCH_NORM_EPSILON, BlockShape, STAGE_WIDTHS};
+use crate::architecture::{Architecture, BATCH_NORM_EPSILON, BlockShape, STAGE_WIDTHS};
 use crate::weights::{MissingTensor, Network, Normalisation, StateDict, Tensor};
 
 /// Pixels a side of an input image.

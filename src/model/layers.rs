@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::BATCH_NORM_EPSILON;
 use super::parameter::{Parameter, upload};
+use crate::architecture::BATCH_NORM_EPSILON;
 use crate::kernels::ops::{self, Moments};
 use crate::weights::{MissingTensor, StateDict};
 

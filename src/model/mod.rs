@@ -1,15 +1,11 @@
-//! PreResNet. [`architecture`] and [`initial_state`] are pure; the rest is the trainable network, on burn.
+//! PreResNet as a trainable network, on burn.
 
-pub mod architecture;
-mod initial;
 #[cfg(feature = "engine")]
 mod layers;
 #[cfg(feature = "engine")]
 mod parameter;
 #[cfg(feature = "engine")]
 mod preresnet;
-
-pub use initial::initial_state;
 
 #[cfg(feature = "engine")]
 pub use self::{

@@ -3,9 +3,9 @@
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-use super::architecture::{Architecture, BlockShape};
 use super::layers::{BatchNorm, Conv2d, Linear};
 use super::parameter::Parameter;
+use crate::architecture::{Architecture, BlockShape};
 use crate::kernels::ops;
 use crate::weights::{MissingTensor, StateDict};
 

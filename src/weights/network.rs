@@ -9,7 +9,7 @@ use super::error::WeightsError;
 use super::file::{File, Metadata, Storage, write_stored};
 use super::state::{StateDict, Tensor};
 use super::validate::{Declared, settle, shape_faults, value_faults};
-use crate::model::architecture::Architecture;
+use crate::architecture::Architecture;
 
 /// The value of the metadata key `architecture`.
 pub(super) const ARCHITECTURE: &str = "preresnet";

@@ -6,7 +6,7 @@ use super::error::Fault;
 use super::file::Metadata;
 use super::network::{ARCHITECTURE, Normalisation};
 use super::state::StateDict;
-use crate::model::architecture::{Architecture, TensorKind, TensorSpec};
+use crate::architecture::{Architecture, TensorKind, TensorSpec};
 
 /// What the metadata say, each where it is there and can be read.
 #[derive(Default)]

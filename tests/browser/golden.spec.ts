@@ -1,4 +1,4 @@
-/** The engine in the browser against PyTorch's numbers, on each device. Mirrors tests/engine_golden.rs. */
+/** The engine in the browser against PyTorch's numbers, on each device. Mirrors tests/session_golden.rs. */
 import type { Page } from "@playwright/test";
 import type { DistillOptions, EvaluationReport } from "../../pkg/fidelity_lab.js";
 import { expect, test } from "./fixtures";

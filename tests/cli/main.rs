@@ -9,11 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use fidelity_lab::architecture::{Architecture, TensorKind};
 use fidelity_lab::data::archive::Source;
 use fidelity_lab::data::cifar::{RECORD_BYTES, parse_records};
 use fidelity_lab::kernels::Plan;
 use fidelity_lab::kernels::cpu::CpuNetwork;
-use fidelity_lab::model::architecture::{Architecture, TensorKind};
 use fidelity_lab::weights::manifest::{Manifest, sha256_hex};
 use fidelity_lab::weights::{Network, Normalisation, Precision, Tensor, read_tensors, write_tensors};
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-"""Statistics of the golden logits by NumPy, SciPy, scikit-learn and statsmodels, for tests/analysis.rs.
+"""Statistics of the golden logits by NumPy, SciPy, scikit-learn and statsmodels, for tests/statistics.rs.
 
     python statistics.py    # writes statistics.json beside itself
 """

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use fidelity_lab::data::cifar::N_FINE;
-use fidelity_lab::engine::EvaluationReport;
-use fidelity_lab::fidelity::{FidelityAccumulator, GeneralisationAccumulator, ensemble_log_probs, log_softmax};
+use fidelity_lab::metrics::{FidelityAccumulator, GeneralisationAccumulator, ensemble_log_probs, log_softmax};
+use fidelity_lab::session::EvaluationReport;
 use fidelity_lab::weights::Network;
 
 use crate::{networks, stored};

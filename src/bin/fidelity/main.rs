@@ -1,34 +1,27 @@
-//! The program `fidelity`: trains, distils, measures, inspects and converts networks natively. A thin shell over the library, one file a
-//! command.
+//! The program `fidelity`: trains, distils, measures, inspects and converts networks natively. A thin shell over the library, one
+//! file per command in `commands`.
 
 mod answers;
-mod augment;
-mod bench;
-mod convert;
+mod commands;
 mod data;
 mod device;
-mod devices;
-mod distil;
-mod evaluate;
 mod events;
 mod files;
-mod inspect;
 mod interrupt;
-mod logits;
-mod manifest;
 mod networks;
 mod output;
 mod png;
 mod report;
 mod settings;
 mod stored;
-mod train;
 mod training;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+
+use crate::commands::{augment, bench, convert, devices, distil, evaluate, inspect, logits, manifest, train};
 
 const ABOUT: &str = "Measures how faithfully a distilled student predicts as its teachers do";
 

@@ -1,8 +1,8 @@
 //! A report as text and as CSV, in the page's words.
 
 use clap::ValueEnum;
-use fidelity_lab::engine::EvaluationReport;
-use fidelity_lab::fidelity::{Fidelity, Generalisation};
+use fidelity_lab::metrics::{Fidelity, Generalisation};
+use fidelity_lab::session::EvaluationReport;
 
 /// How figures are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

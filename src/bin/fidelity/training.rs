@@ -8,12 +8,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use fidelity_lab::architecture::Architecture;
 use fidelity_lab::data::IMAGE_BYTES;
 use fidelity_lab::data::cifar::{N_FINE, Records};
+use fidelity_lab::device::ComputeDevice;
 use fidelity_lab::device::native::{Kind, NativeDevice};
 use fidelity_lab::distil::{Preset, Step, Training, start};
-use fidelity_lab::engine::{ComputeDevice, Evaluation, Images, Model, ModelInfo};
-use fidelity_lab::model::architecture::Architecture;
+use fidelity_lab::session::{Evaluation, Images, Model, ModelInfo};
 use fidelity_lab::weights::{Network, Normalisation, Precision, Role};
 use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;

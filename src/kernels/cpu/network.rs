@@ -334,45 +334,4 @@ mod tests {
         let apart: Vec<f32> = pixels.chunks(IMAGE_BYTES).flat_map(|image| cpu.logits(image)).collect();
         assert_eq!(apart, results[0]);
     }
-
-    /// Rows of 24, 12 and 6 pixels, the last no whole number of tiles; and back.
-    #[test]
-    fn images_of_other_sizes() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/arbitrary20.safetensors");
-        let network = Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
-        let plan = Plan::from_state(&network.architecture, &network.state, &network.normalisation).unwrap();
-        let device = burn::tensor::Device::flex();
-        let plain = crate::model::PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
-        let mut cpu = CpuNetwork::new(&plan);
-        for side in [24, 32, 8] {
-            let pixels: Vec<u8> = (0..3 * side * side * 3).map(|i| (i * 7919 % 251) as u8).collect();
-            let images = crate::engine::upload_images(&pixels, side, &network.normalisation, &device);
-            let expected: Vec<f32> = plain.forward(images).into_data().try_to_vec().unwrap();
-            let found = cpu.logits_of_side(&pixels, side);
-            assert_eq!(found.len(), expected.len());
-            let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-            assert!(differences.fold(0.0, f32::max) < 1e-3, "{side}");
-        }
-    }
-
-    #[test]
-    fn stages_are_those_of_the_plain_network() {
-        for file in ["arbitrary20", "teacher0"] {
-            let path = format!("{}/tests/golden/{file}.safetensors", env!("CARGO_MANIFEST_DIR"));
-            let network = Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
-            let plan = Plan::from_state(&network.architecture, &network.state, &network.normalisation).unwrap();
-            let device = burn::tensor::Device::flex();
-            let plain = crate::model::PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
-            let mut cpu = CpuNetwork::new(&plan);
-            let pixels: Vec<u8> = (0..2 * IMAGE_BYTES).map(|i| (i * 7919 % 251) as u8).collect();
-            let images = crate::engine::upload_images(&pixels, IMAGE_SIZE, &network.normalisation, &device);
-            for (stage, expected) in plain.stages(images).into_iter().enumerate() {
-                let expected: Vec<f32> = expected.into_data().try_to_vec().unwrap();
-                let found = cpu.stage(&pixels, stage);
-                assert_eq!(found.len(), expected.len());
-                let differences = found.iter().zip(&expected).map(|(a, b)| (a - b).abs());
-                assert!(differences.fold(0.0, f32::max) < 1e-3, "{file} {stage}");
-            }
-        }
-    }
 }

@@ -14,8 +14,8 @@ use super::simd::{LANES, Vector};
 use super::tile::{CHANNELS, halves};
 use super::weight::{WeightGradient, WeightTile};
 use super::winograd;
+use crate::architecture::BATCH_NORM_EPSILON;
 use crate::kernels::plan::Conv;
-use crate::model::architecture::BATCH_NORM_EPSILON;
 
 /// Most parts that a batch's gradients are summed in, and so the most threads that share them.
 const MAX_PARTS: usize = 16;

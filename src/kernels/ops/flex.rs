@@ -5,8 +5,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Shape, TensorData};
 
 use super::autodiff::{Inputs, LayerGradients, LayerKernels};
+use crate::architecture::BATCH_NORM_MOMENTUM;
 use crate::kernels::cpu::train::{self, Layer, Norm};
-use crate::model::architecture::BATCH_NORM_MOMENTUM;
 
 type Values = FloatTensor<Flex>;
 

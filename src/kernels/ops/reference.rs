@@ -6,7 +6,7 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
 use super::{Affine, Moments};
-use crate::model::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
+use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
 /// Of `[n, h, w, channels]`.
 pub fn moments(x: &Tensor<4>) -> Moments {

@@ -4,8 +4,8 @@
 //! written when a pipeline is compiled. Unlike in evaluation the number of images is a constant: a run has one batch size.
 
 use super::weight::WeightTile;
+use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::kernels::webgpu::shader::{Convolution, Images, Input, LANES, Output, Tile, WORKGROUP, fill, lines};
-use crate::model::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
 /// Pixels of a run over which a thread sums, at least.
 const PIXELS_A_CHUNK: usize = 64;

@@ -1,0 +1,152 @@
+//! What computes logits: kernels of our own where there are some for the device.
+
+use super::compute::Executor;
+use crate::architecture::Architecture;
+use crate::data::SIDE;
+use crate::error::{ErrorCode, LabError, LabResult};
+#[cfg(any(feature = "cpu", feature = "wgsl"))]
+use crate::kernels::Plan;
+use crate::weights::{Network, Normalisation, StateDict};
+
+/// A network that is only evaluated.
+pub struct Evaluator(Laid);
+
+/// A network laid out for its device.
+enum Laid {
+    #[cfg(feature = "cpu")]
+    Cpu(Box<std::cell::RefCell<crate::kernels::cpu::CpuNetwork>>),
+    #[cfg(feature = "wgsl")]
+    Gpu(Box<crate::kernels::webgpu::GpuNetwork>),
+    #[cfg(feature = "cuda")]
+    Tensors(Box<super::plain::PlainNetwork>),
+}
+
+impl Evaluator {
+    /// Lays out a state dict of the architecture for the device.
+    ///
+    /// # Errors
+    /// `weights_invalid` where a tensor is missing.
+    pub fn new(
+        architecture: &Architecture,
+        state: &StateDict,
+        normalisation: &Normalisation,
+        executor: &Executor,
+    ) -> LabResult<Self> {
+        let invalid = |e: crate::weights::MissingTensor| LabError::new(ErrorCode::WeightsInvalid, e.to_string());
+        #[cfg(any(feature = "cpu", feature = "wgsl"))]
+        let plan = || Plan::from_state(architecture, state, normalisation).map_err(invalid);
+        Ok(Self(match executor {
+            #[cfg(feature = "cpu")]
+            Executor::Cpu => Laid::Cpu(Box::new(crate::kernels::cpu::CpuNetwork::new(&plan()?).into())),
+            #[cfg(feature = "wgsl")]
+            Executor::Gpu(kernels) => Laid::Gpu(Box::new(crate::kernels::webgpu::GpuNetwork::new(kernels, &plan()?))),
+            #[cfg(feature = "cuda")]
+            Executor::Tensors(device) => {
+                let network = super::plain::PlainNetwork::new(architecture, state, normalisation, device);
+                Laid::Tensors(Box::new(network.map_err(invalid)?))
+            }
+        }))
+    }
+
+    /// Lays out a network with its own weights.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_network(network: &Network, executor: &Executor) -> LabResult<Self> {
+        Self::new(&network.architecture, &network.state, &network.normalisation, executor)
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// What the device reports; the CPU has nothing to report.
+    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
+        self.logits_of_side(pixels, SIDE).await
+    }
+
+    /// Logits `[n, classes]` of pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
+    ///
+    /// # Errors
+    /// What the device reports, and `bad_argument` for a side other than 32 on WebGPU, whose kernels are made for it.
+    pub async fn logits_of_side(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
+        match &self.0 {
+            #[cfg(feature = "cpu")]
+            Laid::Cpu(network) => Ok(network.borrow_mut().logits_of_side(pixels, side)),
+            #[cfg(feature = "wgsl")]
+            Laid::Gpu(network) if side == SIDE => network.logits(pixels).await,
+            #[cfg(feature = "wgsl")]
+            Laid::Gpu(_) => Err(LabError::bad_argument(format!(
+                "images have {side} pixels a side; on WebGPU they must have {SIDE}"
+            ))),
+            #[cfg(feature = "cuda")]
+            Laid::Tensors(network) => network.logits_of_side(pixels, side).await,
+        }
+    }
+
+    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of pixels `[n, 32, 32, 3]`.
+    ///
+    /// # Errors
+    /// What the device reports.
+    pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
+        match &self.0 {
+            #[cfg(feature = "cpu")]
+            Laid::Cpu(network) => Ok(network.borrow_mut().stage(pixels, stage)),
+            #[cfg(feature = "wgsl")]
+            Laid::Gpu(network) => network.stage(pixels, stage).await,
+            #[cfg(feature = "cuda")]
+            Laid::Tensors(network) => network.stage(pixels, stage).await,
+        }
+    }
+
+    /// Logits of each of these networks of one device on the same pixels; on WebGPU in as few submits as their length allows.
+    ///
+    /// # Errors
+    /// As [`Self::logits_of_side`].
+    pub async fn all_logits(networks: &[&Self], pixels: &[u8], side: usize) -> LabResult<Vec<Vec<f32>>> {
+        #[cfg(feature = "wgsl")]
+        if let (Some((kernels, networks)), SIDE) = (Self::on_gpu(networks), side) {
+            return kernels.logits(&networks, pixels).await;
+        }
+        let mut logits = Vec::with_capacity(networks.len());
+        for network in networks {
+            logits.push(network.logits_of_side(pixels, side).await?);
+        }
+        Ok(logits)
+    }
+
+    /// How many of these networks of one device, from the first on, compute `n_images` in one call that is short enough to wait
+    /// for; where there are no kernels that take several, one.
+    #[cfg_attr(
+        not(feature = "wgsl"),
+        expect(unused_variables, reason = "only a GPU computes several at once")
+    )]
+    pub fn n_a_call(networks: &[&Self], n_images: usize) -> usize {
+        #[cfg(feature = "wgsl")]
+        if let Some((kernels, networks)) = Self::on_gpu(networks) {
+            return kernels.n_a_call(&networks, n_images);
+        }
+        1
+    }
+
+    #[cfg(feature = "wgsl")]
+    fn on_gpu<'a>(
+        networks: &[&'a Self],
+    ) -> Option<(
+        &'a crate::kernels::webgpu::Kernels,
+        Vec<&'a crate::kernels::webgpu::GpuNetwork>,
+    )> {
+        let on_gpu = |network: &&'a Self| match &network.0 {
+            Laid::Gpu(network) => Some(&**network),
+            #[cfg(any(feature = "cpu", feature = "cuda"))]
+            _ => None,
+        };
+        let networks = networks.iter().map(on_gpu).collect::<Option<Vec<_>>>()?;
+        Some((networks.first()?.kernels(), networks))
+    }
+}
+
+impl std::fmt::Debug for Evaluator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Evaluator").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! Top-1 agreement of every network with every other one.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+use super::answers::Answers;
+use super::lens::{Lens, Level};
+use super::view::View;
+use crate::error::LabResult;
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "camelCase")]
+pub struct PairsArgs {
+    /// Default: all networks.
+    #[serde(default)]
+    pub models: Option<Vec<String>>,
+    #[serde(default)]
+    pub level: Option<Level>,
+    #[serde(default)]
+    pub temperature: Option<f64>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pairs {
+    pub models: Vec<String>,
+    /// `[models, models]`, 1 on the diagonal.
+    pub agreement: Vec<f64>,
+}
+
+/// # Errors
+/// As for [`Answers::view`].
+pub fn pairs(answers: &Answers, args: &PairsArgs) -> LabResult<Pairs> {
+    let models = args.models.clone().unwrap_or_else(|| answers.names());
+    let agreement = agreements(answers, &models, Lens::new(args.level, args.temperature))?;
+    Ok(Pairs { models, agreement })
+}
+
+/// `[names, names]`
+pub(super) fn agreements(answers: &Answers, names: &[String], lens: Lens) -> LabResult<Vec<f64>> {
+    lens.check(answers.n_classes())?;
+    let views = names.iter().map(|name| answers.view_of(name, lens));
+    let views = views.collect::<LabResult<Vec<Rc<View>>>>()?;
+    let mut agreements = vec![1.0; names.len() * names.len()];
+    for i in 1..names.len() {
+        for j in 0..i {
+            let agreement = agreement(&views[i], &views[j]);
+            agreements[i * names.len() + j] = agreement;
+            agreements[j * names.len() + i] = agreement;
+        }
+    }
+    Ok(agreements)
+}
+
+/// Share of images with the same top-1 class.
+pub(super) fn agreement(a: &View, b: &View) -> f64 {
+    let (a, b) = (&a.figures.top1, &b.figures.top1);
+    a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::NetworkFacts;
+
+    #[test]
+    fn every_network_with_every_other_one() {
+        let mut answers = Answers::new(vec![0; 4], 2).unwrap();
+        let none = pairs(&answers, &PairsArgs::default()).unwrap();
+        assert_eq!((none.models.len(), none.agreement.len()), (0, 0));
+        for (name, says) in [("a", [0, 0, 0, 0]), ("b", [0, 0, 0, 1]), ("c", [1, 1, 0, 1])] {
+            let logits = says.iter().flat_map(|&class| [1.0 - class as f32, class as f32]);
+            answers.add(name, logits.collect(), NetworkFacts::default()).unwrap();
+        }
+        let all = pairs(&answers, &PairsArgs::default()).unwrap();
+        assert_eq!(all.models, ["a", "b", "c"]);
+        assert_eq!(all.agreement, [1.0, 0.75, 0.25, 0.75, 1.0, 0.5, 0.25, 0.5, 1.0]);
+        let args = PairsArgs {
+            models: Some(vec!["c".to_owned(), "a".to_owned()]),
+            ..Default::default()
+        };
+        assert_eq!(pairs(&answers, &args).unwrap().agreement, [1.0, 0.25, 0.25, 1.0]);
+        let args = PairsArgs {
+            models: Some(vec!["d".to_owned()]),
+            ..Default::default()
+        };
+        assert!(pairs(&answers, &args).unwrap_err().message.contains("\"d\""));
+    }
+}

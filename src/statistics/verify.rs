@@ -1,0 +1,108 @@
+//! Logits that were computed here, held against those that were given.
+
+use serde::Serialize;
+
+use super::answers::Answers;
+use crate::error::{LabError, LabResult};
+use crate::metrics::{FidelityError, argmax};
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[serde(rename_all = "camelCase")]
+pub struct Verification {
+    pub n_images: u32,
+    /// Largest absolute difference of a logit.
+    pub max_difference: f64,
+    /// Images whose top-1 class differs.
+    pub n_top1_changed: u32,
+}
+
+/// `logits`: `[k, n_classes]` of the images `indices`, by default of all.
+///
+/// # Errors
+/// `unknown_model`, and `bad_argument` for no images, another number of values, an image that there is not, or a value that is not
+/// finite.
+pub fn verify(answers: &Answers, name: &str, logits: &[f32], indices: Option<&[u32]>) -> LabResult<Verification> {
+    let given = answers.network(name)?;
+    let (n_images, n_classes) = (answers.n_images(), answers.n_classes());
+    let all: Vec<u32>;
+    let indices = match indices {
+        Some(indices) => indices,
+        None => {
+            all = (0..n_images as u32).collect();
+            &all
+        }
+    };
+    if indices.is_empty() {
+        return Err(LabError::bad_argument(
+            "indices are empty; there must be at least one image",
+        ));
+    }
+    if let Some(index) = indices.iter().find(|&&index| index as usize >= n_images) {
+        let message = format!("indices hold {index}; they must be from 0 to {}", n_images - 1);
+        return Err(LabError::bad_argument(message));
+    }
+    if logits.len() != indices.len() * n_classes {
+        return Err(LabError::bad_argument(format!(
+            "logits are {} values; {} images of {n_classes} classes take {}",
+            logits.len(),
+            indices.len(),
+            indices.len() * n_classes
+        )));
+    }
+    if let Some(at) = logits.iter().position(|z| !z.is_finite()) {
+        let (image, class) = (at / n_classes, at % n_classes);
+        let fault = FidelityError::NotFinite { image, class };
+        return Err(LabError::bad_argument(format!("logits: {fault}")));
+    }
+    let mut found = Verification {
+        n_images: indices.len() as u32,
+        max_difference: 0.0,
+        n_top1_changed: 0,
+    };
+    for (&index, row) in indices.iter().zip(logits.chunks_exact(n_classes)) {
+        let expected = &given.logits[index as usize * n_classes..][..n_classes];
+        let differences = row
+            .iter()
+            .zip(expected)
+            .map(|(&a, &b)| (f64::from(a) - f64::from(b)).abs());
+        found.max_difference = differences.fold(found.max_difference, f64::max);
+        found.n_top1_changed += u32::from(argmax(row) != argmax(expected));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statistics::NetworkFacts;
+
+    #[test]
+    fn differences_and_changed_answers_are_counted() {
+        let mut answers = Answers::new(vec![0, 1, 1], 2).unwrap();
+        let given = vec![1.0, 0.0, 0.0, 1.0, 2.0, 2.0];
+        answers.add("a", given.clone(), NetworkFacts::default()).unwrap();
+        let ask = |logits: &[f32], indices| verify(&answers, "a", logits, indices);
+        let found = ask(&given, None).unwrap();
+        assert_eq!(
+            (found.n_images, found.max_difference, found.n_top1_changed),
+            (3, 0.0, 0)
+        );
+        // Of equal ones the first: 2, 2.5 changes the answer.
+        let found = ask(&[2.0, 2.5, 0.0, 1.0], Some(&[2, 1])).unwrap();
+        assert_eq!(
+            (found.n_images, found.max_difference, found.n_top1_changed),
+            (2, 0.5, 1)
+        );
+        for (logits, indices, part) in [
+            (&given[..2], None, "3 images of 2 classes take 6"),
+            (&given[..2], Some(&[3][..]), "indices hold 3"),
+            (&[][..], Some(&[][..]), "indices are empty"),
+            (&[f32::NAN, 0.0][..], Some(&[0][..]), "no finite number"),
+        ] {
+            let error = ask(logits, indices).unwrap_err();
+            assert!(error.message.contains(part), "{error}");
+        }
+        assert!(verify(&answers, "b", &given, None).is_err());
+    }
+}
