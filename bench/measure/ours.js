@@ -5,8 +5,8 @@
  * device and would not let steps take turns with another's.
  */
 import init, { Lab } from "../../pkg/fidelity_lab.js";
-import { acquireEngine, loadEngine } from "../../pkg/engine.js";
-import { hasRelaxedSimd } from "../../pkg/simd.js";
+import { acquireEngine, loadEngine } from "../../pkg/lab/engine.js";
+import { hasRelaxedSimd } from "../../pkg/wasm/simd.js";
 import { IMAGE_BYTES, networkFile } from "./data.js";
 import { urlOf } from "./files.js";
 

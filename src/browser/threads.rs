@@ -1,6 +1,6 @@
 //! The threads of the threaded module: Workers with an instance each, on one shared memory.
 //!
-//! JavaScript starts the Workers (`www/lab/threads.ts`). `wasm-bindgen-rayon` would do so as well, but without a bundler it runs
+//! JavaScript starts the Workers (`www/api/lab/threads.ts`). `wasm-bindgen-rayon` would do so as well, but without a bundler it runs
 //! them from `blob:` addresses, which the page's policy forbids; with one it imports a folder, which a page without cannot.
 
 use std::collections::VecDeque;

@@ -4,10 +4,10 @@ import { Notices } from "./components/notices.tsx";
 import { isDragging } from "./state/intake.ts";
 import { view, type View } from "./state/route.ts";
 import { t } from "./strings.ts";
-import { Compare } from "./views/compare.tsx";
-import { Distil } from "./views/distil.tsx";
-import { Fidelity } from "./views/fidelity.tsx";
-import { Findings } from "./views/findings.tsx";
+import { Compare } from "./views/compare/compare.tsx";
+import { Distil } from "./views/distil/distil.tsx";
+import { Fidelity } from "./views/fidelity/fidelity.tsx";
+import { Findings } from "./views/findings/findings.tsx";
 
 const views: Record<View, () => preact.JSX.Element> = { compare: Compare, fidelity: Fidelity, distil: Distil, findings: Findings };
 

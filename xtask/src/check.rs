@@ -12,7 +12,7 @@ use crate::toolchain::WasmToolchain;
 use crate::wasm::{self, MODULES, Profile, Threaded};
 
 /// Folders with a tsconfig.json.
-const TYPESCRIPT: [&str; 3] = ["www/lab", "www/page", "tests/browser"];
+const TYPESCRIPT: [&str; 3] = ["www/api", "www/page", "tests/browser"];
 
 pub fn check(repo: &Repo) -> Result<()> {
     let _lock = repo.lock()?;
@@ -60,7 +60,7 @@ pub fn check(repo: &Repo) -> Result<()> {
         };
     }
     let npm = stages.run("npm packages", || npm::install(repo));
-    // The modules' types are generated, and the page's come from what www/lab is compiled to.
+    // The modules' types are generated, and the page's come from what www/api is compiled to.
     let modules = npm
         .and_then(|()| {
             stages.run("wasm modules", || {

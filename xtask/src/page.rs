@@ -43,13 +43,13 @@ pub fn package(repo: &Repo) -> Result<()> {
     let types = MODULES.map(|module| format!("pkg/{0}/fidelity_lab_{0}.d.ts", module.name));
     let types = types.each_ref().map(String::as_str);
     let stamp = Stamp::new("tsc")
-        .paths(&repo.root, &["www/lab", "package-lock.json"])?
+        .paths(&repo.root, &["www/api", "package-lock.json"])?
         .paths(&repo.root, &types)?
         .finish();
     let outputs = [pkg.join("fidelity_lab.js"), pkg.join("fidelity_lab.d.ts")];
     unless_current(&pkg.join(".stamp"), &stamp, &outputs, || {
-        step("compiling www/lab to pkg", || {
-            run(npm::tool(repo, "tsc").args(["-p", "www/lab/tsconfig.json"]))
+        step("compiling www/api to pkg", || {
+            run(npm::tool(repo, "tsc").args(["-p", "www/api/tsconfig.json"]))
         })
     })?;
     write_if_changed(&pkg.join("package.json"), manifest(&repo.version).as_bytes())?;

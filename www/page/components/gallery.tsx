@@ -1,4 +1,4 @@
-import { comparisonOf } from "../state/answers.ts";
+import { comparisonOf } from "../state/predictions.ts";
 import { pictures, select, selected, type Picture } from "../state/pictures.ts";
 import { t } from "../strings.ts";
 import { Pixels } from "./pixels.tsx";

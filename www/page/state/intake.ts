@@ -36,7 +36,7 @@ export function takeIn(files: readonly File[]): void {
 /** Each manifest takes the files that it lists; what none lists is taken in by itself. */
 async function takeManifests(files: readonly File[]): Promise<void> {
   try {
-    const { takeManifest } = await import("../lab/own_manifest.ts");
+    const { takeManifest } = await import("./own_manifest.ts");
     let rest = files.filter((file) => !isManifest(file));
     for (const manifest of files.filter(isManifest)) {
       const listed = await takeManifest(manifest, rest);

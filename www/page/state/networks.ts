@@ -75,7 +75,7 @@ export async function startNetworks(lab: LabClient): Promise<void> {
     notifyError(t.networks.manifestFailed, [messageOf(error)]);
     if (manifest === null) return;
   }
-  if (manifest !== null && await (await import("../lab/own_manifest.ts")).openManifest(manifest)) return;
+  if (manifest !== null && await (await import("./own_manifest.ts")).openManifest(manifest)) return;
   // A GPU affords the best; a processor answers soonest with the smallest.
   const first = lab.device.kind === "cpu" ? sets.value.toSorted((a, b) => a.depth - b.depth)[0] : sets.value[0];
   if (first) await useFamily(first.family);

@@ -1,0 +1,2 @@
+/** The types of `Analysis` and `AnalysisClient`. */
+export * from "./statistics/types.js";

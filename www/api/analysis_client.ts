@@ -1,0 +1,2 @@
+/** `AnalysisClient`: an `Analysis` in a Worker of its own. */
+export * from "./statistics/client.js";

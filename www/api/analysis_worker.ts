@@ -1,0 +1,2 @@
+/** The Worker that a page makes for `AnalysisClient`. */
+import "./statistics/worker.js";

@@ -1,0 +1,2 @@
+/** The types of `Lab` and `LabClient`. */
+export type * from "./lab/types.js";

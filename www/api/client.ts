@@ -1,0 +1,2 @@
+/** `LabClient`: a `Lab` in a Worker of its own. */
+export * from "./lab/client.js";

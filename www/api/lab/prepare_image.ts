@@ -1,0 +1,33 @@
+import type { PreparedImage } from "./types.js";
+import type { EngineModule } from "./engine.js";
+import { LabError } from "../wasm/errors.js";
+
+/** Decodes an image with the browser's own decoders and reduces it to what a network sees. */
+export async function prepareImage(module: EngineModule, file: Blob): Promise<PreparedImage> {
+  if (typeof createImageBitmap !== "function" || typeof OffscreenCanvas !== "function")
+    throw new LabError("image_invalid", "images can only be decoded in a browser; give pixels to predict() elsewhere");
+  if (file.size > MAX_FILE_BYTES)
+    throw new LabError("image_too_large", `the file has ${file.size} bytes; at most ${MAX_FILE_BYTES} (64 MiB) are accepted`);
+  // The size is read from the header before anything is decoded: a small file can claim a picture that fills the memory.
+  module.imageSize(new Uint8Array(await file.arrayBuffer()));
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" });
+  } catch {
+    throw new LabError("image_invalid", "this image cannot be decoded: it is damaged or cut off, or this browser does not know its format");
+  }
+  try {
+    const { width, height } = bitmap;
+    const canvas = new OffscreenCanvas(width, height);
+    const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
+    if (!context) throw new LabError("image_invalid", "this browser has no 2D canvas to read the image's pixels from");
+    context.drawImage(bitmap, 0, 0);
+    const { data } = context.getImageData(0, 0, width, height);
+    return { pixels: module.reduceImage(new Uint8Array(data.buffer), width, height), width, height };
+  } finally {
+    bitmap.close();
+  }
+}
+
+/** Checked before the file is read at all; the same bound as in `src/data/image.rs`. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;

@@ -1,0 +1,2 @@
+/** Pictures under change. */
+export * from "./statistics/pictures.js";

@@ -1,0 +1,2 @@
+/** The Worker that a page makes for `LabClient`. */
+import "./lab/worker.js";

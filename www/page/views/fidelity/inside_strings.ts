@@ -1,0 +1,43 @@
+/** Words of the comparison of networks' insides, loaded with it. */
+import { count, duration, inWords } from "../../format.ts";
+import type { Kind } from "../../test_set/paper.ts";
+
+export const ckaWords = {
+  heading: "Inside the networks: how alike are they before they answer?",
+  lead: "Centred kernel alignment (CKA) asks how alike two networks arrange the same images inside, whatever they answer: 1 for the same arrangement up to rotation and scale, about 0 for unrelated ones. It is computed here from the activations at the end of each of the three stages.",
+  images: "Images",
+  source: (title: string, n: number) => `${title}, ${count(n)}`,
+  run: "Compare inside",
+  cancel: "Cancel",
+  running: (done: number, total: number) => `${count(done)} of ${count(total)} images`,
+  left: (seconds: number) => `${duration(seconds)} left`,
+  progressLabel: "Images compared",
+  done: (n: number, title: string) => `Computed here just now: ${title}, n = ${count(n)}, in batches of at most 256.`,
+  cancelled: (n: number, total: number, title: string) => `Cancelled: ${title}, the first ${count(n)} of ${count(total)} images.`,
+  failed: "The networks could not be compared.",
+  few: "So few images say little; choose hundreds, with the test set.",
+  needs: "Two networks at least must be chosen above.",
+  empty: "Nothing compared yet. The networks chosen above are computed on this device, which takes some seconds on a GPU and minutes for thousands of images on a processor.",
+  onlySamples: "Only the samples are here, too few to tell much.",
+  outdated: "Other networks are chosen by now; these figures are of those named in them.",
+  kernel: "Kernel",
+  kernels: { linear: "linear", rbf: "RBF" },
+  kernelText: {
+    linear: "Linear: products of the activations, centred by the unbiased HSIC over minibatches.",
+    rbf: "RBF, as the authors: each network’s bandwidth is half the median distance between two images of the first batch.",
+  },
+  title: "Likeness by stage",
+  axis: "CKA",
+  stage: (i: number) => `Stage ${i + 1}`,
+  student: (name: string) => `${name} and each teacher`,
+  teachers: "two teachers",
+  values: (student: string | null, teachers: string | null) => [student && `student ${student}`, teachers && `teachers ${teachers}`].filter(Boolean).join(" · "),
+  span: (low: string, high: string) => `${low} to ${high}`,
+  paper: (values: readonly string[], source: string, kind: Kind) => `In the paper a self-distilled ResNet-20 and its teacher have ${inWords(values)} in the three stages [${kind}] (${source}).`,
+  pairs: "All pairs",
+  pair: "Pair",
+  names: (first: string, second: string) => `${first}, ${second}`,
+  header: ["first", "second", "stage", "n_images", "cka_linear", "cka_rbf", "bandwidth_first", "bandwidth_second"],
+  columns: (stage: string) => [`${stage}, linear`, `${stage}, RBF`, `${stage}, bandwidths`],
+  about: (networks: readonly string[], title: string, n: number, version: string) => [`Networks: ${inWords(networks)}`, `${title}, n = ${count(n)}. Fidelity Lab ${version}`],
+} as const;

@@ -1,0 +1,53 @@
+import { signal } from "@preact/signals";
+import { Segmented } from "../../components/segmented.tsx";
+import { brief, count, inWords } from "../../format.ts";
+import { N_TEST_IMAGES } from "../../state/class_names.ts";
+import { hasTestSet } from "../../state/data_sets.ts";
+import { labState } from "../../state/lab.ts";
+import { activeFamily, isReady, networks, useFamily } from "../../state/networks.ts";
+import { t } from "../../strings.ts";
+import { a } from "../../test_set/strings.ts";
+import { family, student, teachers } from "../../test_set/choice.ts";
+import { listed } from "../../test_set/stored_logits.ts";
+import { cancelVerification, canCompute, nSamples, run, verified, verify } from "../../test_set/verification.ts";
+
+const SIZES = [100, 1_000, N_TEST_IMAGES];
+/** Null: as many as there are without further files. */
+const size = signal<number | null>(null);
+
+/** Where the figures come from: stored answers, and what this device says to them. */
+export function Provenance() {
+  const names = [...teachers.value, ...(student.value ? [student.value] : [])];
+  const entries = names.flatMap((name) => listed.value.find((entry) => entry.name === name) ?? []);
+  const checked = names.flatMap((name) => verified.value.get(name) ?? []);
+  const isVerified = names.length > 0 && checked.length === names.length;
+  const isRunning = run.value?.phase === "running";
+  const computable = names.filter(canCompute);
+  const sizes = [...(nSamples.value > 0 ? [nSamples.value] : []), ...(hasTestSet.value ? SIZES : [])];
+  const n = size.value !== null && sizes.includes(size.value) ? size.value : sizes[0];
+  const nImages = Math.min(...checked.map((entry) => entry.nImages));
+  return (
+    <section class="card provenance" aria-labelledby="provenance-heading" data-testid="provenance" data-verified={String(isVerified)}>
+      <h3 id="provenance-heading"><span class={`chip ${isVerified ? "verified" : ""}`}>{isVerified ? a.verify.verified : a.verify.precomputed}</span> {a.verify.title}</h3>
+      <p role="status">
+        {isVerified ? a.verify.result(nImages, brief(Math.max(...checked.map(({ maxDifference }) => maxDifference))), checked.reduce((sum, { nTop1Changed }) => sum + nTop1Changed, 0), checked.length, inWords([...new Set(checked.map(({ device }) => t.device[device]))])) : a.verify.text}
+      </p>
+      <ul class="recipes">{entries.map(({ name, role, recipe, read }) => <li key={name}><span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" /><strong>{name}</strong> {recipe ? a.verify.recipe(recipe) : read ? a.verify.yours : a.verify.noRecipe}</li>)}</ul>
+      <div class="row">
+        {!isRunning && n !== undefined && <Segmented label={a.verify.howMany} testId="verify-size" value={n} options={sizes.map((value) => ({ value, text: count(value) }))} onChange={(value) => { size.value = value; }} />}
+        {isRunning
+          ? <button type="button" onClick={cancelVerification} data-testid="verify-cancel">{t.fidelity.cancel}</button>
+          : <button type="button" class="primary" disabled={!isReady.value || n === undefined || computable.length === 0} onClick={() => void verify(names, n!)} data-testid="verify">{a.verify.button}</button>}
+        {isRunning && <label class="line"><span>{t.fidelity.running(run.value!.nDone, run.value!.nTotal)}</span><progress value={run.value!.nDone} max={run.value!.nTotal} /></label>}
+      </div>
+      {!hasTestSet.value && <p class="hint">{a.verify.more} {a.images.howToAdd}</p>}
+      {labState.value.phase === "failed" && <p class="hint">{t.boot.failed}</p>}
+      {isReady.value && networks.value.length > 0 && computable.length < names.length && (
+        <p class="hint">
+          {a.verify.notLoaded(names.filter((name) => !canCompute(name)))}
+          {activeFamily.value !== family.value && <> <button type="button" onClick={() => void useFamily(family.value!)} data-testid="use-family">{a.verify.useFamily(family.value!)}</button></>}
+        </p>
+      )}
+    </section>
+  );
+}

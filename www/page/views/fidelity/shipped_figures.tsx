@@ -1,0 +1,43 @@
+import { megabytes, nats, percent } from "../../format.ts";
+import { weightsUrl, type ManifestLogits } from "../../state/manifest.ts";
+import { activeFamily, sets } from "../../state/networks.ts";
+import { t } from "../../strings.ts";
+import { ScrollingTable } from "../../components/scrolling_table.tsx";
+
+/** What the manifest says the shipped networks measured: told apart from what is computed here. */
+export function ShippedFigures() {
+  const set = sets.value.find((candidate) => candidate.family === activeFamily.value);
+  if (!set) return null;
+  return (
+    <details class="card" data-testid="shipped-figures">
+      <summary>{t.fidelity.shipped}</summary>
+      <p class="hint">{t.fidelity.shippedNote}</p>
+      <ScrollingTable label={t.fidelity.shipped}>
+        <table class="results">
+          <thead>
+            <tr>{[t.fidelity.network, t.fidelity.accuracy, t.fidelity.top5, t.fidelity.nll, t.fidelity.ece, t.fidelity.agreement, t.fidelity.kl, t.fidelity.testLogits].map((word) => <th key={word} scope="col">{word}</th>)}</tr>
+          </thead>
+          <tbody>
+            {[...set.teachers, ...set.students, ...set.others].map(({ name, role, metrics, logits }) => (
+              <tr key={name}>
+                <th scope="row"><span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" />{name}</th>
+                <td>{percent(metrics.accuracy)}</td>
+                <td>{percent(metrics.top5Accuracy)}</td>
+                <td>{nats(metrics.nll)}</td>
+                <td>{nats(metrics.ece)}</td>
+                <td>{metrics.agreement === undefined ? "–" : percent(metrics.agreement)}</td>
+                <td>{metrics.kl === undefined ? "–" : nats(metrics.kl)}</td>
+                <td>{logits ? <LogitsLink name={name} logits={logits} /> : "–"}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </ScrollingTable>
+    </details>
+  );
+}
+
+/** Fetched when it is followed, not before. */
+function LogitsLink({ name, logits }: { name: string; logits: ManifestLogits }) {
+  return <a href={weightsUrl(logits.file)} download={logits.file} aria-label={t.fidelity.testLogitsOf(name)}>{megabytes(logits.bytes)}</a>;
+}
