@@ -12,7 +12,10 @@ export function planOf({ quick, adapter, devices }) {
       return { least: 3, most: quick ? 9 : 25, ms: quick ? 5_000 : 20_000 };
     },
     /** Large batches on a software adapter come last: they may not fit. */
-    forward: { first: (device) => (isSlow(device) ? [1, 16] : quick ? [1, 16, 64] : [1, 16, 64, 256]), last: (device) => (isSlow(device) && !quick ? [64] : []) },
+    forward: {
+      first: (device) => (isSlow(device) ? [1, 16] : quick ? [1, 16, 64] : [1, 16, 64, 256]),
+      last: (device) => (isSlow(device) && !quick ? [64] : []),
+    },
     /** With the module of browsers without relaxed SIMD. */
     plainSimd: quick ? [16] : [1, 16, 64],
     threaded: { forward: [1, 16, 64], step: [16] },
@@ -21,7 +24,10 @@ export function planOf({ quick, adapter, devices }) {
     plainStep: quick ? [] : [2],
     ensemble: (device) => (isSlow(device) ? (quick ? [1] : [1, 16]) : [1, 16, ...(device === "webgpu" ? [64] : [])]),
     /** Layer by layer; some rounds, as a layer is soon disturbed. */
-    layers: { batches: adapter.isSoftware ? [16] : [64, 256], rounds: { least: quick ? 3 : 5, most: quick ? 9 : 25, ms: quick ? 3_000 : 10_000 } },
+    layers: {
+      batches: adapter.isSoftware ? [16] : [64, 256],
+      rounds: { least: quick ? 3 : 5, most: quick ? 9 : 25, ms: quick ? 3_000 : 10_000 },
+    },
     statistics: { least: 3, most: quick ? 10 : 30, ms: quick ? 2000 : 6000 },
     evaluateMs: quick ? 15_000 : 60_000,
     firstPrediction: { rounds: (device) => (isSlow(device) && quick ? 1 : 3) },

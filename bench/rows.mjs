@@ -19,11 +19,35 @@ export class Results {
   }
 
   /** A row of one figure. `ours` and `peer` have the unit of `unit`, and less is better. */
-  async add({ measure, network, device, batch = null, threads = 1, simd = "plain", unit, ours, peer = null, peer_name = null, ...more }) {
+  async add({
+    measure,
+    network,
+    device,
+    batch = null,
+    threads = 1,
+    simd = "plain",
+    unit,
+    ours,
+    peer = null,
+    peer_name = null,
+    ...more
+  }) {
     const { runtime, adapter, cpu } = this.all;
     const row = {
-      measure, network, device, adapter: device === "webgpu" ? adapter.name : cpu, runtime, batch, threads, simd, unit,
-      ours, peer, peer_name, ratio: peer === null || ours === 0 ? null : peer / ours, ...more,
+      measure,
+      network,
+      device,
+      adapter: device === "webgpu" ? adapter.name : cpu,
+      runtime,
+      batch,
+      threads,
+      simd,
+      unit,
+      ours,
+      peer,
+      peer_name,
+      ratio: peer === null || ours === 0 ? null : peer / ours,
+      ...more,
     };
     this.all.rows.push(row);
     console.log(line(row));
@@ -37,14 +61,36 @@ export class Results {
     for (const peer of peers.length > 0 ? peers : [null]) {
       const named = { peer_name: peer?.name ?? null };
       await this.add({
-        measure, ...about, unit: "ms/image", ours: ours.ms / batch, peer: peer ? peer.ms / batch : null, ...named,
-        ours_best: ours.best / batch, peer_best: peer ? peer.best / batch : null, rounds: ours.rounds, difference: peer?.difference ?? null,
+        measure,
+        ...about,
+        unit: "ms/image",
+        ours: ours.ms / batch,
+        peer: peer ? peer.ms / batch : null,
+        ...named,
+        ours_best: ours.best / batch,
+        peer_best: peer ? peer.best / batch : null,
+        rounds: ours.rounds,
+        difference: peer?.difference ?? null,
         ...more,
       });
       if (ours.peakBytes)
-        await this.add({ measure: `${measure}_peak_bytes`, ...about, unit: "bytes", ours: ours.peakBytes, peer: peer?.peakBytes ?? null, ...named });
+        await this.add({
+          measure: `${measure}_peak_bytes`,
+          ...about,
+          unit: "bytes",
+          ours: ours.peakBytes,
+          peer: peer?.peakBytes ?? null,
+          ...named,
+        });
       for (const what of ours.counts ? ["dispatches", "submits", "readbacks"] : [])
-        await this.add({ measure: `${measure}_${what}`, ...about, unit: "count", ours: ours.counts[what], peer: peer?.counts?.[what] ?? null, ...named });
+        await this.add({
+          measure: `${measure}_${what}`,
+          ...about,
+          unit: "count",
+          ours: ours.counts[what],
+          peer: peer?.counts?.[what] ?? null,
+          ...named,
+        });
     }
   }
 }

@@ -20,13 +20,18 @@ import { Results } from "./rows.mjs";
 const PARTS = ["forward", "layers", "step", "ensemble", "evaluate", "statistics", "memory", "first-prediction"];
 const { values: options } = parseArgs({
   options: {
-    out: { type: "string" }, quick: { type: "boolean", default: false }, node: { type: "boolean", default: false },
-    only: { type: "string", multiple: true, default: PARTS }, docs: { type: "string" },
+    out: { type: "string" },
+    quick: { type: "boolean", default: false },
+    node: { type: "boolean", default: false },
+    only: { type: "string", multiple: true, default: PARTS },
+    docs: { type: "string" },
   },
 });
 const url = process.env.FIDELITY_URL;
 if (!options.out || !(url || options.node) || options.only.some((part) => !PARTS.includes(part)))
-  throw new Error(`usage: FIDELITY_URL=... node bench/run.mjs --out DIR [--quick] [--node] [--only ${PARTS.join("|")} ...] [--docs FOLDER]`);
+  throw new Error(
+    `usage: FIDELITY_URL=... node bench/run.mjs --out DIR [--quick] [--node] [--only ${PARTS.join("|")} ...] [--docs FOLDER]`,
+  );
 
 const load_before = loadavg()[0] / cpus().length;
 const host = options.node ? await (await import("./host/node.mjs")).Node.start() : await Browser.start(url);
@@ -35,7 +40,11 @@ const plan = planOf({ quick: options.quick, adapter, devices });
 const pace = new Pace(plan.limitMs);
 await mkdir(options.out, { recursive: true });
 const results = new Results(join(options.out, "results.json"), {
-  date: new Date().toISOString().slice(0, 10), quick: options.quick, runtime, adapter, cpu: cpus()[0]?.model ?? "unknown",
+  date: new Date().toISOString().slice(0, 10),
+  quick: options.quick,
+  runtime,
+  adapter,
+  cpu: cpus()[0]?.model ?? "unknown",
   /** Processes that wanted a core, over the cores: before this run, what else the machine was doing. */
   load_before,
 });
@@ -75,7 +84,8 @@ async function measure({ what, withoutPeers, method, argument, urls, paceOf = wh
 }
 
 /** What a round of all sides takes an image. */
-const roundMs = ({ ours, peers, teacher }) => [ours, ...peers, ...(teacher ? [teacher] : [])].reduce((sum, { ms }) => sum + ms, 0);
+const roundMs = ({ ours, peers, teacher }) =>
+  [ours, ...peers, ...(teacher ? [teacher] : [])].reduce((sum, { ms }) => sum + ms, 0);
 
 const layout = (() => {
   let found = null;
@@ -88,8 +98,23 @@ const layout = (() => {
 async function forward(device, batch, { threads = 1, simd } = {}) {
   const rounds = plan.rounds(device);
   const what = `forward, ${device}, batch ${batch}${threads > 1 ? `, ${threads} threads` : ""}${simd ? `, ${simd} SIMD` : ""}`;
-  const argument = { device, simd, batch, threads, peers: PEERS, rounds, ...(device === "webgpu" && { layout: await layout() }) };
-  const measured = await measure({ what, method: "forward", argument, withoutPeers: { ...argument, peers: [] }, paceOf: `forward ${device}`, images: batch * (1 + rounds.least) });
+  const argument = {
+    device,
+    simd,
+    batch,
+    threads,
+    peers: PEERS,
+    rounds,
+    ...(device === "webgpu" && { layout: await layout() }),
+  };
+  const measured = await measure({
+    what,
+    method: "forward",
+    argument,
+    withoutPeers: { ...argument, peers: [] },
+    paceOf: `forward ${device}`,
+    images: batch * (1 + rounds.least),
+  });
   if (!measured) return;
   if (threads === 1 && !simd) {
     pace.note(`forward ${device}`, roundMs(measured) / batch);
@@ -103,7 +128,13 @@ async function layers(batch) {
   await oursMs("webgpu");
   const { rounds } = plan.layers;
   const argument = { batch, isSoftware: adapter.isSoftware, rounds };
-  const measured = await measure({ what: `layers, batch ${batch}`, method: "layers", argument, paceOf: "ours webgpu", images: 2 * batch * (1 + rounds.least) });
+  const measured = await measure({
+    what: `layers, batch ${batch}`,
+    method: "layers",
+    argument,
+    paceOf: "ours webgpu",
+    images: 2 * batch * (1 + rounds.least),
+  });
   if (!measured) return;
   const { layers: found, limits, forward: pass, timedWithin } = measured;
   const about = { network: LARGE, device: "webgpu", batch, unit: "ms", peer_name: "roofline", rounds: pass.rounds };
@@ -111,16 +142,29 @@ async function layers(batch) {
     await results.add({ measure: "layer", ...about, layer, count, ours: ms, ours_best: best, peer: roofline, bound });
   const sum = (field) => found.reduce((total, layer) => total + layer[field], 0);
   await results.add({
-    measure: "layers_sum", ...about, layer: "all", count: sum("count"), ours: sum("ms"), ours_best: sum("best"), peer: sum("roofline"),
-    flops_a_second: limits.flops, bytes_a_second: limits.bytes, clock: limits.clock, forward_ms: pass.ms, forward_best: pass.best, timed_ms: timedWithin.ms,
+    measure: "layers_sum",
+    ...about,
+    layer: "all",
+    count: sum("count"),
+    ours: sum("ms"),
+    ours_best: sum("best"),
+    peer: sum("roofline"),
+    flops_a_second: limits.flops,
+    bytes_a_second: limits.bytes,
+    clock: limits.clock,
+    forward_ms: pass.ms,
+    forward_best: pass.best,
+    timed_ms: timedWithin.ms,
   });
 }
 
 async function threaded() {
   if (!devices.includes("cpu")) return;
   const threads = await host.measure("threads");
-  if (threads === 1) return results.leaveOut("cpu, all threads", "there is one thread here, or the page is not isolated");
-  if (options.only.includes("forward")) for (const batch of plan.threaded.forward) await forward("cpu", batch, { threads });
+  if (threads === 1)
+    return results.leaveOut("cpu, all threads", "there is one thread here, or the page is not isolated");
+  if (options.only.includes("forward"))
+    for (const batch of plan.threaded.forward) await forward("cpu", batch, { threads });
   if (options.only.includes("step")) for (const batch of plan.threaded.step) await step("cpu", batch, "wasm", threads);
 }
 
@@ -129,17 +173,37 @@ async function step(device, batch, peer = device === "webgpu" ? "webgpu" : "wasm
   const what = `step, ${device}, batch ${batch}, TensorFlow.js on ${peer}${threads > 1 ? `, ${threads} threads` : ""}`;
   const argument = { device, batch, threads, peer, rounds };
   const withoutPeers = { ...argument, peer: null };
-  const measured = await measure({ what, method: "step", argument, withoutPeers, paceOf: `step ${device} ${peer}`, images: batch * (2 + rounds.least) });
+  const measured = await measure({
+    what,
+    method: "step",
+    argument,
+    withoutPeers,
+    paceOf: `step ${device} ${peer}`,
+    images: batch * (2 + rounds.least),
+  });
   if (!measured) return;
   if (threads === 1) pace.note(`step ${device} ${peer}`, roundMs(measured) / batch);
-  await results.addMeasured({ measure: "step", network: LARGE, device, batch, threads, measured, teacher_forward: measured.teacher.ms / batch });
+  await results.addMeasured({
+    measure: "step",
+    network: LARGE,
+    device,
+    batch,
+    threads,
+    measured,
+    teacher_forward: measured.teacher.ms / batch,
+  });
 }
 
 /** What an image takes in a forward pass of ours. */
 async function oursMs(device) {
   const known = pace.msPerImage(`ours ${device}`);
   if (known) return known;
-  const { ours } = await host.measure("forward", { device, batch: 1, peers: [], rounds: { least: 1, most: 3, ms: 1000 } });
+  const { ours } = await host.measure("forward", {
+    device,
+    batch: 1,
+    peers: [],
+    rounds: { least: 1, most: 3, ms: 1000 },
+  });
   pace.note(`ours ${device}`, ours.ms);
   return ours.ms;
 }
@@ -148,7 +212,13 @@ async function ensemble(device, batch) {
   await oursMs(device);
   const rounds = plan.rounds(device);
   const what = `ensemble of five, ${device}, batch ${batch}`;
-  const measured = await measure({ what, method: "ensemble", argument: { device, batch, rounds }, paceOf: `ours ${device}`, images: 10 * batch * (1 + rounds.least) });
+  const measured = await measure({
+    what,
+    method: "ensemble",
+    argument: { device, batch, rounds },
+    paceOf: `ours ${device}`,
+    images: 10 * batch * (1 + rounds.least),
+  });
   if (measured) await results.addMeasured({ measure: "ensemble5", network: LARGE, device, batch, measured });
 }
 
@@ -161,29 +231,55 @@ async function evaluate(device) {
   const n = SAMPLES * Math.max(1, Math.min(N_TEST / SAMPLES, Math.floor(plan.evaluateMs / perImage / SAMPLES)));
   const what = `evaluation of ${n} images, ${device}`;
   const rounds = { least: 1, most: 3, ms: plan.evaluateMs };
-  const measured = await measure({ what, method: "evaluate", argument: { device, n, rounds }, paceOf: `ours ${device}`, images: 6 * n });
+  const measured = await measure({
+    what,
+    method: "evaluate",
+    argument: { device, n, rounds },
+    paceOf: `ours ${device}`,
+    images: 6 * n,
+  });
   if (measured) await results.addMeasured({ measure: "evaluate", network: `6 ${LARGE}`, device, batch: n, measured });
 }
 
 /** In the page: what the Fidelity view waits for when a member, or the temperature, is another. */
 async function statistics() {
-  const measured = await measure({ what: "statistics of the test set", method: "statistics", argument: { rounds: plan.statistics } });
+  const measured = await measure({
+    what: "statistics of the test set",
+    method: "statistics",
+    argument: { rounds: plan.statistics },
+  });
   if (!measured) return;
   const { nImages, nMembers, times } = measured;
   const about = { network: `${nMembers} + 1 networks`, device: "cpu", batch: nImages, unit: "ms" };
-  for (const [name, { ms, best, rounds }] of Object.entries(times)) await results.add({ measure: name, ...about, ours: ms, ours_best: best, rounds });
+  for (const [name, { ms, best, rounds }] of Object.entries(times))
+    await results.add({ measure: name, ...about, ours: ms, ours_best: best, rounds });
 }
 
 async function memory() {
   const ms = Math.min(plan.memory.ms, 0.8 * pace.leftMs);
-  const measured = await measure({ what: "GPU buffers over steps", method: "buffers", argument: { ...plan.memory, ms } });
+  const measured = await measure({
+    what: "GPU buffers over steps",
+    method: "buffers",
+    argument: { ...plan.memory, ms },
+  });
   if (!measured) return;
-  const { build: { simd }, after, peak, steps, msPerStep } = measured;
+  const {
+    build: { simd },
+    after,
+    peak,
+    steps,
+    msPerStep,
+  } = measured;
   const about = { network: "PreResNet-8", device: "webgpu", batch: 2, simd, unit: "bytes" };
-  for (const { steps: n, bytes } of after) await results.add({ measure: `bytes_after_${n}_steps`, ...about, ours: bytes, growth: bytes / after[0].bytes - 1 });
+  for (const { steps: n, bytes } of after)
+    await results.add({ measure: `bytes_after_${n}_steps`, ...about, ours: bytes, growth: bytes / after[0].bytes - 1 });
   await results.add({ measure: "steps_peak_bytes", ...about, ours: peak, steps, ms_per_step: msPerStep });
   const missing = plan.memory.marks.filter((mark) => mark > steps);
-  if (missing.length > 0) await results.leaveOut(`GPU buffers after ${missing.join(" and ")} steps`, `a step takes ${msPerStep.toFixed(0)} ms, so ${steps} were made`);
+  if (missing.length > 0)
+    await results.leaveOut(
+      `GPU buffers after ${missing.join(" and ")} steps`,
+      `a step takes ${msPerStep.toFixed(0)} ms, so ${steps} were made`,
+    );
 }
 
 const asked = {};
@@ -212,7 +308,10 @@ async function downloaded(device) {
     const argument = { device, peer, ...(device === "webgpu" && { layout: await layout() }) };
     const loaded = await measure({ what: `download of ${peer}, ${device}`, method: "load", argument, urls });
     if (!loaded) continue;
-    const theirs = await downloads(urls.filter((address) => new URL(address).pathname.startsWith("/node_modules/")), sizes);
+    const theirs = await downloads(
+      urls.filter((address) => new URL(address).pathname.startsWith("/node_modules/")),
+      sizes,
+    );
     results.all.downloads.push({ of: loaded.name, ...theirs });
     await results.add({ ...row, peer: theirs.brotli, peer_raw: theirs.raw, peer_name: loaded.name });
   }
@@ -224,7 +323,8 @@ function* work() {
   const pages = has("first-prediction") && host.browser;
   for (const device of devices) {
     if (has("forward")) for (const batch of plan.forward.first(device)) yield () => forward(device, batch);
-    if (has("forward") && device === "cpu") for (const batch of plan.plainSimd) yield () => forward(device, batch, { simd: "plain" });
+    if (has("forward") && device === "cpu")
+      for (const batch of plan.plainSimd) yield () => forward(device, batch, { simd: "plain" });
     if (has("layers") && device === "webgpu") for (const batch of plan.layers.batches) yield () => layers(batch);
     if (has("memory") && device === "webgpu") yield memory;
     if (has("ensemble")) for (const batch of plan.ensemble(device)) yield () => ensemble(device, batch);
@@ -235,12 +335,15 @@ function* work() {
     if (has("evaluate")) yield () => evaluate(device);
     if (has("statistics") && device === "cpu") yield statistics;
   }
-  if (has("forward")) for (const device of devices) for (const batch of plan.forward.last(device)) yield () => forward(device, batch);
+  if (has("forward"))
+    for (const device of devices) for (const batch of plan.forward.last(device)) yield () => forward(device, batch);
   if (has("step") && devices.includes("cpu")) for (const batch of plan.plainStep) yield () => step("cpu", batch, "cpu");
 }
 
 try {
-  console.log(`${runtime}, WebGPU on ${adapter.name}${adapter.isSoftware ? " (software)" : ""}, CPU ${results.all.cpu}`);
+  console.log(
+    `${runtime}, WebGPU on ${adapter.name}${adapter.isSoftware ? " (software)" : ""}, CPU ${results.all.cpu}`,
+  );
   if (options.node) await results.leaveOut("the CPU's rows, first predictions and downloads", "they are a browser's");
   for (const task of work()) await task();
 } finally {

@@ -2,8 +2,19 @@
 import { chromium } from "@playwright/test";
 
 // As in playwright.config.ts: the headless shell has no WebGPU, the full browser has. Timestamps are not rounded for layers' sake.
-const COMMON = ["--headless=new", "--no-sandbox", "--enable-unsafe-webgpu", "--disable-dawn-features=timestamp_quantization", "--disable-background-networking", "--disable-component-update", "--no-first-run"];
-const HARDWARE = process.platform === "linux" ? ["--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist"] : [];
+const COMMON = [
+  "--headless=new",
+  "--no-sandbox",
+  "--enable-unsafe-webgpu",
+  "--disable-dawn-features=timestamp_quantization",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--no-first-run",
+];
+const HARDWARE =
+  process.platform === "linux"
+    ? ["--enable-features=Vulkan", "--use-angle=vulkan", "--disable-vulkan-surface", "--ignore-gpu-blocklist"]
+    : [];
 const SOFTWARE = ["--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan", "--use-vulkan=swiftshader"];
 
 export class Browser {
@@ -27,7 +38,11 @@ export class Browser {
   }
 
   static async #launch(url, flags) {
-    const browser = await chromium.launch({ executablePath: process.env.FIDELITY_CHROMIUM, args: [...COMMON, ...flags], ignoreDefaultArgs: ["--headless"] });
+    const browser = await chromium.launch({
+      executablePath: process.env.FIDELITY_CHROMIUM,
+      args: [...COMMON, ...flags],
+      ignoreDefaultArgs: ["--headless"],
+    });
     const host = new Browser(browser, url);
     try {
       host.adapter = await host.measure("adapter");

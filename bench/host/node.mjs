@@ -22,7 +22,9 @@ export class Node {
   measure(method, argument) {
     return new Promise((resolve, reject) => {
       // The results come over a channel of their own: the peers write to standard output.
-      const child = spawn(process.execPath, ["--expose-gc", CHILD, method, JSON.stringify(argument ?? null)], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+      const child = spawn(process.execPath, ["--expose-gc", CHILD, method, JSON.stringify(argument ?? null)], {
+        stdio: ["ignore", "ignore", "pipe", "ipc"],
+      });
       this.#children.add(child);
       let [errors, answer] = ["", null];
       child.stderr.on("data", (text) => (errors += text));

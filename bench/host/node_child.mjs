@@ -3,7 +3,10 @@ import { create, globals } from "webgpu";
 
 Object.assign(globalThis, globals);
 const gpu = create(["disable-dawn-features=timestamp_quantization"]);
-Object.defineProperty(globalThis, "navigator", { value: { gpu, hardwareConcurrency: 1, userAgent: "Node", language: "en" }, configurable: true });
+Object.defineProperty(globalThis, "navigator", {
+  value: { gpu, hardwareConcurrency: 1, userAgent: "Node", language: "en" },
+  configurable: true,
+});
 // wgpu takes the GPU of a window or a Worker only.
 globalThis.Window = class Window {};
 globalThis.window ??= globalThis;

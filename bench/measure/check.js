@@ -24,22 +24,26 @@ export function largestDifference(a, b) {
 export function checkLogits(what, a, b) {
   const largest = largestDifference(a, b);
   let sameClass = true;
-  for (let i = 0; i < a.length; i += N_CLASSES) sameClass &&= argmax(a.subarray(i, i + N_CLASSES)) === argmax(b.subarray(i, i + N_CLASSES));
-  if (!(largest <= LOGITS) || !sameClass) throw new Error(`${what}: logits differ by up to ${largest}, same classes: ${sameClass}`);
+  for (let i = 0; i < a.length; i += N_CLASSES)
+    sameClass &&= argmax(a.subarray(i, i + N_CLASSES)) === argmax(b.subarray(i, i + N_CLASSES));
+  if (!(largest <= LOGITS) || !sameClass)
+    throw new Error(`${what}: logits differ by up to ${largest}, same classes: ${sameClass}`);
   return largest;
 }
 
 /** Losses of the same steps; relative, where they are more than 1. */
 export function checkLosses(what, a, b) {
   const largest = Math.max(...a.map((loss, i) => Math.abs(loss - b[i]) / Math.max(1, Math.abs(b[i]))));
-  if (!(a.length === b.length && largest <= LOSS)) throw new Error(`${what}: losses ${a.join(", ")} against ${b.join(", ")}`);
+  if (!(a.length === b.length && largest <= LOSS))
+    throw new Error(`${what}: losses ${a.join(", ")} against ${b.join(", ")}`);
   return largest;
 }
 
 /** Figures that must be the same within `bound`. */
 export function checkFigures(what, found, expected, bound) {
   for (const [name, value] of Object.entries(expected))
-    if (!(Math.abs(found[name] - value) <= bound)) throw new Error(`${what}: ${name} is ${found[name]}, ${value} is right`);
+    if (!(Math.abs(found[name] - value) <= bound))
+      throw new Error(`${what}: ${name} is ${found[name]}, ${value} is right`);
 }
 
 /** Marks what a peer cannot do, which is told and leaves out its figures, but does not end the run. */

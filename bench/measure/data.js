@@ -66,7 +66,11 @@ function smallNetwork() {
   };
   convolution("stem", 16, 3, 3);
   let into = 16;
-  for (const [stage, out] of [[1, 16], [2, 32], [3, 64]]) {
+  for (const [stage, out] of [
+    [1, 16],
+    [2, 32],
+    [3, 64],
+  ]) {
     const block = `stage${stage}.0`;
     norm(`${block}.norm1`, into);
     convolution(`${block}.conv1`, out, into, 3);
@@ -78,6 +82,13 @@ function smallNetwork() {
   norm("norm", into);
   add("head.weight", [N_CLASSES, into], (wave) => wave * 0.3);
   add("head.bias", [N_CLASSES], (wave) => wave * 0.1);
-  const metadata = { architecture: "preresnet", depth: "8", classes: String(N_CLASSES), mean: "0.5,0.5,0.5", std: "0.5,0.5,0.5", name: SMALL };
+  const metadata = {
+    architecture: "preresnet",
+    depth: "8",
+    classes: String(N_CLASSES),
+    mean: "0.5,0.5,0.5",
+    std: "0.5,0.5,0.5",
+    name: SMALL,
+  };
   return writeSafetensors(tensors, metadata);
 }

@@ -18,21 +18,36 @@ export async function bytesOf(path) {
 /** The tensors of a safetensors file by name, `{ shape, values }`. */
 export function readSafetensors(bytes) {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-  const { __metadata__: metadata = {}, ...entries } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  const { __metadata__: metadata = {}, ...entries } = JSON.parse(
+    new TextDecoder().decode(bytes.subarray(8, 8 + length)),
+  );
   const tensors = {};
-  for (const [name, { dtype, shape, data_offsets: [begin, end] }] of Object.entries(entries))
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [begin, end],
+    },
+  ] of Object.entries(entries))
     tensors[name] = { shape, values: valuesOf(dtype, bytes.slice(8 + length + begin, 8 + length + end)) };
   return { metadata, tensors };
 }
 
 function valuesOf(dtype, data) {
   switch (dtype) {
-    case "U8": return data;
-    case "I32": return new Int32Array(data.buffer);
-    case "F32": return new Float32Array(data.buffer);
-    case "F64": return new Float64Array(data.buffer);
-    case "F16": return Float32Array.from(new Uint16Array(data.buffer), half);
-    default: throw new Error(`tensors of ${dtype} are not read here`);
+    case "U8":
+      return data;
+    case "I32":
+      return new Int32Array(data.buffer);
+    case "F32":
+      return new Float32Array(data.buffer);
+    case "F64":
+      return new Float64Array(data.buffer);
+    case "F16":
+      return Float32Array.from(new Uint16Array(data.buffer), half);
+    default:
+      throw new Error(`tensors of ${dtype} are not read here`);
   }
 }
 

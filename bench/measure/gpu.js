@@ -7,7 +7,10 @@ export async function describeAdapter() {
   if (!adapter) return null;
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
   const name = [vendor, architecture, description].filter(Boolean).join(" ");
-  return { name, isSoftware: Boolean(isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(name) };
+  return {
+    name,
+    isSoftware: Boolean(isFallbackAdapter) || /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(name),
+  };
 }
 
 /** Resolves when the GPU has nothing left to do. */
@@ -41,12 +44,15 @@ const COUNTED = () => [
 export async function counted(work) {
   const counts = { dispatches: 0, submits: 0, readbacks: 0, writes: 0 };
   const restore = COUNTED().map(([what, prototype, method]) =>
-    wrap(prototype, method, (original) =>
-      function (...args) {
-        // A buffer mapped for writing is an upload.
-        counts[method === "mapAsync" && !(args[0] & GPUMapMode.READ) ? "writes" : what]++;
-        return original.apply(this, args);
-      },
+    wrap(
+      prototype,
+      method,
+      (original) =>
+        function (...args) {
+          // A buffer mapped for writing is an upload.
+          counts[method === "mapAsync" && !(args[0] & GPUMapMode.READ) ? "writes" : what]++;
+          return original.apply(this, args);
+        },
     ),
   );
   try {
@@ -77,18 +83,24 @@ export class BufferBytes {
       sum.peak = Math.max(sum.peak, sum.live);
     };
     const remove = (buffer) => entries.has(buffer) && this.#drop(entries.get(buffer));
-    wrap(GPUDevice.prototype, "createBuffer", (original) =>
-      function (...args) {
-        const buffer = original.apply(this, args);
-        add(buffer, args[0].size);
-        return buffer;
-      },
+    wrap(
+      GPUDevice.prototype,
+      "createBuffer",
+      (original) =>
+        function (...args) {
+          const buffer = original.apply(this, args);
+          add(buffer, args[0].size);
+          return buffer;
+        },
     );
-    wrap(GPUBuffer.prototype, "destroy", (original) =>
-      function (...args) {
-        remove(this);
-        return original.apply(this, args);
-      },
+    wrap(
+      GPUBuffer.prototype,
+      "destroy",
+      (original) =>
+        function (...args) {
+          remove(this);
+          return original.apply(this, args);
+        },
     );
   }
 

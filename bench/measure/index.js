@@ -45,7 +45,8 @@ const owned = (works, buffers) =>
 
 async function countsOf(works, passes, batch) {
   const counts = [];
-  for (const [i, work] of works.entries()) counts.push(batch <= SMALL_BATCH || passes[i].ms < COUNT_BELOW_MS ? await counted(work) : null);
+  for (const [i, work] of works.entries())
+    counts.push(batch <= SMALL_BATCH || passes[i].ms < COUNT_BELOW_MS ? await counted(work) : null);
   return counts;
 }
 
@@ -76,7 +77,11 @@ export const measures = {
   /** One forward pass of a peer alone, to see what a page must fetch for it. */
   async load({ device, peer, layout }) {
     const { name, forward } = await PEERS[peer]({ device, n: 1, layout });
-    checkLogits(`${name} against PyTorch`, await forward(), (await goldenTensors())[`${NETWORK}.logits`].values.subarray(0, N_CLASSES));
+    checkLogits(
+      `${name} against PyTorch`,
+      await forward(),
+      (await goldenTensors())[`${NETWORK}.logits`].values.subarray(0, N_CLASSES),
+    );
     return { name };
   },
 
@@ -91,7 +96,10 @@ export const measures = {
       if (buffers) buffers.owner = String(i + 1);
       theirs.push(await PEERS[peer]({ device, n: batch, threads, layout }));
     }
-    const works = owned([() => predict(engine, pixels, [NETWORK]), ...theirs.map(({ name, forward }) => ofPeer(name, forward))], buffers);
+    const works = owned(
+      [() => predict(engine, pixels, [NETWORK]), ...theirs.map(({ name, forward }) => ofPeer(name, forward))],
+      buffers,
+    );
     const passes = await firstPasses(works, buffers);
     const golden = (await goldenTensors())[`${NETWORK}.logits`].values;
     const ours = passes[0].result;
@@ -103,7 +111,11 @@ export const measures = {
     const times = await alternate(works, rounds);
     for (const peer of theirs) await peer.release();
     const side = (i) => ({ ...times[i], counts: counts?.[i] ?? null, peakBytes: buffers?.of(String(i)).peak ?? null });
-    return { build: buildOf(device, { simd, threads }), ours: side(0), peers: theirs.map(({ name }, i) => ({ name, difference: differences[i], ...side(i + 1) })) };
+    return {
+      build: buildOf(device, { simd, threads }),
+      ours: side(0),
+      peers: theirs.map(({ name }, i) => ({ name, difference: differences[i], ...side(i + 1) })),
+    };
   },
 
   /**
@@ -128,7 +140,13 @@ export const measures = {
     passes.length = 0;
     const [forward, timedWithin] = await alternate([pass, profile], rounds);
     const best = bestOf(limits, await limitsOf(isSoftware));
-    return { build: buildOf("webgpu"), limits: best, forward, timedWithin, layers: summed(layers, passes, batch, best) };
+    return {
+      build: buildOf("webgpu"),
+      limits: best,
+      forward,
+      timedWithin,
+      layers: summed(layers, passes, batch, best),
+    };
   },
 
   /**
@@ -137,7 +155,14 @@ export const measures = {
    */
   async step({ device, batch, threads = 1, peer, rounds }) {
     const pixels = await batchOf(batch);
-    const engine = await engineOf(device, [{ name: "teacher", file: SMALL }, { name: "student", file: NETWORK, role: "student" }], { threads });
+    const engine = await engineOf(
+      device,
+      [
+        { name: "teacher", file: SMALL },
+        { name: "student", file: NETWORK, role: "student" },
+      ],
+      { threads },
+    );
     const teacher = () => predict(engine, pixels, ["teacher"]);
     const settings = { temperature: 4, learningRate: 0.01, weightDecay: 1e-4 };
     // As many images as a batch has: each step sees all of them, in whatever order, so both sides' losses must be the same.
@@ -147,7 +172,13 @@ export const measures = {
     let theirs = null;
     if (peer) {
       const tf = await tensorflow(peer, threads);
-      theirs = await tensorflowStep({ tf, file: await networkFile(NETWORK), pixels, targets: await teacher(), ...settings });
+      theirs = await tensorflowStep({
+        tf,
+        file: await networkFile(NETWORK),
+        pixels,
+        targets: await teacher(),
+        ...settings,
+      });
       works.push(ofPeer(theirs.name, theirs.step));
     }
     const first = await firstPasses(works);
@@ -165,14 +196,22 @@ export const measures = {
     const times = await alternate([...works, teacher], rounds);
     run.free();
     const side = (i) => ({ ...times[i], counts: counts[i] ?? null });
-    return { build: buildOf(device, { threads }), ours: side(0), peers: theirs ? [{ name: theirs.name, difference, ...side(1) }] : [], teacher: times.at(-1) };
+    return {
+      build: buildOf(device, { threads }),
+      ours: side(0),
+      peers: theirs ? [{ name: theirs.name, difference, ...side(1) }] : [],
+      teacher: times.at(-1),
+    };
   },
 
   /** Five networks and their ensemble in one call against five calls of one network. */
   async ensemble({ device, batch, rounds }) {
     const pixels = await batchOf(batch);
     const names = ["teacher0", "teacher1", "teacher2", "student0", "again"];
-    const engine = await engineOf(device, names.map((name) => ({ name, file: name === "again" ? "teacher0" : name })));
+    const engine = await engineOf(
+      device,
+      names.map((name) => ({ name, file: name === "again" ? "teacher0" : name })),
+    );
     const together = () => predict(engine, pixels, names, names);
     const apart = async () => {
       const all = [];
@@ -182,14 +221,24 @@ export const measures = {
     const passes = await firstPasses([together, apart]);
     const { logits, ensemble } = passes[0].result;
     const singles = passes[1].result;
-    singles.forEach((single, i) => checkLogits(`${names[i]} in the ensemble and alone`, logits.subarray(i * single.length, (i + 1) * single.length), single));
+    singles.forEach((single, i) =>
+      checkLogits(
+        `${names[i]} in the ensemble and alone`,
+        logits.subarray(i * single.length, (i + 1) * single.length),
+        single,
+      ),
+    );
     const difference = largestDifference(ensemble, meanLogProbabilities(singles));
     if (!(difference <= 1e-4)) throw new Error(`the ensemble's log-probabilities differ by up to ${difference}`);
     const counts = device === "webgpu" ? await countsOf([together, apart], passes, batch) : null;
     await warmUp([together, apart], msIn(passes));
     const times = await alternate([together, apart], rounds);
     const side = (i) => ({ ...times[i], counts: counts?.[i] ?? null });
-    return { build: buildOf(device), ours: side(0), peers: [{ name: "five single passes of ours", difference, ...side(1) }] };
+    return {
+      build: buildOf(device),
+      ours: side(0),
+      peers: [{ name: "five single passes of ours", difference, ...side(1) }],
+    };
   },
 
   /** A whole evaluation of `n` images (whole copies of the samples) by five teachers and a student, through the public API. */
@@ -202,8 +251,14 @@ export const measures = {
     const expected = (await goldenMetrics()).first[N_SAMPLES].student0;
     const check = ({ nImages, models, students }) => {
       const { accuracy, top5Accuracy, nll, ece } = models.student0;
-      checkFigures("the evaluation", { n: nImages, acc: accuracy, top5: top5Accuracy, nll, ece }, { n, ...pick(expected, ["acc", "top5", "nll", "ece"]) }, 1e-3);
-      if (!(students.student0.agreement > 0 && students.student0.kl > 0)) throw new Error("the evaluation has no fidelity");
+      checkFigures(
+        "the evaluation",
+        { n: nImages, acc: accuracy, top5: top5Accuracy, nll, ece },
+        { n, ...pick(expected, ["acc", "top5", "nll", "ece"]) },
+        1e-3,
+      );
+      if (!(students.student0.agreement > 0 && students.student0.kl > 0))
+        throw new Error("the evaluation has no fidelity");
     };
     if (n % N_SAMPLES) throw new Error(`${n} images are not whole copies of the ${N_SAMPLES} samples`);
     if (n > N_SAMPLES) await evaluate(pixels.subarray(0, N_SAMPLES * 3072), labels.subarray(0, N_SAMPLES));
@@ -218,7 +273,10 @@ export const measures = {
    */
   async buffers({ marks, ms }) {
     const buffers = new BufferBytes();
-    const engine = await engineOf("webgpu", [{ name: "teacher", file: SMALL }, { name: "student", file: SMALL, role: "student" }]);
+    const engine = await engineOf("webgpu", [
+      { name: "teacher", file: SMALL },
+      { name: "student", file: SMALL, role: "student" },
+    ]);
     const recipe = { steps: marks.at(-1), batchSize: 2, schedule: "constant" };
     const run = engine.distill(await batchOf(N_SAMPLES), undefined, "student", "out", ["teacher"], recipe, undefined);
     const after = [];
@@ -230,7 +288,13 @@ export const measures = {
       if (marks.includes(++steps)) after.push({ steps, bytes: buffers.of("").live });
     }
     run.free();
-    return { build: buildOf("webgpu"), after, peak: buffers.of("").peak, steps, msPerStep: (performance.now() - start) / steps };
+    return {
+      build: buildOf("webgpu"),
+      after,
+      peak: buffers.of("").peak,
+      steps,
+      msPerStep: (performance.now() - start) / steps,
+    };
   },
 };
 

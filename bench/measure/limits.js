@@ -15,7 +15,8 @@ const arithmetic = ({ chains, group, groups }) => {
   const repeats = 64 / chains;
   const loops = 64;
   return {
-    groups, work: groups * group * loops * repeats * chains * 4 * 2,
+    groups,
+    work: groups * group * loops * repeats * chains * 4 * 2,
     bytes: [16 * groups * group, 16],
     source: `
 @group(0) @binding(0) var<storage, read_write> to: array<vec4f>;
@@ -38,7 +39,9 @@ const copying = ({ group, groups, unrolled, sideBySide }) => {
   const threads = group * groups;
   const [step, apart] = sideBySide ? [unrolled, 1] : [1, threads];
   return {
-    groups, work: 2 * COPY_BYTES, bytes: [COPY_BYTES, COPY_BYTES],
+    groups,
+    work: 2 * COPY_BYTES,
+    bytes: [COPY_BYTES, COPY_BYTES],
     source: `
 @group(0) @binding(0) var<storage, read_write> to: array<vec4f>;
 @group(0) @binding(1) var<storage, read> source: array<vec4f>;
@@ -62,8 +65,16 @@ const KERNELS = {
     ).map(arithmetic),
   bytes: (isSoftware) =>
     (isSoftware
-      ? [{ group: 4, groups: 16, unrolled: 4, sideBySide: true }, { group: 64, groups: 16, unrolled: 4, sideBySide: false }]
-      : [1, 2, 4].map((unrolled) => ({ group: 256, groups: COPY_BYTES / 16 / 256 / unrolled, unrolled, sideBySide: false }))
+      ? [
+          { group: 4, groups: 16, unrolled: 4, sideBySide: true },
+          { group: 64, groups: 16, unrolled: 4, sideBySide: false },
+        ]
+      : [1, 2, 4].map((unrolled) => ({
+          group: 256,
+          groups: COPY_BYTES / 16 / 256 / unrolled,
+          unrolled,
+          sideBySide: false,
+        }))
     ).map(copying),
 };
 
@@ -100,7 +111,9 @@ const TIMESTAMPS_FEATURE = "timestamp-query";
 async function fastest(device, { source, bytes, groups }, clock) {
   const module = device.createShaderModule({ code: source });
   const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module } });
-  const buffers = bytes.map((size) => device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST }));
+  const buffers = bytes.map((size) =>
+    device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST }),
+  );
   device.queue.writeBuffer(buffers[1], 0, new Float32Array([0.5, 0.25, 0, 0]));
   const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
   const group = device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });

@@ -24,7 +24,8 @@ export async function onnxForward({ device, n, threads = 1, layout }) {
     graphOptimizationLevel: "all",
     freeDimensionOverrides: { n },
   });
-  if (ort.env.wasm.numThreads !== threads) throw new Error(`ONNX Runtime runs ${ort.env.wasm.numThreads} threads instead of ${threads}`);
+  if (ort.env.wasm.numThreads !== threads)
+    throw new Error(`ONNX Runtime runs ${ort.env.wasm.numThreads} threads instead of ${threads}`);
   const images = new ort.Tensor("float32", channelsFirst(await batchOf(n)), [n, 3, 32, 32]);
   return {
     name: `onnxruntime-web ${ort.env.versions.web} ${device === "webgpu" ? `webgpu ${layout}` : "wasm"}`,

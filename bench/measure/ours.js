@@ -17,7 +17,9 @@ export function engineOf(device, networks, { simd, threads = 1 } = {}) {
 
 /** The module that visitors of this browser get, or the one that every browser takes where `simd` is "plain". */
 export async function engineHere(device, networks, { simd, threads = 1 }) {
-  const { module, threads: found } = isPlain(device, simd) ? { ...(await loadEngine("cpu")), threads: { n: 1 } } : await acquireEngine(device, threads);
+  const { module, threads: found } = isPlain(device, simd)
+    ? { ...(await loadEngine("cpu")), threads: { n: 1 } }
+    : await acquireEngine(device, threads);
   if (found.n !== threads) throw new Error(`ours runs ${found.n} threads instead of ${threads}`);
   const engine = await module.Engine.create();
   for (const { name, file = name, role = "teacher" } of networks) engine.loadModel(await networkFile(file), role, name);
@@ -26,7 +28,9 @@ export async function engineHere(device, networks, { simd, threads = 1 }) {
 
 /** Logits of the models, in one batch. */
 export function predict(engine, pixels, models, teachers = []) {
-  return engine instanceof EngineInWorker ? engine.call("predict", { pixels, models, teachers }) : predictHere(engine, pixels, models, teachers);
+  return engine instanceof EngineInWorker
+    ? engine.call("predict", { pixels, models, teachers })
+    : predictHere(engine, pixels, models, teachers);
 }
 
 export async function predictHere(engine, pixels, models, teachers) {
@@ -80,7 +84,8 @@ export async function labOf(device, networks) {
   await init();
   const lab = await Lab.create({ device });
   if (lab.device.kind !== device) throw new Error(`this runs on ${lab.device.kind}, not on ${device}`);
-  for (const { name, file = name, role = "teacher" } of networks) await lab.loadModel(await networkFile(file), { role, name });
+  for (const { name, file = name, role = "teacher" } of networks)
+    await lab.loadModel(await networkFile(file), { role, name });
   return lab;
 }
 

@@ -56,7 +56,11 @@ class Timestamps {
   dispatch(encoder, label, record) {
     const begin = 2 * this.#labels.push(label) - 2;
     if (begin >= 2 * MOST) throw new Error(`more than ${MOST} dispatches cannot be timed`);
-    const timestampWrites = { querySet: this.#queries, beginningOfPassWriteIndex: begin, endOfPassWriteIndex: begin + 1 };
+    const timestampWrites = {
+      querySet: this.#queries,
+      beginningOfPassWriteIndex: begin,
+      endOfPassWriteIndex: begin + 1,
+    };
     const pass = GPUCommandEncoder.prototype.beginComputePass.call(encoder, { timestampWrites });
     record(pass);
     pass.end();
@@ -70,9 +74,10 @@ class Timestamps {
   /** `{ label, ms }` of each dispatch, and whether the clock is too coarse for layers. */
   async read() {
     const [device, n] = [this.#device, 2 * this.#labels.length];
-    const [resolved, read] = [GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC, GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ].map((usage) =>
-      device.createBuffer({ size: 8 * n, usage }),
-    );
+    const [resolved, read] = [
+      GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+      GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    ].map((usage) => device.createBuffer({ size: 8 * n, usage }));
     const encoder = device.createCommandEncoder();
     encoder.resolveQuerySet(this.#queries, 0, n, resolved, 0);
     encoder.copyBufferToBuffer(resolved, 0, read, 0, 8 * n);
@@ -104,9 +109,11 @@ class Submits {
 
   constructor(device) {
     this.#device = device;
-    this.#work = this.#time([]).then(() => this.#time([])).then((ms) => {
-      this.#emptyMs = ms;
-    });
+    this.#work = this.#time([])
+      .then(() => this.#time([]))
+      .then((ms) => {
+        this.#emptyMs = ms;
+      });
   }
 
   async #time(commands) {
@@ -154,16 +161,19 @@ export async function profiled(work, kind) {
   let clock = null;
   const restore = [];
   restore.push(
-    wrap(GPUDevice.prototype, "createCommandEncoder", (original) =>
-      function (...args) {
-        if (!clock) {
-          clock = new CLOCKS[kind](this);
-          restore.push(...clock.around());
-        }
-        const encoder = original.apply(this, args);
-        encoder.beginComputePass = () => new TimedPass(encoder, clock);
-        return encoder;
-      },
+    wrap(
+      GPUDevice.prototype,
+      "createCommandEncoder",
+      (original) =>
+        function (...args) {
+          if (!clock) {
+            clock = new CLOCKS[kind](this);
+            restore.push(...clock.around());
+          }
+          const encoder = original.apply(this, args);
+          encoder.beginComputePass = () => new TimedPass(encoder, clock);
+          return encoder;
+        },
     ),
   );
   let result;
@@ -177,4 +187,5 @@ export async function profiled(work, kind) {
 }
 
 /** The clock to take on a device that has timestamps, unless they are too coarse. */
-export const clockFor = (device, isCoarse) => (device.features.has("timestamp-query") && !isCoarse ? TIMESTAMPS : "submits");
+export const clockFor = (device, isCoarse) =>
+  device.features.has("timestamp-query") && !isCoarse ? TIMESTAMPS : "submits";

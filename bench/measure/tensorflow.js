@@ -29,7 +29,10 @@ export async function tensorflow(backend, threads = 1) {
   if (IN_NODE) {
     const { createRequire } = await import("node:module");
     const require = createRequire(import.meta.url);
-    tf = { ...require("@tensorflow/tfjs"), ...(backend === "cpu" ? {} : require(`@tensorflow/tfjs-backend-${backend}`)) };
+    tf = {
+      ...require("@tensorflow/tfjs"),
+      ...(backend === "cpu" ? {} : require(`@tensorflow/tfjs-backend-${backend}`)),
+    };
   } else {
     await loadScript(`${FOLDER}tfjs/dist/tf.min.js`);
     if (backend !== "cpu") await loadScript(`${FOLDER}tfjs-backend-${backend}/dist/tf-backend-${backend}.min.js`);
@@ -65,10 +68,16 @@ function completeGradients(tf) {
         // As much of the input as the convolution has read.
         const [height, width] = [1, 2].map((axis) => (dy.shape[axis] - 1) * stride + size);
         const after = [height - x.shape[1] - before, width - x.shape[2] - before].map((n) => Math.max(n, 0));
-        const padded = tf.pad(channels, [[0, 0], [before, after[0]], [before, after[1]], [0, 0]]);
+        const padded = tf.pad(channels, [
+          [0, 0],
+          [before, after[0]],
+          [before, after[1]],
+          [0, 0],
+        ]);
         const read = tf.slice(padded, [0, 0, 0, 0], [into, height, width, x.shape[0]]);
         const gradient = tf.conv2d(read, tf.transpose(dy, [1, 2, 0, 3]), 1, "valid", "NHWC", stride);
-        if (gradient.shape.join() !== [into, size, size, out].join()) throw new Error(`a filter's gradient of shape ${gradient.shape}`);
+        if (gradient.shape.join() !== [into, size, size, out].join())
+          throw new Error(`a filter's gradient of shape ${gradient.shape}`);
         return tf.transpose(gradient, [1, 2, 0, 3]);
       },
     }),
@@ -89,7 +98,12 @@ function blocksOf(tensors) {
     for (let i = 0; tensors[`stage${stage}.${i}.conv1.weight`]; i++) {
       const prefix = `stage${stage}.${i}`;
       const nConvolutions = tensors[`${prefix}.conv3.weight`] ? 3 : 2;
-      blocks.push({ prefix, stride: stage > 1 && i === 0 ? 2 : 1, nConvolutions, hasShortcut: `${prefix}.shortcut.weight` in tensors });
+      blocks.push({
+        prefix,
+        stride: stage > 1 && i === 0 ? 2 : 1,
+        nConvolutions,
+        hasShortcut: `${prefix}.shortcut.weight` in tensors,
+      });
     }
   return blocks;
 }
@@ -100,7 +114,14 @@ const strideOf = ({ stride, nConvolutions }, i) => (i === nConvolutions - 1 ? st
 /** PyTorch pads both sides alike, which TensorFlow's "same" does not at stride 2. */
 function paddingOf(size, stride) {
   if (size === 1) return "valid";
-  return stride === 1 ? "same" : [[0, 0], [1, 1], [1, 1], [0, 0]];
+  return stride === 1
+    ? "same"
+    : [
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [0, 0],
+      ];
 }
 
 /** Weights [out, in, h, w] to [h, w, in, out], each output channel times its scale. */
@@ -108,13 +129,16 @@ function filterOf({ shape: [out, into, h, w], values }, scale = null) {
   const filter = new Float32Array(values.length);
   for (let o = 0; o < out; o++)
     for (let i = 0; i < into; i++)
-      for (let k = 0; k < h * w; k++) filter[(k * into + i) * out + o] = values[(o * into + i) * h * w + k] * (scale ? scale[o] : 1);
+      for (let k = 0; k < h * w; k++)
+        filter[(k * into + i) * out + o] = values[(o * into + i) * h * w + k] * (scale ? scale[o] : 1);
   return { shape: [h, w, into, out], values: filter };
 }
 
 /** A norm with running statistics as scale and offset of a channel. */
 function affineOf(tensors, name) {
-  const [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map((part) => tensors[`${name}.${part}`].values);
+  const [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map(
+    (part) => tensors[`${name}.${part}`].values,
+  );
   const scale = weight.map((value, i) => value / Math.sqrt(variance[i] + EPSILON));
   return { scale, offset: bias.map((value, i) => value - mean[i] * scale[i]) };
 }
@@ -135,7 +159,9 @@ export async function tensorflowForward({ tf, file, pixels }) {
     return (x) => tf.fused.conv2d({ x, filter, strides: stride, pad, bias, activation: folded ? "relu" : "linear" });
   };
   const normRelu = (name) => {
-    const [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map((part) => tensor(tensors[`${name}.${part}`]));
+    const [weight, bias, mean, variance] = ["weight", "bias", "running_mean", "running_var"].map((part) =>
+      tensor(tensors[`${name}.${part}`]),
+    );
     return (x) => tf.relu(tf.batchNorm(x, mean, variance, bias, weight, EPSILON));
   };
   const stem = convolution("stem", 1);
@@ -143,10 +169,18 @@ export async function tensorflowForward({ tf, file, pixels }) {
     const { prefix, stride, nConvolutions, hasShortcut } = block;
     const first = normRelu(`${prefix}.norm1`);
     const convolutions = Array.from({ length: nConvolutions }, (_, i) =>
-      convolution(`${prefix}.conv${i + 1}`, strideOf(block, i + 1), i + 1 < nConvolutions ? `${prefix}.norm${i + 2}` : null),
+      convolution(
+        `${prefix}.conv${i + 1}`,
+        strideOf(block, i + 1),
+        i + 1 < nConvolutions ? `${prefix}.norm${i + 2}` : null,
+      ),
     );
     const shortcut = hasShortcut ? convolution(`${prefix}.shortcut`, stride) : (x) => x;
-    return (x) => tf.add(convolutions.reduce((y, apply) => apply(y), first(x)), shortcut(x));
+    return (x) =>
+      tf.add(
+        convolutions.reduce((y, apply) => apply(y), first(x)),
+        shortcut(x),
+      );
   });
   const last = normRelu("norm");
   const headWeight = tf.transpose(tensor(tensors["head.weight"]));
@@ -194,7 +228,12 @@ export async function tensorflowStep({ tf, file, pixels, targets, temperature, l
   let statistics = [];
   const normRelu = (x, name) => {
     const { mean, variance } = tf.moments(x, [0, 1, 2]);
-    statistics.push({ name, mean: tf.keep(mean.clone()), variance: tf.keep(variance.clone()), count: x.size / mean.size });
+    statistics.push({
+      name,
+      mean: tf.keep(mean.clone()),
+      variance: tf.keep(variance.clone()),
+      count: x.size / mean.size,
+    });
     // Not `batchNorm`, whose gradient goes over all values eleven times: composed like this, a step takes a quarter less.
     const scale = tf.mul(tf.rsqrt(tf.add(variance, EPSILON)), variables[`${name}.weight`]);
     return tf.relu(tf.add(tf.mul(tf.sub(x, mean), scale), variables[`${name}.bias`]));
@@ -205,7 +244,8 @@ export async function tensorflowStep({ tf, file, pixels, targets, temperature, l
     for (const block of blocks) {
       const { prefix, stride, nConvolutions, hasShortcut } = block;
       let y = x;
-      for (let i = 1; i <= nConvolutions; i++) y = convolve(normRelu(y, `${prefix}.norm${i}`), `${prefix}.conv${i}`, strideOf(block, i));
+      for (let i = 1; i <= nConvolutions; i++)
+        y = convolve(normRelu(y, `${prefix}.norm${i}`), `${prefix}.conv${i}`, strideOf(block, i));
       x = tf.add(y, hasShortcut ? convolve(x, `${prefix}.shortcut`, stride) : x);
     }
     const features = tf.mean(normRelu(x, "norm"), [1, 2]);
@@ -218,7 +258,8 @@ export async function tensorflowStep({ tf, file, pixels, targets, temperature, l
   const images = tf.tensor(channelsLast(pixels), [n, 32, 32, 3]);
   const soft = tf.softmax(tf.div(tf.tensor(targets, [n, targets.length / n]), temperature));
   const optimiser = tf.train.momentum(learningRate, MOMENTUM, true);
-  const lossOf = () => tf.mul(tf.sum(tf.mul(soft, tf.logSoftmax(tf.div(network(images), temperature)))), -(temperature ** 2) / n);
+  const lossOf = () =>
+    tf.mul(tf.sum(tf.mul(soft, tf.logSoftmax(tf.div(network(images), temperature)))), -(temperature ** 2) / n);
 
   const step = async () => {
     statistics = [];

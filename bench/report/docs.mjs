@@ -11,7 +11,8 @@ const EMPTY = "\n## What was tried and did not help\n\nNothing is noted yet.\n";
 export function byHand(text) {
   if (text === null) return EMPTY;
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
-  if (begin < 0 || end < begin) throw new Error(`docs/performance.md has no part between ${BEGIN} and ${END}: write them around what must stay`);
+  if (begin < 0 || end < begin)
+    throw new Error(`docs/performance.md has no part between ${BEGIN} and ${END}: write them around what must stay`);
   return text.slice(begin + BEGIN.length, end);
 }
 
@@ -24,11 +25,16 @@ export function merged(earlier, results) {
   const id = place(run);
   const others = (earlier?.runs ?? []).filter((known) => place(known) !== id);
   const kept = (earlier?.rows ?? []).filter((row) => row.run !== id);
-  return { runs: [{ id, ...run, downloads, left_out }, ...others], rows: [...rows.map((row) => ({ run: id, ...row })), ...kept] };
+  return {
+    runs: [{ id, ...run, downloads, left_out }, ...others],
+    rows: [...rows.map((row) => ({ run: id, ...row })), ...kept],
+  };
 }
 
 function section({ id, date, runtime, adapter, cpu, quick, load_before, left_out }, rows) {
-  const groups = groupsOf(rows.filter(({ run }) => run === id)).map(({ title, rows: some, notes }) => [`### ${title}`, rowsTable(some), ...notes].join("\n\n"));
+  const groups = groupsOf(rows.filter(({ run }) => run === id)).map(({ title, rows: some, notes }) =>
+    [`### ${title}`, rowsTable(some), ...notes].join("\n\n"),
+  );
   const missing = left_out.map(({ what, why }) => `- ${what}: ${why}`);
   return [
     `## ${adapter.name}${adapter.isSoftware ? " (a software adapter, not a GPU)" : ""}, ${runtime.split(" ")[0]}`,

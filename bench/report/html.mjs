@@ -18,7 +18,16 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.5rem } h3 { font
 function cases(rows) {
   const byCase = new Map();
   for (const row of rows) {
-    const key = JSON.stringify([row.measure, row.network, row.device, row.batch, row.threads, row.simd, row.layer, row.ours]);
+    const key = JSON.stringify([
+      row.measure,
+      row.network,
+      row.device,
+      row.batch,
+      row.threads,
+      row.simd,
+      row.layer,
+      row.ours,
+    ]);
     byCase.set(key, [...(byCase.get(key) ?? []), row]);
   }
   return [...byCase.values()];
@@ -35,12 +44,17 @@ function chart(rows) {
   const peers = rows.filter(({ peer }) => peer !== null);
   const longest = Math.max(ours, ...peers.map(({ peer }) => peer));
   const title = [
-    ...(layer ? [`${layer} (${count})`] : [measure]), network, device, ...(batch === null ? [] : [`batch ${batch}`]),
+    ...(layer ? [`${layer} (${count})`] : [measure]),
+    network,
+    device,
+    ...(batch === null ? [] : [`batch ${batch}`]),
     ...(device === "cpu" ? [threads === 1 ? "one thread" : `${threads} threads`, `${simd} SIMD`] : []),
   ];
   const bars = [
     bar("this project", ours, unit, longest, "", true),
-    ...peers.map((row) => bar(row.peer_name, row.peer, unit, longest, row.ratio === null ? "" : `(${comparison(row)})`, false)),
+    ...peers.map((row) =>
+      bar(row.peer_name, row.peer, unit, longest, row.ratio === null ? "" : `(${comparison(row)})`, false),
+    ),
   ];
   return `<h3>${escape(title.join(", "))}</h3>\n${bars.join("\n")}`;
 }
@@ -49,7 +63,11 @@ export function htmlReport(results) {
   const { date, runtime, adapter, cpu, load_before, rows, left_out, quick } = results;
   const about = `${date}, ${runtime}${quick ? ", a quick run" : ""}. WebGPU: ${adapter.name}${adapter.isSoftware ? " (a software adapter, not a GPU)" : ""}. CPU: ${cpu}. Less is better; in brackets, the peer's figure over ours, which for a layer's roofline is the share of the adapter's best that we reach.`;
   const groups = groupsOf(rows).map(({ title, rows: some, notes }) =>
-    [`<h2>${escape(title)}</h2>`, ...cases(some).map(chart), ...notes.map((note) => `<p class="note">${escape(note)}</p>`)].join("\n"),
+    [
+      `<h2>${escape(title)}</h2>`,
+      ...cases(some).map(chart),
+      ...notes.map((note) => `<p class="note">${escape(note)}</p>`),
+    ].join("\n"),
   );
   const missing = left_out.map(({ what, why }) => `<li>${escape(what)}: ${escape(why)}</li>`).join("\n");
   return `<!doctype html>

@@ -2,7 +2,19 @@
 
 /** Of a layer, `peer` is the adapter's roofline, and `ratio` the share of it that is reached. */
 const LAYER_COLUMNS = ["layer", "batch", "count", "ours", "roofline", "share", "unit", "bound"];
-const COLUMNS = ["measure", "network", "device", "batch", "threads", "simd", "ours", "peer", "ratio", "unit", "peer_name"];
+const COLUMNS = [
+  "measure",
+  "network",
+  "device",
+  "batch",
+  "threads",
+  "simd",
+  "ours",
+  "peer",
+  "ratio",
+  "unit",
+  "peer_name",
+];
 
 /** A number with its unit's usual digits; nothing where there is none. */
 export function figure(value, unit) {
@@ -25,9 +37,15 @@ export function comparison(row) {
 export function cells(row) {
   const { unit, ours, peer } = row;
   const shown = {
-    ...row, threads: row.device === "webgpu" ? "" : row.threads, ours: figure(ours, unit), peer: figure(peer, unit),
-    ratio: comparison(row), simd: row.device === "webgpu" ? "" : row.simd, unit: unit === "bytes" || unit === "count" ? "" : unit,
-    roofline: figure(peer, unit), share: comparison(row),
+    ...row,
+    threads: row.device === "webgpu" ? "" : row.threads,
+    ours: figure(ours, unit),
+    peer: figure(peer, unit),
+    ratio: comparison(row),
+    simd: row.device === "webgpu" ? "" : row.simd,
+    unit: unit === "bytes" || unit === "count" ? "" : unit,
+    roofline: figure(peer, unit),
+    share: comparison(row),
   };
   return columnsOf(row).map((column) => String(shown[column] ?? ""));
 }
@@ -60,15 +78,22 @@ const GROUPS = [
 ];
 
 export function groupsOf(rows) {
-  const groups = GROUPS.map(([title, pattern]) => ({ title, rows: rows.filter(({ measure }) => pattern.test(measure)) }));
-  return groups.filter((group) => group.rows.length > 0).map((group) => ({ ...group, notes: group.rows.flatMap(notesOf) }));
+  const groups = GROUPS.map(([title, pattern]) => ({
+    title,
+    rows: rows.filter(({ measure }) => pattern.test(measure)),
+  }));
+  return groups
+    .filter((group) => group.rows.length > 0)
+    .map((group) => ({ ...group, notes: group.rows.flatMap(notesOf) }));
 }
 
 /** What a table of layers does not say. */
 function notesOf({ measure, batch, flops_a_second, bytes_a_second, ours, forward_ms, timed_ms }) {
   if (measure !== "layers_sum") return [];
   const rates = `${figure(flops_a_second / 1e9)} GFLOP/s of f32 arithmetic and ${figure(bytes_a_second / 1e9)} GB/s between buffers`;
-  return [`Batch ${batch}: the adapter's best are ${rates}, measured in this run. All layers take ${figure(ours)} ms, the passes that they are timed in ${figure(timed_ms)} ms and a pass in which nothing is timed ${figure(forward_ms)} ms.`];
+  return [
+    `Batch ${batch}: the adapter's best are ${rates}, measured in this run. All layers take ${figure(ours)} ms, the passes that they are timed in ${figure(timed_ms)} ms and a pass in which nothing is timed ${figure(forward_ms)} ms.`,
+  ];
 }
 
 export const BUSY_LOAD = 0.5;

@@ -1,7 +1,19 @@
 import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { addPictures, answered, bytesOf, closePanel, go, open, openPanel, pathOf, payload, ready, withoutData } from "./page";
+import {
+  addPictures,
+  answered,
+  bytesOf,
+  closePanel,
+  go,
+  open,
+  openPanel,
+  pathOf,
+  payload,
+  ready,
+  withoutData,
+} from "./page";
 
 const manifest = JSON.parse(bytesOf("www/weights/manifest.json").toString()) as { networks: { logits?: unknown }[] };
 const nWithLogits = manifest.networks.filter(({ logits }) => logits).length;
@@ -10,8 +22,16 @@ const nWithLogits = manifest.networks.filter(({ logits }) => logits).length;
 async function isFine(page: Page, state: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
-  expect.soft(serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`), `${state}: axe`).toEqual([]);
-  const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+  expect
+    .soft(
+      serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(" | ")}`),
+      `${state}: axe`,
+    )
+    .toEqual([]);
+  const [content, screen] = await page.evaluate(() => [
+    document.documentElement.scrollWidth,
+    document.documentElement.clientWidth,
+  ]);
   expect.soft(content, `${state}: width of the content`).toBeLessThanOrEqual(screen!);
 }
 
@@ -39,7 +59,9 @@ for (const colorScheme of ["light", "dark"] as const) {
         await answered(page, 21);
         await isFine(page, "Compare, own picture");
         await openPanel(page, "networks");
-        await page.getByTestId("network-input").setInputFiles(payload("a-network-with-a-rather-long-name-of-its-own.safetensors", Buffer.from("x")));
+        await page
+          .getByTestId("network-input")
+          .setInputFiles(payload("a-network-with-a-rather-long-name-of-its-own.safetensors", Buffer.from("x")));
         await isFine(page, "Networks panel");
         await page.getByTestId("network-input").setInputFiles(payload("mine.json", Buffer.from("{}")));
         await expect(page.getByTestId("alerts")).toContainText("mine.json was not taken over");
@@ -74,7 +96,13 @@ for (const colorScheme of ["light", "dark"] as const) {
         await expect(evaluation).toHaveAttribute("data-phase", "cancelled");
         await isFine(page, "Fidelity, cancelled");
 
-        for (const [section, shown] of [["worth", "lab-intervals"], ["images", "explorer"], ["confusion", "lab-confusion"], ["calibration", "lab-curves"], ["inside", "inside-answer"]] as const) {
+        for (const [section, shown] of [
+          ["worth", "lab-intervals"],
+          ["images", "explorer"],
+          ["confusion", "lab-confusion"],
+          ["calibration", "lab-curves"],
+          ["inside", "inside-answer"],
+        ] as const) {
           await page.getByTestId(`section-${section}`).click();
           await expect(page.getByTestId(shown)).toBeVisible();
           await isFine(page, `Fidelity, ${section}`);
@@ -87,7 +115,9 @@ for (const colorScheme of ["light", "dark"] as const) {
         await page.getByTestId("lesson").locator("summary").click();
         await isFine(page, "Fidelity, making a lesson");
         const lesson = await page.getByTestId("lesson-link").inputValue();
-        await page.evaluate((address) => { location.href = address; }, lesson);
+        await page.evaluate((address) => {
+          location.href = address;
+        }, lesson);
         await expect(page.getByTestId("guess")).toBeVisible();
         await isFine(page, "Fidelity, a lesson's question");
         await page.getByTestId("guess-reveal").click();
@@ -96,7 +126,13 @@ for (const colorScheme of ["light", "dark"] as const) {
 
         await go(page, "distil");
         await page.getByTestId("recipe").locator("summary").click();
-        for (const [name, value] of [["steps", "0"], ["batchSize", "4"], ["nImages", "12"], ["nHeldOut", "5"]] as const) await page.getByTestId(`setting-${name}`).fill(value);
+        for (const [name, value] of [
+          ["steps", "0"],
+          ["batchSize", "4"],
+          ["nImages", "12"],
+          ["nHeldOut", "5"],
+        ] as const)
+          await page.getByTestId(`setting-${name}`).fill(value);
         await isFine(page, "Distil, wrong settings");
         await page.getByTestId("setting-steps").fill("40");
         await page.getByTestId("start").click();

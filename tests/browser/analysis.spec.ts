@@ -45,7 +45,16 @@ for (const { where, module, name } of [
           analysis.baselines(pair),
           analysis.calibration({ models: [teachers], nBins: 1000 }),
         ]);
-        return { models: analysis.models, report, quick, cells, test, intervals, baselines, emptyBin: calibration.models[0]!.bins[0]! };
+        return {
+          models: analysis.models,
+          report,
+          quick,
+          cells,
+          test,
+          intervals,
+          baselines,
+          emptyBin: calibration.models[0]!.bins[0]!,
+        };
       }, TEACHERS);
       const { report, cells, intervals, baselines } = found;
       expect(found.models).toEqual([...TEACHERS, "student0"]);
@@ -56,7 +65,13 @@ for (const { where, module, name } of [
       expect(report.sizes.map(({ size }) => size)).toEqual([1, 2, 3]);
       expect(report.sizes[2]!.ensemble).toEqual(report.ensemble);
       expect(found.quick).toEqual({ ...report, sizes: [] });
-      expect([cells.bothRight, cells.onlyTeacher, cells.onlyStudent, cells.bothWrongSame, cells.bothWrongOther]).toEqual(golden.cells);
+      expect([
+        cells.bothRight,
+        cells.onlyTeacher,
+        cells.onlyStudent,
+        cells.bothWrongSame,
+        cells.bothWrongOther,
+      ]).toEqual(golden.cells);
       expect(found.test.statistic).toBeCloseTo(golden.mcnemar[0], 6);
       const { estimate, lower, upper } = intervals.student!.agreement;
       expect(estimate).toBeCloseTo(golden.agreement, 9);
@@ -98,27 +113,47 @@ for (const { where, module, name } of [
       }, TEACHERS);
       const codes = failures.all.map(({ code }) => code);
       expect(codes).toEqual([
-        "name_taken", "bad_argument", "bad_argument", "unknown_model", "bad_argument", "bad_argument", "cancelled",
-        ...Array<string>(7).fill("bad_argument"), "disposed",
+        "name_taken",
+        "bad_argument",
+        "bad_argument",
+        "unknown_model",
+        "bad_argument",
+        "bad_argument",
+        "cancelled",
+        ...Array<string>(7).fill("bad_argument"),
+        "disposed",
       ]);
-      const named = ["teachers is missing", "teachers is missing; it must be an array of networks' names", "filter.bin.of", "trueClass", "index is 10000", "temperature is 0", "1 values"];
+      const named = [
+        "teachers is missing",
+        "teachers is missing; it must be an array of networks' names",
+        "filter.bin.of",
+        "trueClass",
+        "index is 10000",
+        "temperature is 0",
+        "1 values",
+      ];
       named.forEach((part, i) => expect(failures.all[7 + i]!.message).toContain(part));
       expect(failures.all[1]!.message).toMatch(/999999|1999998|1,?000,?000|2,?000,?000/);
       expect(failures.same).toBe(true);
       expect(failures.models).toEqual([...TEACHERS, "student0"]);
     });
 
-    test("images in order, one image's answers, pairs and temperatures are those of the references", async ({ page }) => {
+    test("images in order, one image's answers, pairs and temperatures are those of the references", async ({
+      page,
+    }) => {
       const found = await page.evaluate(async (teachers) => {
         const pair = { teachers, student: "student0" };
         const images = await analysis.images({ ...pair, sort: "kl", descending: true });
         const alike = await analysis.images({
-          ...pair, filter: { cells: ["bothWrongSame"], bin: { of: "student", index: 9, nBins: 10, binning: "equal_mass" } },
+          ...pair,
+          filter: { cells: ["bothWrongSame"], bin: { of: "student", index: 9, nBins: 10, binning: "equal_mass" } },
         });
         const { models, agreement } = await analysis.pairs();
         const curves = await analysis.temperatureCurves({ ...pair, temperatures: [0.5, 1, 3] });
         return {
-          kinds: Object.fromEntries(Object.entries(images).map(([name, values]) => [name, `${values.constructor.name} ${values.length}`])),
+          kinds: Object.fromEntries(
+            Object.entries(images).map(([name, values]) => [name, `${values.constructor.name} ${values.length}`]),
+          ),
           mostKl: [...images.indices.slice(0, 50)],
           cells: [0, 1, 2, 3, 4].map((cell) => images.cell.filter((one) => one === cell).length),
           alike: [...alike.indices],
@@ -130,9 +165,16 @@ for (const { where, module, name } of [
         };
       }, TEACHERS);
       expect(found.kinds).toEqual({
-        indices: "Uint32Array 10000", trueClass: "Uint8Array 10000", teacherClass: "Uint8Array 10000", studentClass: "Uint8Array 10000",
-        cell: "Uint8Array 10000", kl: "Float32Array 10000", teacherConfidence: "Float32Array 10000", studentConfidence: "Float32Array 10000",
-        teacherMargin: "Float32Array 10000", studentMargin: "Float32Array 10000",
+        indices: "Uint32Array 10000",
+        trueClass: "Uint8Array 10000",
+        teacherClass: "Uint8Array 10000",
+        studentClass: "Uint8Array 10000",
+        cell: "Uint8Array 10000",
+        kl: "Float32Array 10000",
+        teacherConfidence: "Float32Array 10000",
+        studentConfidence: "Float32Array 10000",
+        teacherMargin: "Float32Array 10000",
+        studentMargin: "Float32Array 10000",
       });
       expect(found.mostKl).toEqual(golden.images.most_kl);
       expect(found.cells).toEqual(golden.cells);
@@ -150,14 +192,18 @@ for (const { where, module, name } of [
       expect(found.curves).toMatchObject({ temperatures: [0.5, 1, 3], cancelled: false });
       expectClose("the ensemble's KL", found.curves.ensemble.kl!, golden.temperature_curves.kl[0], 1e-9);
       expectClose("the student's NLL", found.curves.students.student0!.nll, golden.temperature_curves.nll[1], 1e-9);
-      expect([found.nDefault.length, found.nDefault[0], found.nDefault[16], found.nDefault[32]]).toEqual([33, 0.25, 1, 4]);
+      expect([found.nDefault.length, found.nDefault[0], found.nDefault[16], found.nDefault[32]]).toEqual([
+        33, 0.25, 1, 4,
+      ]);
     });
 
     test("computed logits are verified, and features aligned", async ({ page }) => {
       const found = await page.evaluate(async () => {
         const n = 64;
         const gram = (seed: number) => {
-          const rows = Array.from({ length: n }, (_, i) => Array.from({ length: 5 }, (_, j) => Math.sin(seed + i * 1.7 + j * i * 0.3)));
+          const rows = Array.from({ length: n }, (_, i) =>
+            Array.from({ length: 5 }, (_, j) => Math.sin(seed + i * 1.7 + j * i * 0.3)),
+          );
           return Float32Array.from(rows.flatMap((a) => rows.map((b) => a.reduce((sum, x, k) => sum + x * b[k]!, 0))));
         };
         const indices = Uint32Array.from({ length: 100 }, (_, i) => i);
@@ -196,7 +242,9 @@ for (const { where, module, name } of [
         let last = { nDone: 0, nTotal: 0 };
         let isRising = true;
         const watching = analysis.intervals({
-          ...pair, nResamples: 100_000, signal: stop.signal,
+          ...pair,
+          nResamples: 100_000,
+          signal: stop.signal,
           onProgress: (progress) => {
             isRising &&= progress.nDone > last.nDone;
             last = progress;
@@ -208,11 +256,23 @@ for (const { where, module, name } of [
         const between = last.nDone;
         const part = await watching;
         const soon = new AbortController();
-        const curves = analysis.temperatureCurves({ ...pair, temperatures: Array.from({ length: 2000 }, (_, i) => 0.5 + i / 1000), signal: soon.signal });
+        const curves = analysis.temperatureCurves({
+          ...pair,
+          temperatures: Array.from({ length: 2000 }, (_, i) => 0.5 + i / 1000),
+          signal: soon.signal,
+        });
         await analysis.cells(pair);
         await analysis.cells(pair);
         soon.abort();
-        return { part, last, isRising, between, cells, curves: await curves, whole: await analysis.intervals({ ...pair, nResamples: 150 }) };
+        return {
+          part,
+          last,
+          isRising,
+          between,
+          cells,
+          curves: await curves,
+          whole: await analysis.intervals({ ...pair, nResamples: 150 }),
+        };
       }, TEACHERS);
       expect(found.part.cancelled).toBe(true);
       expect(found.part.nResamples).toBeGreaterThanOrEqual(150);
@@ -241,7 +301,12 @@ test("a Worker that dies is started anew with its networks, and the calls under 
       return workers.at(-1)!;
     };
     const labels = (await fl.bytes("/www/weights/test-labels.bin")).slice(0, 10_000);
-    const client = await AnalysisClient.create({ labels, nClasses: 100, createWorker, onRestart: (text: string) => why.push(text) });
+    const client = await AnalysisClient.create({
+      labels,
+      nClasses: 100,
+      createWorker,
+      onRestart: (text: string) => why.push(text),
+    });
     for (const name of [...teachers, "student0"]) {
       const logits = await fl.bytes(`/tests/golden/${name}.logits.f16`);
       await client.add(name, logits);
@@ -262,7 +327,14 @@ test("a Worker that dies is started anew with its networks, and the calls under 
     const always = setInterval(() => workers.at(-1)!.postMessage({ test: "crash" }), 5);
     const end = await fl.failure(client.intervals({ ...pair, nResamples: 100_000 }));
     clearInterval(always);
-    return { same: JSON.stringify(before) === JSON.stringify(after), n: intervals.nResamples, lost, models, why: why[0], end };
+    return {
+      same: JSON.stringify(before) === JSON.stringify(after),
+      n: intervals.nResamples,
+      lost,
+      models,
+      why: why[0],
+      end,
+    };
   }, TEACHERS);
   expect(found).toMatchObject({ same: true, n: 2000, models: ["teacher0", "teacher1", "student0"] });
   expect(found.why).toContain("the Worker stopped");
@@ -272,43 +344,64 @@ test("a Worker that dies is started anew with its networks, and the calls under 
 
 for (const where of ["Lab", "LabClient"] as const) {
   test(`${where} reports on answers and compares two students`, async ({ page }) => {
-    const found = await page.evaluate(async ([teachers, where]) => {
-      const lab = await (where === "Lab" ? fl.lab("cpu") : fl.client({ device: "cpu" }));
-      const requests = () => performance.getEntriesByType("resource").filter(({ name }) => name.includes("statistics")).length;
-      const atFirst = requests();
-      const labels = (await fl.bytes("/www/weights/test-labels.bin")).slice(0, 10_000);
-      const logits: Record<string, Uint8Array> = {};
-      for (const name of [...teachers, "student0"]) logits[name] = await fl.bytes(`/tests/golden/${name}.logits.f16`);
-      const answers = { labels, nClasses: 100, logits };
-      const report = await lab.report(answers, { teachers, student: "student0" });
-      const progress: number[] = [];
-      const pair = { teachers: teachers.slice(0, 2), student: "student0", other: "teacher2" };
-      const comparison = await lab.compare(answers, { ...pair, nResamples: 300, onProgress: ({ nDone }) => progress.push(nDone) });
-      const stop = new AbortController();
-      const onProgress = ({ nDone }: { nDone: number }) => { if (nDone > 200) stop.abort(); };
-      const part = await lab.compare(answers, { ...pair, nResamples: 100_000, onProgress, signal: stop.signal });
-      const failures = [
-        await fl.failure(lab.report(answers, { teachers: ["nobody"] })),
-        await fl.failure(lab.report({ ...answers, labels: labels.slice(1) }, { teachers })),
-        await fl.failure(lab.report({} as never, { teachers })),
-        await fl.failure(lab.compare(answers, { teachers, student: "student0" } as never)),
-        await fl.failure(lab.compare(answers, { ...pair, signal: AbortSignal.abort() })),
-      ];
-      lab.dispose();
-      return { atFirst, report, comparison, last: progress.at(-1), cancelled: part.intervals.cancelled, failures };
-    }, [TEACHERS, where] as const);
+    const found = await page.evaluate(
+      async ([teachers, where]) => {
+        const lab = await (where === "Lab" ? fl.lab("cpu") : fl.client({ device: "cpu" }));
+        const requests = () =>
+          performance.getEntriesByType("resource").filter(({ name }) => name.includes("statistics")).length;
+        const atFirst = requests();
+        const labels = (await fl.bytes("/www/weights/test-labels.bin")).slice(0, 10_000);
+        const logits: Record<string, Uint8Array> = {};
+        for (const name of [...teachers, "student0"]) logits[name] = await fl.bytes(`/tests/golden/${name}.logits.f16`);
+        const answers = { labels, nClasses: 100, logits };
+        const report = await lab.report(answers, { teachers, student: "student0" });
+        const progress: number[] = [];
+        const pair = { teachers: teachers.slice(0, 2), student: "student0", other: "teacher2" };
+        const comparison = await lab.compare(answers, {
+          ...pair,
+          nResamples: 300,
+          onProgress: ({ nDone }) => progress.push(nDone),
+        });
+        const stop = new AbortController();
+        const onProgress = ({ nDone }: { nDone: number }) => {
+          if (nDone > 200) stop.abort();
+        };
+        const part = await lab.compare(answers, { ...pair, nResamples: 100_000, onProgress, signal: stop.signal });
+        const failures = [
+          await fl.failure(lab.report(answers, { teachers: ["nobody"] })),
+          await fl.failure(lab.report({ ...answers, labels: labels.slice(1) }, { teachers })),
+          await fl.failure(lab.report({} as never, { teachers })),
+          await fl.failure(lab.compare(answers, { teachers, student: "student0" } as never)),
+          await fl.failure(lab.compare(answers, { ...pair, signal: AbortSignal.abort() })),
+        ];
+        lab.dispose();
+        return { atFirst, report, comparison, last: progress.at(-1), cancelled: part.intervals.cancelled, failures };
+      },
+      [TEACHERS, where] as const,
+    );
     const { report, comparison } = found;
     expect(found.atFirst).toBe(0);
     expect(report.students.student0!.agreement).toBeCloseTo(golden.agreement, 9);
     expect(Object.keys(comparison.report.students)).toEqual(["student0", "teacher2"]);
     expect(comparison.intervals.difference!.accuracy.estimate).toBeCloseTo(
-      comparison.report.models.student0!.accuracy! - comparison.report.models.teacher2!.accuracy!, 12,
+      comparison.report.models.student0!.accuracy! - comparison.report.models.teacher2!.accuracy!,
+      12,
     );
     expect(comparison.intervals).toMatchObject({ nResamples: 300, cancelled: false });
-    expect(comparison.mcnemar.bothRight + comparison.mcnemar.onlyFirst).toBe(comparison.student.bothRight + comparison.student.onlyStudent);
-    expect(comparison.mcnemar.bothRight + comparison.mcnemar.onlySecond).toBe(comparison.other.bothRight + comparison.other.onlyStudent);
+    expect(comparison.mcnemar.bothRight + comparison.mcnemar.onlyFirst).toBe(
+      comparison.student.bothRight + comparison.student.onlyStudent,
+    );
+    expect(comparison.mcnemar.bothRight + comparison.mcnemar.onlySecond).toBe(
+      comparison.other.bothRight + comparison.other.onlyStudent,
+    );
     expect([found.last, found.cancelled]).toEqual([300, true]);
-    expect(found.failures.map(({ code }) => code)).toEqual(["unknown_model", "bad_argument", "bad_argument", "bad_argument", "cancelled"]);
+    expect(found.failures.map(({ code }) => code)).toEqual([
+      "unknown_model",
+      "bad_argument",
+      "bad_argument",
+      "bad_argument",
+      "cancelled",
+    ]);
     expect(found.failures[3]!.message).toContain("other is missing");
   });
 }

@@ -4,7 +4,12 @@ import type { DistillOptions, EvaluateOptions, Lab, PredictOptions, StepProgress
 import { expect, test } from "./fixtures";
 import { type Failure, fromBase64, openLab, Safetensors, safetensors, smallFile, smallNetwork } from "./golden";
 
-const FILES = { t1: smallFile("t1", 100, 1), t2: smallFile("t2", 100, 2), s: smallFile("s", 100, 3), ten: smallFile("ten", 10, 4) };
+const FILES = {
+  t1: smallFile("t1", 100, 1),
+  t2: smallFile("t2", 100, 2),
+  s: smallFile("s", 100, 3),
+  ten: smallFile("ten", 10, 4),
+};
 
 async function open(page: Page, more: Record<string, Uint8Array> = {}): Promise<void> {
   await openLab(page, { ...FILES, ...more });
@@ -12,7 +17,10 @@ async function open(page: Page, more: Record<string, Uint8Array> = {}): Promise<
 
 function expectFailure(found: Failure | undefined, code: string, ...words: (string | RegExp)[]): void {
   expect(found).toMatchObject({ code });
-  for (const word of words) expect(found!.message).toMatch(typeof word === "string" ? new RegExp(word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "i") : word);
+  for (const word of words)
+    expect(found!.message).toMatch(
+      typeof word === "string" ? new RegExp(word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), "i") : word,
+    );
 }
 
 test("loading, listing, removing and exporting networks", async ({ page }) => {
@@ -30,16 +38,38 @@ test("loading, listing, removing and exporting networks", async ({ page }) => {
     await lab.removeModel("plain");
     const left = lab.models.map(({ name }) => name);
     lab.dispose();
-    return { before, info, named, plain, all, again, left, exported: fl.base64(exported), exportedAgain: fl.base64(exportedAgain) };
+    return {
+      before,
+      info,
+      named,
+      plain,
+      all,
+      again,
+      left,
+      exported: fl.base64(exported),
+      exportedAgain: fl.base64(exportedAgain),
+    };
   });
   expect(found.before).toEqual([]);
-  expect(found.info).toMatchObject({ role: "student", family: "PreResNet-20", depth: 20, nClasses: 100, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], notices: [] });
+  expect(found.info).toMatchObject({
+    role: "student",
+    family: "PreResNet-20",
+    depth: 20,
+    nClasses: 100,
+    mean: [0.5, 0.5, 0.5],
+    std: [0.5, 0.5, 0.5],
+    notices: [],
+  });
   expect(found.info.nParameters).toBeGreaterThan(270_000);
   expect(found.named).toMatchObject({ name: "other", role: "teacher", family: "PreResNet-8" });
   expect(found.plain.notices.join()).toMatch(/normali[sz]ation/);
   expect(found.all).toEqual([found.info, found.named, found.plain]);
   expect(found.left).toEqual([found.info.name, "other", "again"]);
-  const [first, second, source] = [new Safetensors(fromBase64(found.exported)), new Safetensors(fromBase64(found.exportedAgain)), new Safetensors(FILES.t1)];
+  const [first, second, source] = [
+    new Safetensors(fromBase64(found.exported)),
+    new Safetensors(fromBase64(found.exportedAgain)),
+    new Safetensors(FILES.t1),
+  ];
   expect(first.names.sort()).toEqual(source.names.sort());
   for (const name of source.names) {
     expect(first.values(name), name).toEqual(source.values(name));
@@ -56,7 +86,9 @@ test("Gram matrices: shapes, progress, cancel, bad arguments", async ({ page }) 
     await fl.load(lab, "teacher", "t1");
     await fl.load(lab, "student", "s");
     const done: number[] = [];
-    const { values, ...rest } = await lab.gram(fl.pixels.slice(0, 5 * 3072), 5, { onProgress: (progress) => void done.push(progress.done) });
+    const { values, ...rest } = await lab.gram(fl.pixels.slice(0, 5 * 3072), 5, {
+      onProgress: (progress) => void done.push(progress.done),
+    });
     const again = await lab.gram(fl.pixels.slice(0, 5 * 3072), 5, { models: ["s"] });
     const abort = new AbortController();
     const failures = {
@@ -71,10 +103,11 @@ test("Gram matrices: shapes, progress, cancel, bad arguments", async ({ page }) 
   expect(found).toMatchObject({ models: ["t1", "s"], nImages: 5, nStages: 3 });
   expect(found.values).toHaveLength(2 * 3 * 25);
   expect(found.again).toEqual(found.values.slice(75));
-  for (let i = 0; i < 5; i++) for (let j = 0; j < 5; j++) {
-    expect(found.values[5 * i + j]).toBe(found.values[5 * j + i]);
-    expect(found.values[5 * i + j]! ** 2).toBeLessThanOrEqual(found.values[6 * i]! * found.values[6 * j]! * 1.0001);
-  }
+  for (let i = 0; i < 5; i++)
+    for (let j = 0; j < 5; j++) {
+      expect(found.values[5 * i + j]).toBe(found.values[5 * j + i]);
+      expect(found.values[5 * i + j]! ** 2).toBeLessThanOrEqual(found.values[6 * i]! * found.values[6 * j]! * 1.0001);
+    }
   expect(found.done).toEqual([...found.done].sort((a, b) => a - b));
   expect(found.done.at(-1)).toBe(1);
   expectFailure(found.failures.aborted, "cancelled");
@@ -91,7 +124,12 @@ test("predictions: shapes, the ensemble, defaults", async ({ page }) => {
     await fl.load(lab, "student", "s");
     const run = async (n: number, options?: PredictOptions) => {
       const { logits, ensemble, ...rest } = await lab.predict(fl.pixels.slice(0, n * 3072), n, options);
-      return { ...rest, logits: [...logits], ensemble: ensemble && [...ensemble], types: [logits.constructor.name, ensemble?.constructor.name] };
+      return {
+        ...rest,
+        logits: [...logits],
+        ensemble: ensemble && [...ensemble],
+        types: [logits.constructor.name, ensemble?.constructor.name],
+      };
     };
     const result = {
       all: await run(3),
@@ -117,7 +155,9 @@ test("predictions: shapes, the ensemble, defaults", async ({ page }) => {
     return logits.map((v) => v - sum);
   };
   const [a, b] = [logProbs(all.logits.slice(0, 100)), logProbs(all.logits.slice(300, 400))];
-  all.ensemble!.slice(0, 100).forEach((value, i) => expect(value).toBeCloseTo(Math.log((Math.exp(a[i]!) + Math.exp(b[i]!)) / 2), 4));
+  all
+    .ensemble!.slice(0, 100)
+    .forEach((value, i) => expect(value).toBeCloseTo(Math.log((Math.exp(a[i]!) + Math.exp(b[i]!)) / 2), 4));
   one.ensemble!.forEach((value, i) => expect(value).toBeCloseTo(b[i]!, 4));
   chosen.ensemble!.forEach((value, i) => expect(value).toBeCloseTo(logProbs(student.logits.slice(0, 100))[i]!, 4));
 });
@@ -132,7 +172,11 @@ test("evaluations: default sides, figures without labels or teachers, progress",
     const run = (labels: Uint8Array | null, options?: EvaluateOptions) => lab.evaluate(fl.pixels, labels, options);
     const result = {
       // PreResNet-20 and ten classes are not the student's family and classes.
-      defaults: await run(fl.labels, { batchSize: 8, onProgress: ({ nDone, nTotal, imagesPerSecond, report }) => void progress.push([nDone, nTotal, imagesPerSecond > 0, report.nImages]) }),
+      defaults: await run(fl.labels, {
+        batchSize: 8,
+        onProgress: ({ nDone, nTotal, imagesPerSecond, report }) =>
+          void progress.push([nDone, nTotal, imagesPerSecond > 0, report.nImages]),
+      }),
       unlabelled: await run(null, { student: "s" }),
       crossed: await run(fl.labels, { teachers: ["arbitrary20"], student: ["s"] }),
       alone: await run(fl.labels, { teachers: [], student: "s" }),
@@ -151,11 +195,25 @@ test("evaluations: default sides, figures without labels or teachers, progress",
     expect(figures.reliability!.reduce((sum, { count }) => sum + count, 0)).toBe(20);
   }
   expect(Object.keys(defaults.students)).toEqual(["s"]);
-  expect(Object.keys(defaults.students.s!).sort()).toEqual(["agreement", "agreementTeacherRight", "agreementTeacherWrong", "kl", "klStandardError"]);
-  expect(found.progress).toEqual([[8, 20, true, 8], [16, 20, true, 16], [20, 20, true, 20]]);
+  expect(Object.keys(defaults.students.s!).sort()).toEqual([
+    "agreement",
+    "agreementTeacherRight",
+    "agreementTeacherWrong",
+    "kl",
+    "klStandardError",
+  ]);
+  expect(found.progress).toEqual([
+    [8, 20, true, 8],
+    [16, 20, true, 16],
+    [20, 20, true, 20],
+  ]);
   expect(unlabelled.models.s).toEqual({ accuracy: null, top5Accuracy: null, nll: null, ece: null, reliability: null });
   expect(unlabelled.ensemble).toEqual(unlabelled.models.s);
-  expect(unlabelled.students.s).toMatchObject({ agreementTeacherRight: null, agreementTeacherWrong: null, kl: defaults.students.s!.kl });
+  expect(unlabelled.students.s).toMatchObject({
+    agreementTeacherRight: null,
+    agreementTeacherWrong: null,
+    kl: defaults.students.s!.kl,
+  });
   expect(crossed.teachers).toEqual(["arbitrary20"]);
   expect(alone).toMatchObject({ teachers: [], ensemble: null, students: {} });
   expect(alone.models.s).toEqual(defaults.models.s);
@@ -171,7 +229,15 @@ test("a distillation: steps, hold-out, the new model, the untouched source", asy
     const steps: StepProgress[] = [];
     const pixels = fl.pixels.slice(0, 8 * 3072);
     const holdOut = { pixels: fl.pixels.slice(8 * 3072), labels: fl.labels.slice(8) };
-    const report = await lab.distill(pixels, fl.labels.slice(0, 8), { student: "s", outputName: "made", steps: 4, batchSize: 4, alpha: 0.1, holdOut: { ...holdOut, every: 3 }, onStep: (step) => void steps.push(step) });
+    const report = await lab.distill(pixels, fl.labels.slice(0, 8), {
+      student: "s",
+      outputName: "made",
+      steps: 4,
+      batchSize: 4,
+      alpha: 0.1,
+      holdOut: { ...holdOut, every: 3 },
+      onStep: (step) => void steps.push(step),
+    });
     const own = await lab.evaluate(holdOut.pixels, holdOut.labels, { student: ["s", "made"] });
     const same = fl.base64(await lab.exportModel("s")) === source;
     const info = lab.models.at(-1)!;
@@ -183,7 +249,13 @@ test("a distillation: steps, hold-out, the new model, the untouched source", asy
   const { steps, report, own } = found;
   expect(steps.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4]);
   expect(steps.map(({ holdOut }) => holdOut !== null)).toEqual([true, false, false, true, true]);
-  expect(steps[0]).toMatchObject({ loss: null, lossFloor: null, trainAgreement: null, totalSteps: 4, secondsLeft: null });
+  expect(steps[0]).toMatchObject({
+    loss: null,
+    lossFloor: null,
+    trainAgreement: null,
+    totalSteps: 4,
+    secondsLeft: null,
+  });
   for (const { loss, lossFloor, trainAgreement, learningRate, imagesPerSecond, secondsLeft } of steps.slice(1)) {
     expect(loss).toBeGreaterThan(lossFloor!);
     expect(trainAgreement).toBeGreaterThanOrEqual(0);
@@ -195,7 +267,10 @@ test("a distillation: steps, hold-out, the new model, the untouched source", asy
   expect(report).toMatchObject({ outputName: "made", stepsDone: 4, totalSteps: 4, cancelled: false, nImages: 8 });
   expect(report.before).toEqual(steps[0]!.holdOut);
   expect(report.after).toEqual(steps[4]!.holdOut);
-  for (const [name, metrics] of [["s", report.before!], ["made", report.after!]] as const) {
+  for (const [name, metrics] of [
+    ["s", report.before!],
+    ["made", report.after!],
+  ] as const) {
     expect(metrics.nImages).toBe(12);
     expect(metrics.kl).toBeCloseTo(own.students[name]!.kl, 5);
     expect(metrics.agreement).toBe(own.students[name]!.agreement);
@@ -204,7 +279,11 @@ test("a distillation: steps, hold-out, the new model, the untouched source", asy
   }
   expect(found.same).toBe(true);
   expect(found.info).toMatchObject({ name: "made", role: "student", family: "PreResNet-8", nClasses: 100 });
-  expect(JSON.parse(found.info.provenance!)).toMatchObject({ distilledFrom: "s", teachers: ["t1", "t2"], stepsDone: 4 });
+  expect(JSON.parse(found.info.provenance!)).toMatchObject({
+    distilledFrom: "s",
+    teachers: ["t1", "t2"],
+    stepsDone: 4,
+  });
   expect(found.made).toMatchObject({ name: "reloaded", provenance: found.info.provenance });
   expect(found.reloaded.students.reloaded!.kl).toBe(own.students.made!.kl);
   expect(found.intact).toBe(8 * 3072);
@@ -222,7 +301,9 @@ test("a resumed distillation ends as an uninterrupted one", async ({ page }) => 
     const stop = new AbortController();
     let checkpoint: Uint8Array | undefined;
     const first = await lab.distill(pixels, null, {
-      ...options, outputName: "part", signal: stop.signal,
+      ...options,
+      outputName: "part",
+      signal: stop.signal,
       onCheckpoint: (bytes) => void (checkpoint = bytes),
       onStep: async ({ step }) => {
         if (step !== 2) return;
@@ -231,10 +312,20 @@ test("a resumed distillation ends as an uninterrupted one", async ({ page }) => 
       },
     });
     const seen: number[] = [];
-    const second = await lab.distill(pixels, null, { ...options, outputName: "resumed", resume: checkpoint!, onStep: ({ step }) => void seen.push(step) });
+    const second = await lab.distill(pixels, null, {
+      ...options,
+      outputName: "resumed",
+      resume: checkpoint!,
+      onStep: ({ step }) => void seen.push(step),
+    });
     const [whole, resumed] = [fl.base64(await lab.exportModel("whole")), fl.base64(await lab.exportModel("resumed"))];
-    const refuse = (change: Partial<DistillOptions>) => fl.failure(lab.distill(pixels, null, { ...options, outputName: "x", resume: checkpoint!, ...change }));
-    const failures = [await refuse({ seed: 8 }), await refuse({ resume: new Uint8Array([1, 2, 3]) }), await refuse({ resume: fl.files.s! })];
+    const refuse = (change: Partial<DistillOptions>) =>
+      fl.failure(lab.distill(pixels, null, { ...options, outputName: "x", resume: checkpoint!, ...change }));
+    const failures = [
+      await refuse({ seed: 8 }),
+      await refuse({ resume: new Uint8Array([1, 2, 3]) }),
+      await refuse({ resume: fl.files.s! }),
+    ];
     lab.dispose();
     return { first, second, seen, whole, resumed, failures };
   });
@@ -285,12 +376,25 @@ test("arguments that cannot be taken are named", async ({ page }) => {
     await fails("distill: no teacher", distill({ teachers: [] }));
     await fails("distill: classes", distill({ teachers: ["ten"] }));
     await fails("distill: one image", () => lab.distill(two.slice(3072), null, { student: "s", outputName: "made" }));
-    await fails("distill: label 100", () => lab.distill(two, new Uint8Array([0, 100]), { student: "s", outputName: "made" }));
+    await fails("distill: label 100", () =>
+      lab.distill(two, new Uint8Array([0, 100]), { student: "s", outputName: "made" }),
+    );
     await fails("distill: hold-out length", distill({ holdOut: { pixels: two.slice(1), labels: null } }));
     await fails("distill: hold-out label", distill({ holdOut: { pixels: two, labels: new Uint8Array([0, 200]) } }));
     await fails("distill: resume", distill({ resume: any("text") }));
     await fails("distill: every", distill({ holdOut: { pixels: two, labels: null, every: 0 } }));
-    for (const [key, value] of Object.entries({ temperature: 0, alpha: 2, learningRate: -1, weightDecay: NaN, steps: 0, batchSize: 1, policy: "mirror", schedule: "linear", seed: -1 })) await fails(`recipe: ${key}`, distill({ [key]: value }));
+    for (const [key, value] of Object.entries({
+      temperature: 0,
+      alpha: 2,
+      learningRate: -1,
+      weightDecay: NaN,
+      steps: 0,
+      batchSize: 1,
+      policy: "mirror",
+      schedule: "linear",
+      seed: -1,
+    }))
+      await fails(`recipe: ${key}`, distill({ [key]: value }));
     await fails("recipe: alpha without labels", distill({ alpha: 0.5 }));
     await fails("recipe: steps 1.5", distill({ steps: 1.5 }));
     await fails("load: taken", () => lab.loadModel(fl.files.s!, { role: "student" }));
@@ -340,7 +444,8 @@ test("arguments that cannot be taken are named", async ({ page }) => {
   await check("distill: hold-out label", "bad_argument", "200");
   await check("distill: resume", "bad_argument", "resume");
   await check("distill: every", "bad_argument", "every");
-  for (const key of ["temperature", "alpha", "learningRate", "weightDecay", "steps", "batchSize"]) await check(`recipe: ${key}`, "bad_argument", key);
+  for (const key of ["temperature", "alpha", "learningRate", "weightDecay", "steps", "batchSize"])
+    await check(`recipe: ${key}`, "bad_argument", key);
   await check("recipe: policy", "bad_argument", "mirror");
   await check("recipe: schedule", "bad_argument", "linear");
   await check("recipe: seed", "bad_argument", "-1");
@@ -365,7 +470,11 @@ test("weights that cannot be loaded say what is wrong", async ({ page }) => {
     new DataView(bytes.buffer).setBigUint64(0, length, true);
     return bytes;
   };
-  const edited = (name: string, value: number) => safetensors(tensors.map((t) => (t.name === name ? { ...t, values: [value, ...Array.from(t.values).slice(1)] } : t)), metadata);
+  const edited = (name: string, value: number) =>
+    safetensors(
+      tensors.map((t) => (t.name === name ? { ...t, values: [value, ...Array.from(t.values).slice(1)] } : t)),
+      metadata,
+    );
   const files: Record<string, Uint8Array> = {
     empty: new Uint8Array(),
     short: new Uint8Array(5),
@@ -378,9 +487,15 @@ test("weights that cannot be loaded say what is wrong", async ({ page }) => {
     dtype: safetensors(tensors, metadata, (h) => (h["head.bias"].dtype = "I32")),
     depth: safetensors(tensors, { ...metadata, depth: "20" }),
     classes: safetensors(tensors, { ...metadata, classes: "100" }),
-    missing: safetensors(tensors.filter(({ name }) => name !== "stem.weight" && name !== "head.bias"), metadata),
+    missing: safetensors(
+      tensors.filter(({ name }) => name !== "stem.weight" && name !== "head.bias"),
+      metadata,
+    ),
     extra: safetensors([...tensors, { name: "more.weight", shape: [1], values: [1] }], metadata),
-    shape: safetensors(tensors.map((t) => (t.name === "stem.weight" ? { ...t, shape: [16, 27, 1, 1] } : t)), metadata),
+    shape: safetensors(
+      tensors.map((t) => (t.name === "stem.weight" ? { ...t, shape: [16, 27, 1, 1] } : t)),
+      metadata,
+    ),
     nan: edited("stage1.0.conv1.weight", NaN),
     variance: edited("norm.running_var", -1),
   };
@@ -388,7 +503,8 @@ test("weights that cannot be loaded say what is wrong", async ({ page }) => {
   const found = await page.evaluate(async () => {
     const lab = await fl.lab("cpu");
     const failures: Record<string, Failure> = {};
-    for (const [what, bytes] of Object.entries(fl.files)) failures[what] = await fl.failure(lab.loadModel(bytes, { role: "teacher" }));
+    for (const [what, bytes] of Object.entries(fl.files))
+      failures[what] = await fl.failure(lab.loadModel(bytes, { role: "teacher" }));
     const { length } = lab.models;
     lab.dispose();
     return { failures, length };
@@ -412,7 +528,8 @@ test("weights that cannot be loaded say what is wrong", async ({ page }) => {
     variance: ["norm.running_var", "below 0"],
   };
   expect(Object.keys(found.failures)).toEqual(Object.keys(words));
-  for (const [what, expected] of Object.entries(words)) await test.step(what, () => expectFailure(found.failures[what], "weights_invalid", ...expected));
+  for (const [what, expected] of Object.entries(words))
+    await test.step(what, () => expectFailure(found.failures[what], "weights_invalid", ...expected));
   expect(found.length).toBe(0);
 });
 
@@ -444,11 +561,28 @@ test("records and images: what is read and what is refused", async ({ page }) =>
     await fails("no blob", () => lab.prepareImage("text" as never));
     lab.dispose();
     return {
-      read: { ...read, pixels: [...read.pixels.slice(0, 4)], length: read.pixels.length, labels: [...read.labels], coarseLabels: [...read.coarseLabels] },
-      isTest: hashed.isCifar100Test, failures, sample: [...sample.pixels], size: [sample.width, sample.height], golden: [...fl.pixels.slice(0, 3072)],
+      read: {
+        ...read,
+        pixels: [...read.pixels.slice(0, 4)],
+        length: read.pixels.length,
+        labels: [...read.labels],
+        coarseLabels: [...read.coarseLabels],
+      },
+      isTest: hashed.isCifar100Test,
+      failures,
+      sample: [...sample.pixels],
+      size: [sample.width, sample.height],
+      golden: [...fl.pixels.slice(0, 3072)],
     };
   });
-  expect(found.read).toMatchObject({ nImages: 2, labels: [44, 99], coarseLabels: [3, 19], isCifar100Test: null, length: 6144, pixels: [255, 0, 0, 0] });
+  expect(found.read).toMatchObject({
+    nImages: 2,
+    labels: [44, 99],
+    coarseLabels: [3, 19],
+    isCifar100Test: null,
+    length: 6144,
+    pixels: [255, 0, 0, 0],
+  });
   expect(found.isTest).toBe(false);
   expect(found.size).toEqual([32, 32]);
   expect(found.sample).toEqual(found.golden);
@@ -497,15 +631,22 @@ test("a Promise of the callback pauses a run; other calls are served meanwhile",
       if (!isDone) served++;
     }
     await long;
-    const both = await Promise.all([lab.evaluate(fl.pixels, fl.labels, { batchSize: 3 }), lab.evaluate(fl.pixels, fl.labels, { batchSize: 3 })]);
+    const both = await Promise.all([
+      lab.evaluate(fl.pixels, fl.labels, { batchSize: 3 }),
+      lab.evaluate(fl.pixels, fl.labels, { batchSize: 3 }),
+    ]);
     const result = {
       evaluation: await paused((onProgress) => lab.evaluate(fl.pixels, null, { batchSize: 5, onProgress })),
-      distillation: await paused((onStep) => lab.distill(fl.pixels, null, { student: "s", outputName: "made", steps: 3, batchSize: 2, onStep })),
+      distillation: await paused((onStep) =>
+        lab.distill(fl.pixels, null, { student: "s", outputName: "made", steps: 3, batchSize: 2, onStep }),
+      ),
       served,
       both,
     };
     const running = lab.distill(fl.pixels, null, { student: "s", outputName: "twice", steps: 1, batchSize: 2 });
-    const taken = await fl.failure(lab.distill(fl.pixels, null, { student: "s", outputName: "twice", steps: 1, batchSize: 2 }));
+    const taken = await fl.failure(
+      lab.distill(fl.pixels, null, { student: "s", outputName: "twice", steps: 1, batchSize: 2 }),
+    );
     await running;
     lab.dispose();
     return { ...result, taken };
@@ -524,13 +665,31 @@ test("aborting resolves with what was done", async ({ page }) => {
     await fl.load(lab, "teacher", "t1");
     await fl.load(lab, "student", "s");
     const abort = new AbortController();
-    const part = await lab.evaluate(fl.pixels, fl.labels, { batchSize: 3, signal: abort.signal, onProgress: ({ nDone }) => void (nDone === 9 && abort.abort()) });
+    const part = await lab.evaluate(fl.pixels, fl.labels, {
+      batchSize: 3,
+      signal: abort.signal,
+      onProgress: ({ nDone }) => void (nDone === 9 && abort.abort()),
+    });
     const nine = await lab.evaluate(fl.pixels.slice(0, 9 * 3072), fl.labels.slice(0, 9), { batchSize: 3 });
     const none = await lab.evaluate(fl.pixels, fl.labels, { signal: AbortSignal.abort() });
     const stop = new AbortController();
     const holdOut = { pixels: fl.pixels.slice(0, 3072 * 2), labels: null };
-    const distilled = await lab.distill(fl.pixels, null, { student: "s", outputName: "some", steps: 5, batchSize: 4, holdOut, signal: stop.signal, onStep: ({ step }) => void (step === 2 && stop.abort()) });
-    const before = await lab.distill(fl.pixels, null, { student: "s", outputName: "none", steps: 5, batchSize: 4, signal: AbortSignal.abort() });
+    const distilled = await lab.distill(fl.pixels, null, {
+      student: "s",
+      outputName: "some",
+      steps: 5,
+      batchSize: 4,
+      holdOut,
+      signal: stop.signal,
+      onStep: ({ step }) => void (step === 2 && stop.abort()),
+    });
+    const before = await lab.distill(fl.pixels, null, {
+      student: "s",
+      outputName: "none",
+      steps: 5,
+      batchSize: 4,
+      signal: AbortSignal.abort(),
+    });
     const own = await lab.evaluate(holdOut.pixels, null, { student: "some" });
     lab.dispose();
     return { part, nine, none, distilled, before, own };
@@ -556,8 +715,16 @@ for (const device of ["cpu", "webgpu"] as const) {
         await fl.sleep(50);
         lab.dispose();
         lab.dispose();
-        failures.push(await pending, await fl.failure(lab.predict(fl.pixels, 20)), await fl.failure(lab.evaluate(fl.pixels, null)), await fl.failure(() => lab.models));
-        failures.push(await fl.failure(lab.loadModel(fl.files.s!, { role: "student" })), await fl.failure(lab.distill(fl.pixels, null, { student: "s", outputName: "x" })));
+        failures.push(
+          await pending,
+          await fl.failure(lab.predict(fl.pixels, 20)),
+          await fl.failure(lab.evaluate(fl.pixels, null)),
+          await fl.failure(() => lab.models),
+        );
+        failures.push(
+          await fl.failure(lab.loadModel(fl.files.s!, { role: "student" })),
+          await fl.failure(lab.distill(fl.pixels, null, { student: "s", outputName: "x" })),
+        );
       }
       return { answers, failures };
     }, device);
@@ -576,7 +743,14 @@ test("a distillation lowers the mean KL on a fixed batch, with each of three see
     const students = ["s"];
     for (const seed of [1, 2, 3]) {
       students.push(`seed${seed}`);
-      await lab.distill(fl.pixels, null, { student: "s", outputName: `seed${seed}`, steps: 30, batchSize: 10, learningRate: 0.02, seed });
+      await lab.distill(fl.pixels, null, {
+        student: "s",
+        outputName: `seed${seed}`,
+        steps: 30,
+        batchSize: 10,
+        learningRate: 0.02,
+        seed,
+      });
     }
     const report = await lab.evaluate(fl.pixels, null, { student: students });
     lab.dispose();

@@ -1,7 +1,27 @@
 import { gzipSync } from "node:zlib";
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { addNetwork, addPictures, answered, bytesOf, go, lastError, open, openPanel, parseSafetensors, pathOf, payload, ready, RECORD_BYTES, sampleRecords, tar, thumbs, withoutData, writeSafetensors, type Header } from "./page";
+import {
+  addNetwork,
+  addPictures,
+  answered,
+  bytesOf,
+  go,
+  lastError,
+  open,
+  openPanel,
+  parseSafetensors,
+  pathOf,
+  payload,
+  ready,
+  RECORD_BYTES,
+  sampleRecords,
+  tar,
+  thumbs,
+  withoutData,
+  writeSafetensors,
+  type Header,
+} from "./page";
 
 const exact = bytesOf("tests/browser/fixtures/exact.png");
 
@@ -35,12 +55,28 @@ async function isAsBefore(page: Page): Promise<void> {
 }
 
 const badPictures: { name: string; bytes: Buffer; words: string[] }[] = [
-  { name: "letter.png", bytes: Buffer.from("Dear networks, this is a letter and no picture."), words: ["no picture that can be read", "PNG, JPEG, WebP"] },
+  {
+    name: "letter.png",
+    bytes: Buffer.from("Dear networks, this is a letter and no picture."),
+    words: ["no picture that can be read", "PNG, JPEG, WebP"],
+  },
   { name: "empty.jpg", bytes: Buffer.alloc(0), words: ["the file is empty"] },
   { name: "cut.png", bytes: exact.subarray(0, 1200), words: ["cut off or damaged"] },
-  { name: "cut.jpg", bytes: bytesOf("tests/browser/fixtures/large.jpg").subarray(0, 40_000), words: ["cut off or damaged"] },
-  { name: "cut.webp", bytes: bytesOf("tests/browser/fixtures/lossless.webp").subarray(0, 1500), words: ["cut off or damaged"] },
-  { name: "huge.png", bytes: png(30_000, 30_000), words: ["30000 x 30000 pixels", "at most 100000000 (100 megapixels)"] },
+  {
+    name: "cut.jpg",
+    bytes: bytesOf("tests/browser/fixtures/large.jpg").subarray(0, 40_000),
+    words: ["cut off or damaged"],
+  },
+  {
+    name: "cut.webp",
+    bytes: bytesOf("tests/browser/fixtures/lossless.webp").subarray(0, 1500),
+    words: ["cut off or damaged"],
+  },
+  {
+    name: "huge.png",
+    bytes: png(30_000, 30_000),
+    words: ["30000 x 30000 pixels", "at most 100000000 (100 megapixels)"],
+  },
 ];
 
 test("pictures that are none: each is named with what is wrong, and nothing is lost", async ({ page }) => {
@@ -69,12 +105,28 @@ const wrongLabel = Buffer.from(records);
 wrongLabel[3 * RECORD_BYTES + 1] = 100;
 const archive = gzipSync(tar({ "cifar-100-binary/test.bin": sampleRecords(400) }));
 const badSets: { name: string; bytes: Buffer; words: string[] }[] = [
-  { name: "cut.tar.gz", bytes: archive.subarray(0, archive.length >> 1), words: ["cut short or damaged", "168,513,733 bytes"] },
+  {
+    name: "cut.tar.gz",
+    bytes: archive.subarray(0, archive.length >> 1),
+    words: ["cut short or damaged", "168,513,733 bytes"],
+  },
   { name: "cut.tar", bytes: tar({ "test.bin": sampleRecords(40) }).subarray(0, 60_000), words: ["Download it again"] },
   { name: "empty.tar.gz", bytes: Buffer.alloc(0), words: ["no .tar.gz at all"] },
-  { name: "letter.tar.gz", bytes: Buffer.from("Dear networks, this is a letter and no archive. ".repeat(40)), words: ["no .tar.gz at all"] },
-  { name: "python.tar.gz", bytes: gzipSync(tar({ "cifar-100-python/test": Buffer.alloc(4000) })), words: ["There is no test.bin in this archive", "cifar-100-binary.tar.gz"] },
-  { name: "wrong.tar.gz", bytes: gzipSync(tar({ "test.bin": records.subarray(0, 20 * RECORD_BYTES - 1) })), words: ["61479 bytes", "3074"] },
+  {
+    name: "letter.tar.gz",
+    bytes: Buffer.from("Dear networks, this is a letter and no archive. ".repeat(40)),
+    words: ["no .tar.gz at all"],
+  },
+  {
+    name: "python.tar.gz",
+    bytes: gzipSync(tar({ "cifar-100-python/test": Buffer.alloc(4000) })),
+    words: ["There is no test.bin in this archive", "cifar-100-binary.tar.gz"],
+  },
+  {
+    name: "wrong.tar.gz",
+    bytes: gzipSync(tar({ "test.bin": records.subarray(0, 20 * RECORD_BYTES - 1) })),
+    words: ["61479 bytes", "3074"],
+  },
   { name: "short.bin", bytes: records.subarray(0, 20 * RECORD_BYTES - 1), words: ["61479 bytes", "3074"] },
   { name: "empty.bin", bytes: Buffer.alloc(0), words: ["there are no records"] },
   { name: "label.bin", bytes: wrongLabel, words: ["record 3", "label 100", "0 to 99"] },
@@ -109,21 +161,47 @@ const changed = (change: (header: Header) => void, meta: Record<string, string> 
 };
 const gigantic = Buffer.from(network);
 gigantic.writeBigUInt64LE(4n << 30n);
-const last = (of: Header): Header[string] => Object.values(of).sort((a, b) => b.data_offsets[1] - a.data_offsets[1])[0]!;
+const last = (of: Header): Header[string] =>
+  Object.values(of).sort((a, b) => b.data_offsets[1] - a.data_offsets[1])[0]!;
 const notANumber = Buffer.from(network);
 notANumber.writeFloatLE(NaN, network.length - data.length + header["head.bias"]!.data_offsets[0]);
 
 const badNetworks: { name: string; bytes: Buffer; words: string[] }[] = [
   { name: "empty", bytes: Buffer.alloc(0), words: ["the file is empty"] },
-  { name: "beyond", bytes: changed((h) => { last(h).data_offsets[1] += 400; last(h).shape[0]! += 1; }), words: ["does not describe the bytes behind it"] },
-  { name: "overlapping", bytes: changed((h) => { h["head.weight"]!.data_offsets = [200, 25_800]; }), words: ["does not describe the bytes behind it", "overlaps `head.bias`"] },
+  {
+    name: "beyond",
+    bytes: changed((h) => {
+      last(h).data_offsets[1] += 400;
+      last(h).shape[0]! += 1;
+    }),
+    words: ["does not describe the bytes behind it"],
+  },
+  {
+    name: "overlapping",
+    bytes: changed((h) => {
+      h["head.weight"]!.data_offsets = [200, 25_800];
+    }),
+    words: ["does not describe the bytes behind it", "overlaps `head.bias`"],
+  },
   { name: "gigantic", bytes: gigantic, words: ["claims a header of 4294967296 bytes"] },
   { name: "cut", bytes: network.subarray(0, 5000), words: ["cut off"] },
   { name: "cut-in-data", bytes: network.subarray(0, 500_000), words: ["does not describe the bytes behind it"] },
   { name: "letter", bytes: Buffer.from("Dear networks, this is a letter."), words: ["no safetensors file"] },
-  { name: "integers", bytes: changed((h) => { h["head.bias"]!.dtype = "I32"; }), words: ["neither F32, F16 nor BF16", "`head.bias` is I32"] },
-  { name: "contradicted", bytes: changed(() => undefined, { depth: "56" }), words: ["`depth` is \"56\""] },
-  { name: "misshaped", bytes: changed((h) => { h["head.weight"]!.shape = [64, 100]; }), words: ["`head.weight` is [64, 100] instead of [100, 64]"] },
+  {
+    name: "integers",
+    bytes: changed((h) => {
+      h["head.bias"]!.dtype = "I32";
+    }),
+    words: ["neither F32, F16 nor BF16", "`head.bias` is I32"],
+  },
+  { name: "contradicted", bytes: changed(() => undefined, { depth: "56" }), words: ['`depth` is "56"'] },
+  {
+    name: "misshaped",
+    bytes: changed((h) => {
+      h["head.weight"]!.shape = [64, 100];
+    }),
+    words: ["`head.weight` is [64, 100] instead of [100, 64]"],
+  },
   { name: "not-a-number", bytes: notANumber, words: ["NaN or infinity", "`head.bias`"] },
 ];
 

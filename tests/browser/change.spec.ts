@@ -1,10 +1,30 @@
 /** The picture under change: what the networks see, what they answer, and that nothing is computed that nobody waits for. */
 import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { addPictures, answered, goldenNetworks, goldenTensor, numberIn, open, openPanel, parseSafetensors, bytesOf, pathOf, payload, ready, rowsOfCsv, saved, ship, thumbs } from "./page";
+import {
+  addPictures,
+  answered,
+  goldenNetworks,
+  goldenTensor,
+  numberIn,
+  open,
+  openPanel,
+  parseSafetensors,
+  bytesOf,
+  pathOf,
+  payload,
+  ready,
+  rowsOfCsv,
+  saved,
+  ship,
+  thumbs,
+} from "./page";
 
 const curves = (page: Page) => page.getByTestId("change-curves");
-const complete = (page: Page, axis: string, n: number) => expect(page.locator(`[data-testid="change-curves"][data-axis="${axis}"][data-done="${n}"][data-total="${n}"]`)).toBeVisible({ timeout: 120_000 });
+const complete = (page: Page, axis: string, n: number) =>
+  expect(
+    page.locator(`[data-testid="change-curves"][data-axis="${axis}"][data-done="${n}"][data-total="${n}"]`),
+  ).toBeVisible({ timeout: 120_000 });
 const move = (page: Page, kind: string, value: string) => page.getByTestId(`change-${kind}`).fill(value);
 const image = (i: number): Buffer => {
   const { header, data } = parseSafetensors(bytesOf("tests/golden/golden.safetensors"));
@@ -22,10 +42,18 @@ async function opened(page: Page): Promise<void> {
 }
 
 /** RGB of the picture as it is now. */
-const pixelsNow = (page: Page): Promise<number[]> => page.getByTestId("picture-change").locator("canvas.pixels").evaluate((canvas: HTMLCanvasElement) => (
-  Array.from(canvas.getContext("2d")!.getImageData(0, 0, 32, 32).data).filter((_, i) => i % 4 !== 3)
-));
-const pngNow = (page: Page): Promise<string> => page.getByTestId("picture-change").locator("canvas.pixels").evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL("image/png").split(",")[1]!);
+const pixelsNow = (page: Page): Promise<number[]> =>
+  page
+    .getByTestId("picture-change")
+    .locator("canvas.pixels")
+    .evaluate((canvas: HTMLCanvasElement) =>
+      Array.from(canvas.getContext("2d")!.getImageData(0, 0, 32, 32).data).filter((_, i) => i % 4 !== 3),
+    );
+const pngNow = (page: Page): Promise<string> =>
+  page
+    .getByTestId("picture-change")
+    .locator("canvas.pixels")
+    .evaluate((canvas: HTMLCanvasElement) => canvas.toDataURL("image/png").split(",")[1]!);
 
 test("its code and its module come when it is opened, not before", async ({ page }) => {
   const requests: string[] = [];
@@ -50,8 +78,16 @@ test("unchanged, the answers are those above; changed, those of the changed pict
   await move(page, "brightness", "-0.5");
   await complete(page, "brightness", 21);
   const [now, was] = [await pixelsNow(page), image(0)];
-  for (const [row, column] of [[4, 9], [31, 31], [0, 3]] as const) {
-    for (let c = 0; c < 3; c++) expect(Math.abs(now[3 * (32 * row + column) + c]! - was[3 * (32 * row + column - 3) + c]! / 2), `pixel ${row} ${column}`).toBeLessThanOrEqual(0.51);
+  for (const [row, column] of [
+    [4, 9],
+    [31, 31],
+    [0, 3],
+  ] as const) {
+    for (let c = 0; c < 3; c++)
+      expect(
+        Math.abs(now[3 * (32 * row + column) + c]! - was[3 * (32 * row + column - 3) + c]! / 2),
+        `pixel ${row} ${column}`,
+      ).toBeLessThanOrEqual(0.51);
   }
   expect(now.slice(0, 9)).toEqual(Array(9).fill(0));
 
@@ -72,7 +108,9 @@ test("the curves are saved as they are drawn", async ({ page }) => {
   expect(name).toBe("Sample 1-noise.csv");
   // The last column's name holds a comma, so it is quoted.
   const rows = rowsOfCsv(Buffer.from(bytes.toString().replace('"KL, nats"', "KL")));
-  expect(rows.map((row) => Number(row.Strength))).toEqual(Array.from({ length: 21 }, (_, i) => Number((i * 0.05).toFixed(2))));
+  expect(rows.map((row) => Number(row.Strength))).toEqual(
+    Array.from({ length: 21 }, (_, i) => Number((i * 0.05).toFixed(2))),
+  );
   expect(Number(rows[0]!.KL)).toBeCloseTo(await numberIn(page.getByTestId("picture-kl")), 6);
   expect(Number(rows[6]!.KL)).toBeCloseTo(await numberIn(page.getByTestId("change-kl")), 6);
   await page.getByTestId("change-values").locator("summary").click();
@@ -95,7 +133,11 @@ test("what the slider leaves behind is not computed", async ({ page }) => {
     const counts = { images: 0 };
     Object.assign(window, { counts });
     const post = Worker.prototype.postMessage;
-    Worker.prototype.postMessage = function (this: Worker, message: { call?: { method: string; n: number } }, ...rest: never[]) {
+    Worker.prototype.postMessage = function (
+      this: Worker,
+      message: { call?: { method: string; n: number } },
+      ...rest: never[]
+    ) {
       if (message.call?.method === "predict") counts.images += message.call.n;
       return post.call(this, message, ...rest);
     };
@@ -130,7 +172,8 @@ test("another picture, another network: the curves follow", async ({ page }) => 
   await complete(page, "blur", 21);
   expect(await page.getByTestId("change-kl").textContent()).toBe(await page.getByTestId("picture-kl").textContent());
   await openPanel(page, "networks");
-  for (const name of ["teacher0", "teacher1", "teacher2"]) await page.getByTestId(`network-${name}`).getByRole("checkbox").uncheck();
+  for (const name of ["teacher0", "teacher1", "teacher2"])
+    await page.getByTestId(`network-${name}`).getByRole("checkbox").uncheck();
   await page.keyboard.press("Escape");
   await expect(page.getByTestId("under-change")).toContainText("No teacher is in use.");
 });

@@ -1,5 +1,18 @@
 import { expect, test } from "./fixtures";
-import { addNetwork, answered, bytesOf, goldenNetworks, goldenTensor, numberIn, open, openPanel, payload, ready, ship, thumbs } from "./page";
+import {
+  addNetwork,
+  answered,
+  bytesOf,
+  goldenNetworks,
+  goldenTensor,
+  numberIn,
+  open,
+  openPanel,
+  payload,
+  ready,
+  ship,
+  thumbs,
+} from "./page";
 
 const softmax = (logits: readonly number[]): number[] => {
   const max = Math.max(...logits);
@@ -16,10 +29,20 @@ function expected(i: number) {
   const ensemble = members[0]!.map((_, c) => members.reduce((sum, member) => sum + member[c]!, 0) / 3);
   const student = softmax(rowOf("student0.logits", i));
   const kl = ensemble.reduce((sum, p, c) => sum + p * Math.log(p / student[c]!), 0);
-  return { ensemble, student, kl, agrees: argmax(ensemble) === argmax(student), siding: members.filter((member) => argmax(member) === argmax(ensemble)).length };
+  return {
+    ensemble,
+    student,
+    kl,
+    agrees: argmax(ensemble) === argmax(student),
+    siding: members.filter((member) => argmax(member) === argmax(ensemble)).length,
+  };
 }
 
-const names = bytesOf("www/weights/fine-label-names.txt").toString().trim().split("\n").map((name) => name.replaceAll("_", " "));
+const names = bytesOf("www/weights/fine-label-names.txt")
+  .toString()
+  .trim()
+  .split("\n")
+  .map((name) => name.replaceAll("_", " "));
 const labels = (() => {
   const golden = goldenTensor("labels"); // i32, read as its bytes
   return Array.from(new Int32Array(golden.buffer));
@@ -55,13 +78,21 @@ test("the rows are the union of everyone's five likeliest classes, in the ensemb
   await open(page);
   await ready(page);
   await answered(page);
-  const tops = (values: readonly number[]) => values.map((_, c) => c).sort((a, b) => values[b]! - values[a]!).slice(0, 5);
+  const tops = (values: readonly number[]) =>
+    values
+      .map((_, c) => c)
+      .sort((a, b) => values[b]! - values[a]!)
+      .slice(0, 5);
   const { ensemble, student } = expected(0);
-  const union = new Set([ensemble, student, ...[0, 1, 2].map((m) => softmax(rowOf(`teacher${m}.logits`, 0)))].flatMap(tops));
+  const union = new Set(
+    [ensemble, student, ...[0, 1, 2].map((m) => softmax(rowOf(`teacher${m}.logits`, 0)))].flatMap(tops),
+  );
   const order = [...union].sort((a, b) => ensemble[b]! - ensemble[a]!).map((c) => names[c]!);
   const rows = await page.getByTestId("answer-row").locator("th").allTextContents();
   expect(rows.map((text) => text.replace(/true$/, ""))).toEqual(order);
-  await expect(page.getByTestId("answer-row").filter({ hasText: names[labels[0]!]! }).locator(".true-mark")).toHaveText("true");
+  await expect(page.getByTestId("answer-row").filter({ hasText: names[labels[0]!]! }).locator(".true-mark")).toHaveText(
+    "true",
+  );
 });
 
 test("the gallery can be walked through by keyboard", async ({ page }) => {
@@ -111,9 +142,11 @@ test("networks can be left out, and the student shown can be chosen", async ({ p
   await openPanel(page, "networks");
   await page.getByTestId("network-teacher2").getByRole("checkbox").uncheck();
   await expect(verdict).toContainText("of 2");
-  for (const name of ["teacher0", "teacher1"]) await page.getByTestId(`network-${name}`).getByRole("checkbox").uncheck();
+  for (const name of ["teacher0", "teacher1"])
+    await page.getByTestId(`network-${name}`).getByRole("checkbox").uncheck();
   await expect(page.getByTestId("detail")).toContainText("No teacher is in use.");
-  for (const name of ["teacher0", "teacher1", "teacher2"]) await page.getByTestId(`network-${name}`).getByRole("checkbox").check();
+  for (const name of ["teacher0", "teacher1", "teacher2"])
+    await page.getByTestId(`network-${name}`).getByRole("checkbox").check();
   await page.keyboard.press("Escape");
   await answered(page);
   const before = await page.getByTestId("picture-kl").textContent();

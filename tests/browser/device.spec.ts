@@ -43,12 +43,17 @@ async function openLossy(page: Page): Promise<void> {
 
 /** Numbers of a report in order. */
 function numbers(report: EvaluationReport): number[] {
-  const of = (value: unknown): number[] => (typeof value === "number" ? [value] : typeof value === "object" && value ? Object.values(value).flatMap(of) : []);
+  const of = (value: unknown): number[] =>
+    typeof value === "number" ? [value] : typeof value === "object" && value ? Object.values(value).flatMap(of) : [];
   return of({ ...report });
 }
 
 function expectSameReport(found: EvaluationReport, expected: EvaluationReport): void {
-  expect(found).toMatchObject({ nImages: expected.nImages, cancelled: expected.cancelled, teachers: expected.teachers });
+  expect(found).toMatchObject({
+    nImages: expected.nImages,
+    cancelled: expected.cancelled,
+    teachers: expected.teachers,
+  });
   expectClose("figures", numbers(found), numbers(expected), 1e-6);
 }
 
@@ -67,11 +72,26 @@ test.describe("across a Worker", () => {
         await fl.load(lab, "student", "s");
         const { logits, ensemble, ...rest } = await lab.predict(fl.pixels, 20);
         const report = await lab.evaluate(fl.pixels, fl.labels);
-        const distilled = await lab.distill(fl.pixels, fl.labels, { student: "s", outputName: "made", steps: 2, batchSize: 4, holdOut: { pixels: fl.pixels, labels: fl.labels } });
+        const distilled = await lab.distill(fl.pixels, fl.labels, {
+          student: "s",
+          outputName: "made",
+          steps: 2,
+          batchSize: 4,
+          holdOut: { pixels: fl.pixels, labels: fl.labels },
+        });
         const made = fl.base64(await lab.exportModel("made"));
         const png = await lab.prepareImage(await (await fetch("/www/samples/cifar100_00_49.png")).blob());
         await lab.removeModel("t2");
-        return { rest, logits: [...logits], ensemble: [...ensemble!], report, distilled, made, png: [...png.pixels], names: lab.models.map(({ name }) => name) };
+        return {
+          rest,
+          logits: [...logits],
+          ensemble: [...ensemble!],
+          report,
+          distilled,
+          made,
+          png: [...png.pixels],
+          names: lab.models.map(({ name }) => name),
+        };
       };
       const client = await fl.client({ device: "cpu" });
       const lab = await fl.lab("cpu");
@@ -89,7 +109,9 @@ test.describe("across a Worker", () => {
     expect(device).toMatchObject({ kind: "cpu", reason: "You chose the CPU." });
   });
 
-  test("a Promise pauses the runs while other calls are served; aborting ends them with what was done", async ({ page }) => {
+  test("a Promise pauses the runs while other calls are served; aborting ends them with what was done", async ({
+    page,
+  }) => {
     await openLab(page, FILES);
     const found = await page.evaluate(async () => {
       const client = await fl.client({ device: "cpu" });
@@ -115,7 +137,11 @@ test.describe("across a Worker", () => {
       const stop = new AbortController();
       const seen: number[] = [];
       const distilled = await client.distill(fl.pixels, null, {
-        student: "s", outputName: "made", steps: 5, batchSize: 4, signal: stop.signal,
+        student: "s",
+        outputName: "made",
+        steps: 5,
+        batchSize: 4,
+        signal: stop.signal,
         onStep: async ({ step }) => {
           seen.push(step);
           if (step !== 2) return;
@@ -147,9 +173,21 @@ test.describe("across a Worker", () => {
       const pending = fl.failure(client.evaluate(fl.pixels, null));
       client.dispose();
       client.dispose();
-      return { failures, after: [await pending, await fl.failure(client.predict(fl.pixels, 20)), await fl.failure(client.distill(fl.pixels, null, { student: "s", outputName: "y" }))] };
+      return {
+        failures,
+        after: [
+          await pending,
+          await fl.failure(client.predict(fl.pixels, 20)),
+          await fl.failure(client.distill(fl.pixels, null, { student: "s", outputName: "y" })),
+        ],
+      };
     });
-    expect(found.failures.map(({ code }) => code)).toEqual(["unknown_model", "bad_argument", "no_teacher", "weights_invalid"]);
+    expect(found.failures.map(({ code }) => code)).toEqual([
+      "unknown_model",
+      "bad_argument",
+      "no_teacher",
+      "weights_invalid",
+    ]);
     expect(found.failures[0]!.message).toContain("nobody");
     expect(found.after.map(({ code }) => code)).toEqual(["disposed", "disposed", "disposed"]);
   });
@@ -158,7 +196,9 @@ test.describe("across a Worker", () => {
     test.use({ allowedErrors: [/404/] });
     test("is a clear error", async ({ page }) => {
       await openLab(page);
-      const failure = await page.evaluate(() => fl.failure(fl.client({ createWorker: () => new Worker("/tests/browser/nothing.js", { type: "module" }) })));
+      const failure = await page.evaluate(() =>
+        fl.failure(fl.client({ createWorker: () => new Worker("/tests/browser/nothing.js", { type: "module" }) })),
+      );
       expect(failure.code).toBe("device_unavailable");
       expect(failure.message).toContain("Worker could not start");
     });
@@ -191,7 +231,12 @@ async function evaluateWithAccidents(page: Page, device: DeviceChoice, accident:
   );
 }
 
-function expectSameEvaluation({ undisturbed, report, seen, restarts }: Awaited<ReturnType<typeof evaluateWithAccidents>>): void {
+function expectSameEvaluation({
+  undisturbed,
+  report,
+  seen,
+  restarts,
+}: Awaited<ReturnType<typeof evaluateWithAccidents>>): void {
   expect(restarts.length).toBeGreaterThanOrEqual(1);
   expectSameReport(report, undisturbed);
   expect(report).toMatchObject({ nImages: 6, cancelled: false });
@@ -206,7 +251,11 @@ async function distillWithAccidents(page: Page, device: DeviceChoice, accident: 
     async ({ device, accident, isTwice }) => {
       const { client, restarts, tell } = await lossy(device);
       const options: DistillOptions = {
-        student: "s", outputName: "undisturbed", steps: 3, batchSize: 2, seed: 3,
+        student: "s",
+        outputName: "undisturbed",
+        steps: 3,
+        batchSize: 2,
+        seed: 3,
         holdOut: { pixels: fl.pixels.slice(4 * 3072, 6 * 3072), labels: fl.labels.slice(4, 6), every: 3 },
       };
       const pixels = fl.pixels.slice(0, 4 * 3072);
@@ -227,7 +276,10 @@ async function distillWithAccidents(page: Page, device: DeviceChoice, accident: 
           while (restarts.length < (isTwice ? 2 : 1)) await fl.sleep(20);
         },
       });
-      const models = { undisturbed: fl.base64(await client.exportModel("undisturbed")), disturbed: fl.base64(await client.exportModel("disturbed")) };
+      const models = {
+        undisturbed: fl.base64(await client.exportModel("undisturbed")),
+        disturbed: fl.base64(await client.exportModel("disturbed")),
+      };
       const names = client.models.map(({ name }) => name);
       client.dispose();
       return { before, report, seen, restarts, models, names };
@@ -236,9 +288,17 @@ async function distillWithAccidents(page: Page, device: DeviceChoice, accident: 
   );
 }
 
-function expectSameDistillation({ before, report, seen, restarts, models, names }: Awaited<ReturnType<typeof distillWithAccidents>>): void {
+function expectSameDistillation({
+  before,
+  report,
+  seen,
+  restarts,
+  models,
+  names,
+}: Awaited<ReturnType<typeof distillWithAccidents>>): void {
   expect(report).toMatchObject({ stepsDone: 3, totalSteps: 3, cancelled: false });
-  for (const end of ["before", "after"] as const) expectClose(`held-out KL ${end}`, [report[end]!.kl], [before[end]!.kl], 1e-6);
+  for (const end of ["before", "after"] as const)
+    expectClose(`held-out KL ${end}`, [report[end]!.kl], [before[end]!.kl], 1e-6);
   expectSameModel(models.disturbed, models.undisturbed);
   // Without a checkpoint from the start (a Worker that dies may still end its step), with one from there.
   expect(seen.filter((step) => step === 0)).toHaveLength(restarts.length);
@@ -303,7 +363,9 @@ test.describe("a lost WebGPU device", () => {
     expect(found.after.code).toBe("device_lost");
   });
 
-  test("without a Worker: the call and all later ones are refused with device_lost, and a new lab works", async ({ page }) => {
+  test("without a Worker: the call and all later ones are refused with device_lost, and a new lab works", async ({
+    page,
+  }) => {
     await openLab(page, FILES);
     const found = await page.evaluate(async () => {
       const devices: GPUDevice[] = [];
@@ -339,7 +401,8 @@ test.describe("a lost WebGPU device", () => {
       return { reason, during, after, disposed, logits: [...logits], anew: [...anew] };
     });
     expect(found.reason).toBe("You chose WebGPU.");
-    for (const failure of [...found.during, ...found.after]) expect(failure).toMatchObject({ code: "device_lost", message: expect.stringContaining("lost") });
+    for (const failure of [...found.during, ...found.after])
+      expect(failure).toMatchObject({ code: "device_lost", message: expect.stringContaining("lost") });
     expect(found.disposed.code).toBe("disposed");
     expectClose("logits of the new lab", found.anew, found.logits, 1e-6);
   });
@@ -383,7 +446,11 @@ test.describe("a Worker that dies", () => {
 
 test.describe("which device", () => {
   const CASES = [
-    ["an adapter without timestamp-query", { test: "mask", features: ["timestamp-query"] }, /lacks the feature "timestamp-query"/],
+    [
+      "an adapter without timestamp-query",
+      { test: "mask", features: ["timestamp-query"] },
+      /lacks the feature "timestamp-query"/,
+    ],
     ["no adapter", { test: "no-adapter" }, /no adapter/],
     ["no WebGPU", { test: "no-gpu" }, /no WebGPU/],
   ] as const;
@@ -405,7 +472,7 @@ test.describe("which device", () => {
     });
   }
 
-  test("on a software adapter \"auto\" takes the CPU and says why", async ({ page }) => {
+  test('on a software adapter "auto" takes the CPU and says why', async ({ page }) => {
     await openLab(page);
     const found = await page.evaluate(async () => {
       const requests: string[] = [];
@@ -413,7 +480,11 @@ test.describe("which device", () => {
       requests.push(...performance.getEntriesByType("resource").map(({ name }) => name));
       const { device } = lab;
       lab.dispose();
-      return { device, wasm: requests.filter((name) => name.endsWith(".wasm")), unknown: await fl.failure(fl.lab("gpu" as DeviceChoice)) };
+      return {
+        device,
+        wasm: requests.filter((name) => name.endsWith(".wasm")),
+        unknown: await fl.failure(fl.lab("gpu" as DeviceChoice)),
+      };
     });
     expect(found.device).toMatchObject({ kind: "cpu", isSoftware: false });
     expect(found.device.reason).toMatch(/software/);

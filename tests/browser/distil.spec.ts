@@ -1,6 +1,25 @@
 import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { addNetwork, addPictures, answered, go, goldenNetworks, loseDevice, numberIn, open, openPanel, pathOf, payload, ready, rowsOfCsv, saved, ship, smallNetworks, thumbs, withoutData } from "./page";
+import {
+  addNetwork,
+  addPictures,
+  answered,
+  go,
+  goldenNetworks,
+  loseDevice,
+  numberIn,
+  open,
+  openPanel,
+  pathOf,
+  payload,
+  ready,
+  rowsOfCsv,
+  saved,
+  ship,
+  smallNetworks,
+  thumbs,
+  withoutData,
+} from "./page";
 
 type Setting = "steps" | "learningRate" | "batchSize" | "weightDecay" | "alpha" | "seed" | "nImages" | "nHeldOut";
 
@@ -11,7 +30,8 @@ async function phase(page: Page, name: "done" | "paused" | "stopped", timeout = 
   await expect(status(page)).toHaveAttribute("data-phase", name);
 }
 /** Steps of the run that are done, as the page says. */
-const stepsDone = async (page: Page): Promise<number> => Number(/step ([\d,]+) of/.exec((await status(page).textContent()) ?? "")?.[1]?.replaceAll(",", "") ?? NaN);
+const stepsDone = async (page: Page): Promise<number> =>
+  Number(/step ([\d,]+) of/.exec((await status(page).textContent()) ?? "")?.[1]?.replaceAll(",", "") ?? NaN);
 
 async function settle(page: Page, settings: Partial<Record<Setting, number>>): Promise<void> {
   const more = page.getByTestId("recipe").locator("details");
@@ -37,7 +57,11 @@ test("names both image sets before and after a run, and never measures on what i
   await page.getByTestId("start").click();
   await phase(page, "done");
   // The samples are among the first test images; 30 others measure.
-  const run = JSON.parse((await saved(page, "export-run")).bytes.toString()) as { trainedOn: string; heldOut: string; report: { before: { nImages: number } } };
+  const run = JSON.parse((await saved(page, "export-run")).bytes.toString()) as {
+    trainedOn: string;
+    heldOut: string;
+    report: { before: { nImages: number } };
+  };
   expect(run).toMatchObject({ trainedOn: "20 samples", heldOut: "CIFAR-100 test set, 30 images" });
   expect(run.report.before.nImages).toBe(30);
 });
@@ -48,7 +72,10 @@ test("without data it distils on half of the samples and measures on the other h
   await expect(page.getByTestId("training-title")).toHaveText("10 samples");
   await expect(page.getByTestId("held-out-title")).toHaveText("the other 10 samples");
   await go(page, "compare");
-  await addPictures(page, ["exact.png", "transparent.png"].map((name) => pathOf(`tests/browser/fixtures/${name}`)));
+  await addPictures(
+    page,
+    ["exact.png", "transparent.png"].map((name) => pathOf(`tests/browser/fixtures/${name}`)),
+  );
   await answered(page, 22);
   await go(page, "distil");
   await expect(page.getByTestId("training-title")).toHaveText("2 pictures of yours");
@@ -58,7 +85,9 @@ test("without data it distils on half of the samples and measures on the other h
   await expect(page.getByTestId("recipe")).toContainText("Your pictures have no true classes");
 });
 
-test("starts with the defaults, pauses, goes on, stops; the charts follow and the other views stay usable", async ({ page }) => {
+test("starts with the defaults, pauses, goes on, stops; the charts follow and the other views stay usable", async ({
+  page,
+}) => {
   await ship(page, goldenNetworks());
   await opened(page);
   await settle(page, { steps: 12, batchSize: 4, nImages: 40, nHeldOut: 10 });
@@ -78,7 +107,9 @@ test("starts with the defaults, pauses, goes on, stops; the charts follow and th
   await addPictures(page, [pathOf("tests/browser/fixtures/exact.png")]);
   await answered(page, 21);
   await openPanel(page, "networks");
-  await expect(page.getByTestId("networks-panel")).toContainText("The networks cannot be changed while a student is distilled.");
+  await expect(page.getByTestId("networks-panel")).toContainText(
+    "The networks cannot be changed while a student is distilled.",
+  );
   await page.keyboard.press("Escape");
   await go(page, "distil");
   await phase(page, "paused");
@@ -100,12 +131,15 @@ test("starts with the defaults, pauses, goes on, stops; the charts follow and th
   const rows = rowsOfCsv((await saved(page, "export-curves")).bytes);
   expect(rows.map(({ step }) => Number(step))).toEqual(Array.from({ length: done + 1 }, (_, i) => i));
   expect(rows.slice(1).every(({ loss, loss_floor: floor }) => Number(loss) > Number(floor))).toBe(true);
-  for (const chart of ["loss", "agreement", "accuracy"]) await expect(page.getByTestId(`chart-${chart}`).locator("canvas")).toBeVisible();
+  for (const chart of ["loss", "agreement", "accuracy"])
+    await expect(page.getByTestId(`chart-${chart}`).locator("canvas")).toBeVisible();
 
   await page.getByTestId("reset").click();
   await expect(page.getByTestId("nothing-yet")).toBeVisible();
   await expect(page.getByTestId("charts")).toHaveCount(0);
-  await expect(page.getByTestId("student-choice"), "back to the student it began with; the new one stays").toHaveValue("student0");
+  await expect(page.getByTestId("student-choice"), "back to the student it began with; the new one stays").toHaveValue(
+    "student0",
+  );
   await expect(page.getByTestId("student-choice").locator("option")).toHaveCount(2);
 });
 
@@ -141,7 +175,9 @@ test("the new student is downloaded, and gives the same answers when it is broug
   expect(await kls()).toEqual(distilled);
 });
 
-test("brings the student closer to the ensemble on a fixed, unaugmented batch, for each of three seeds", async ({ page }) => {
+test("brings the student closer to the ensemble on a fixed, unaugmented batch, for each of three seeds", async ({
+  page,
+}) => {
   await ship(page, smallNetworks());
   await opened(page);
   await page.getByTestId("training-source-samples").check();
@@ -157,7 +193,9 @@ test("brings the student closer to the ensemble on a fixed, unaugmented batch, f
   await go(page, "fidelity");
   await expect(page.getByTestId("result-small-student-distilled-3")).toBeVisible();
   await expect(page.getByTestId("evaluation-status")).toHaveAttribute("data-phase", "done");
-  const { report } = JSON.parse((await saved(page, "export-json")).bytes.toString()) as { report: { nImages: number; students: Record<string, { kl: number }> } };
+  const { report } = JSON.parse((await saved(page, "export-json")).bytes.toString()) as {
+    report: { nImages: number; students: Record<string, { kl: number }> };
+  };
   expect(report.nImages).toBe(20);
   const kl = (name: string) => report.students[name]!.kl;
   const after = [1, 2, 3].map((i) => kl(`small-student-distilled-${i}`));
@@ -165,7 +203,9 @@ test("brings the student closer to the ensemble on a fixed, unaugmented batch, f
   for (const [seed, value] of after.entries()) expect(value, `seed ${seed}`).toBeLessThan(kl("small-student"));
 });
 
-test("wrong settings are named at once and keep the run from starting; the default recipe mends them", async ({ page }) => {
+test("wrong settings are named at once and keep the run from starting; the default recipe mends them", async ({
+  page,
+}) => {
   await opened(page);
   await settle(page, { steps: 0 });
   await expect(page.getByTestId("start")).toBeDisabled();
@@ -188,8 +228,20 @@ test("wrong settings are named at once and keep the run from starting; the defau
 test("every augmentation of the command line trains here too, and each another student", async ({ page }) => {
   await ship(page, smallNetworks());
   await opened(page);
-  const policies = await page.getByTestId("setting-policy").locator("option").evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value));
-  expect(policies.toSorted()).toEqual(["color_jitter", "combined", "flip_crop", "mixup", "noise", "none", "rotation", "vertical_flip"]);
+  const policies = await page
+    .getByTestId("setting-policy")
+    .locator("option")
+    .evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value));
+  expect(policies.toSorted()).toEqual([
+    "color_jitter",
+    "combined",
+    "flip_crop",
+    "mixup",
+    "noise",
+    "none",
+    "rotation",
+    "vertical_flip",
+  ]);
   await page.getByTestId("training-source-samples").check();
   const losses: number[] = [];
   for (const policy of policies) {
@@ -197,7 +249,10 @@ test("every augmentation of the command line trains here too, and each another s
     await page.getByTestId("setting-policy").selectOption(policy);
     await page.getByTestId("start").click();
     await phase(page, "done", 180_000);
-    const run = JSON.parse((await saved(page, "export-run")).bytes.toString()) as { recipe: { policy: string }; steps: { loss: number | null }[] };
+    const run = JSON.parse((await saved(page, "export-run")).bytes.toString()) as {
+      recipe: { policy: string };
+      steps: { loss: number | null }[];
+    };
     expect(run.recipe.policy).toBe(policy);
     losses.push(run.steps.at(-1)!.loss!);
     await page.getByTestId("reset").click();
@@ -214,12 +269,17 @@ test.describe("WebGPU", () => {
     await page.getByTestId("start").click();
     await expect.poll(() => stepsDone(page), { timeout: 120_000 }).toBe(1);
     await loseDevice(page);
-    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", { timeout: 120_000 });
+    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", {
+      timeout: 120_000,
+    });
     await phase(page, "done", 180_000);
     expect(await stepsDone(page)).toBe(3);
     await expect(page.getByTestId("notice-error")).toHaveCount(0);
     const rows = rowsOfCsv((await saved(page, "export-curves")).bytes);
-    expect(rows.map(({ step }) => Number(step)), "each step once, in order").toEqual([0, 1, 2, 3]);
+    expect(
+      rows.map(({ step }) => Number(step)),
+      "each step once, in order",
+    ).toEqual([0, 1, 2, 3]);
     expect(rows.slice(1).every(({ loss }) => Number(loss) > 0)).toBe(true);
     await expect(page.getByTestId("before-kl")).toHaveText(/^\d+\.\d{3}$/);
     await expect(page.getByTestId("after-kl")).toHaveText(/^\d+\.\d{3}$/);

@@ -3,20 +3,58 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
-import { addNetwork, answered, bytesOf, go, goldenNetworks, loseDevice, numberIn, open, payload, ready, rowsOfCsv, sampleRecords, saved, ship, smallNetworks, tar, withoutData } from "./page";
+import {
+  addNetwork,
+  answered,
+  bytesOf,
+  go,
+  goldenNetworks,
+  loseDevice,
+  numberIn,
+  open,
+  payload,
+  ready,
+  rowsOfCsv,
+  sampleRecords,
+  saved,
+  ship,
+  smallNetworks,
+  tar,
+  withoutData,
+} from "./page";
 
-interface General { accuracy: number; top5Accuracy: number; nll: number; ece: number }
+interface General {
+  accuracy: number;
+  top5Accuracy: number;
+  nll: number;
+  ece: number;
+}
 interface Export {
   images: string;
   device: { kind: string };
-  report: { nImages: number; cancelled: boolean; teachers: string[]; models: Record<string, General>; ensemble: General; students: Record<string, { agreement: number; kl: number }> };
+  report: {
+    nImages: number;
+    cancelled: boolean;
+    teachers: string[];
+    models: Record<string, General>;
+    ensemble: General;
+    students: Record<string, { agreement: number; kl: number }>;
+  };
 }
-interface Golden { n_images: number; ensemble: Record<"acc" | "top5" | "nll" | "ece", number>; student0: Golden["ensemble"]; fidelity: { agreement: number; kl: number } }
-const golden = (JSON.parse(bytesOf("tests/golden/golden-metrics.json").toString()) as { first: Record<string, Golden> }).first;
+interface Golden {
+  n_images: number;
+  ensemble: Record<"acc" | "top5" | "nll" | "ece", number>;
+  student0: Golden["ensemble"];
+  fidelity: { agreement: number; kl: number };
+}
+const golden = (JSON.parse(bytesOf("tests/golden/golden-metrics.json").toString()) as { first: Record<string, Golden> })
+  .first;
 
 const status = (page: Page): Locator => page.getByTestId("evaluation-status");
-const isDone = (page: Page, timeout = 60_000): Promise<void> => expect(status(page)).toHaveAttribute("data-phase", "done", { timeout });
-const exported = async (page: Page): Promise<Export> => JSON.parse((await saved(page, "export-json")).bytes.toString()) as Export;
+const isDone = (page: Page, timeout = 60_000): Promise<void> =>
+  expect(status(page)).toHaveAttribute("data-phase", "done", { timeout });
+const exported = async (page: Page): Promise<Export> =>
+  JSON.parse((await saved(page, "export-json")).bytes.toString()) as Export;
 
 async function choose(page: Page, n: number): Promise<void> {
   await page.getByTestId("source-test").check();
@@ -25,7 +63,10 @@ async function choose(page: Page, n: number): Promise<void> {
 
 function expectGolden({ report }: Export, { n_images: n, ensemble, student0, fidelity }: Golden): void {
   expect(report.nImages).toBe(n);
-  for (const [what, own, theirs] of [["ensemble", report.ensemble, ensemble], ["student0", report.models.student0!, student0]] as const) {
+  for (const [what, own, theirs] of [
+    ["ensemble", report.ensemble, ensemble],
+    ["student0", report.models.student0!, student0],
+  ] as const) {
     expect(own.accuracy, `${what} accuracy`).toBeCloseTo(theirs.acc, 6);
     expect(own.top5Accuracy, `${what} top-5`).toBeCloseTo(theirs.top5, 6);
     expect(Math.abs(own.nll - theirs.nll), `${what} NLL`).toBeLessThan(1e-3);
@@ -48,7 +89,9 @@ test("measures the samples at once, as PyTorch does", async ({ page }) => {
   await ready(page);
   await isDone(page);
   const first = golden["20"]!;
-  await expect(status(page)).toHaveText("Measured here just now: Samples, n = 20. So few images say little: look at the intervals.");
+  await expect(status(page)).toHaveText(
+    "Measured here just now: Samples, n = 20. So few images say little: look at the intervals.",
+  );
   await expect(page.getByTestId("ensemble-accuracy")).toHaveText(`${(100 * first.ensemble.acc).toFixed(1)}%`);
   await expect(page.getByTestId("student-accuracy")).toHaveText(`${(100 * first.student0.acc).toFixed(1)}%`);
   await expect(page.getByTestId("agreement")).toHaveText("85.0%"); // 17 of 20
@@ -59,7 +102,9 @@ test("measures the samples at once, as PyTorch does", async ({ page }) => {
   expectGolden(await exported(page), first);
 });
 
-test("measures the first 100 test images as PyTorch does, with live progress; CSV and JSON say the same", async ({ page }) => {
+test("measures the first 100 test images as PyTorch does, with live progress; CSV and JSON say the same", async ({
+  page,
+}) => {
   await ship(page, goldenNetworks());
   await open(page, "fidelity");
   await ready(page);
@@ -86,7 +131,13 @@ test("measures the first 100 test images as PyTorch does, with live progress; CS
   const csv = await saved(page, "export-csv");
   expect(csv.name).toBe("fidelity-test-100.csv");
   const rows = rowsOfCsv(csv.bytes);
-  expect(rows.map(({ network, role }) => `${role} ${network}`)).toEqual(["teacher teacher0", "teacher teacher1", "teacher teacher2", "ensemble ensemble", "student student0"]);
+  expect(rows.map(({ network, role }) => `${role} ${network}`)).toEqual([
+    "teacher teacher0",
+    "teacher teacher1",
+    "teacher teacher2",
+    "ensemble ensemble",
+    "student student0",
+  ]);
   const last = rows.at(-1)!;
   expect(Number(last.n_images)).toBe(100);
   expect(Number(last.kl_nats)).toBe(json.report.students.student0!.kl);
@@ -145,11 +196,23 @@ test.describe("data sets that a visitor brings", () => {
     expectGolden(await exported(page), golden["20"]!);
   });
 
-  test("the archive in parts, dropped in any order; its training images are offered for distilling", async ({ page }) => {
-    const archive = gzipSync(tar({ "cifar-100-binary/fine_label_names.txt": Buffer.from("apple\n"), "cifar-100-binary/test.bin": await fetched(page), "cifar-100-binary/train.bin": sampleRecords(60) }), { level: 1 });
+  test("the archive in parts, dropped in any order; its training images are offered for distilling", async ({
+    page,
+  }) => {
+    const archive = gzipSync(
+      tar({
+        "cifar-100-binary/fine_label_names.txt": Buffer.from("apple\n"),
+        "cifar-100-binary/test.bin": await fetched(page),
+        "cifar-100-binary/train.bin": sampleRecords(60),
+      }),
+      { level: 1 },
+    );
     const folder = await folderOfTest();
     const third = Math.ceil(archive.length / 3);
-    const parts = [2, 0, 1].map((part) => ({ path: join(folder, `cifar-100-binary.tar.gz.part${part}`), bytes: archive.subarray(part * third, (part + 1) * third) }));
+    const parts = [2, 0, 1].map((part) => ({
+      path: join(folder, `cifar-100-binary.tar.gz.part${part}`),
+      bytes: archive.subarray(part * third, (part + 1) * third),
+    }));
     for (const { path, bytes } of parts) await writeFile(path, bytes);
     await withoutData(page);
     await open(page, "fidelity");
@@ -184,7 +247,9 @@ test("own pictures have no true classes: fidelity is measured, accuracy is not",
   await open(page);
   await ready(page);
   await answered(page);
-  await page.getByTestId("picture-input").setInputFiles(payload("one.png", bytesOf("tests/browser/fixtures/exact.png"), "image/png"));
+  await page
+    .getByTestId("picture-input")
+    .setInputFiles(payload("one.png", bytesOf("tests/browser/fixtures/exact.png"), "image/png"));
   await answered(page, 21);
   await go(page, "fidelity");
   await isDone(page);
@@ -208,7 +273,8 @@ test("one network can be its own teacher: they agree on everything", async ({ pa
   await expect(page.getByTestId("statuses")).toContainText("arbitrary20-2 (PreResNet-20) was added as student.");
   await expect(page.getByTestId("notice-error")).toHaveCount(0);
   await page.getByTestId("networks-button").click();
-  for (const name of ["teacher0", "teacher1", "teacher2"]) await page.getByTestId(`network-${name}`).getByRole("checkbox").uncheck();
+  for (const name of ["teacher0", "teacher1", "teacher2"])
+    await page.getByTestId(`network-${name}`).getByRole("checkbox").uncheck();
   await page.keyboard.press("Escape");
   await go(page, "fidelity");
   await isDone(page);
@@ -239,8 +305,11 @@ test.describe("WebGPU", () => {
     expect([cpu.device.kind, gpu.device.kind]).toEqual(["cpu", "webgpu"]);
     expect(gpu.report.students["small-student"]!.agreement).toBe(cpu.report.students["small-student"]!.agreement);
     expect(cpu.report.students["small-student"]!.kl).toBeGreaterThan(0.01);
-    for (const figure of ["nll", "ece", "accuracy"] as const) expect(Math.abs(gpu.report.ensemble[figure] - cpu.report.ensemble[figure]), figure).toBeLessThan(2e-3);
-    expect(Math.abs(gpu.report.students["small-student"]!.kl - cpu.report.students["small-student"]!.kl)).toBeLessThan(2e-3);
+    for (const figure of ["nll", "ece", "accuracy"] as const)
+      expect(Math.abs(gpu.report.ensemble[figure] - cpu.report.ensemble[figure]), figure).toBeLessThan(2e-3);
+    expect(Math.abs(gpu.report.students["small-student"]!.kl - cpu.report.students["small-student"]!.kl)).toBeLessThan(
+      2e-3,
+    );
   });
 
   test("goes on when the device is lost in the middle of a measurement, and again when idle", async ({ page }) => {
@@ -249,7 +318,9 @@ test.describe("WebGPU", () => {
     await open(page, "fidelity", "webgpu");
     await expect(page.getByTestId("rate"), "the first batch is done").toBeVisible({ timeout: 120_000 });
     await loseDevice(page);
-    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", { timeout: 120_000 });
+    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", {
+      timeout: 120_000,
+    });
     await isDone(page, 180_000);
     await expect(status(page)).toContainText("n = 20.");
     await expect(page.getByTestId("notice-error")).toHaveCount(0);
@@ -257,10 +328,14 @@ test.describe("WebGPU", () => {
 
     await page.getByTestId("notice-info").getByRole("button").first().click();
     await loseDevice(page);
-    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", { timeout: 120_000 });
+    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", {
+      timeout: 120_000,
+    });
     await ready(page, "webgpu");
     await go(page, "compare");
-    await page.getByTestId("picture-input").setInputFiles(payload("one.png", bytesOf("tests/browser/fixtures/exact.png"), "image/png"));
+    await page
+      .getByTestId("picture-input")
+      .setInputFiles(payload("one.png", bytesOf("tests/browser/fixtures/exact.png"), "image/png"));
     await answered(page, 21);
   });
 });

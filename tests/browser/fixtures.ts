@@ -13,7 +13,8 @@ export const test = base.extend<Fixtures>({
     page.on("console", (message) => {
       // WebGPU's validation errors come as warnings.
       const isGpu = /webgpu|wgsl|gpudevice|validation/i.test(message.text());
-      if (message.type() === "error" || (message.type() === "warning" && isGpu)) errors.push(`console: ${message.text()}`);
+      if (message.type() === "error" || (message.type() === "warning" && isGpu))
+        errors.push(`console: ${message.text()}`);
     });
     page.on("pageerror", (error) => errors.push(`uncaught: ${error.message}`));
     await use(page);

@@ -3,7 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "./fixtures";
-import { answered, badge, closePanel, go, goldenNetworks, open, openPanel, ready, ship, thumbs, watchViolations, withoutData } from "./page";
+import {
+  answered,
+  badge,
+  closePanel,
+  go,
+  goldenNetworks,
+  open,
+  openPanel,
+  ready,
+  ship,
+  thumbs,
+  watchViolations,
+  withoutData,
+} from "./page";
 
 const summary = "agree on 17 of 20 images";
 
@@ -78,7 +91,9 @@ test("no task blocks the page for 50 ms while an evaluation runs", async ({ page
   await page.addInitScript(() => {
     const tasks: number[] = [];
     Object.assign(window, { tasks });
-    new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => Math.round(duration)))).observe({ type: "longtask" });
+    new PerformanceObserver((list) =>
+      tasks.push(...list.getEntries().map(({ duration }) => Math.round(duration))),
+    ).observe({ type: "longtask" });
   });
   const tasks = () => page.evaluate(() => (window as unknown as { tasks: number[] }).tasks.splice(0));
   await open(page);
@@ -100,9 +115,11 @@ test("no task blocks the page for 50 ms while an evaluation runs", async ({ page
   } while (attempts.at(-1) && attempts.length < 8);
   expect(attempts.at(-1), `long tasks in ms: ${attempts.join(" | ")}`).toBe("");
 
-  await page.evaluate(() => setTimeout(() => {
-    for (const end = performance.now() + 80; performance.now() < end;);
-  }));
+  await page.evaluate(() =>
+    setTimeout(() => {
+      for (const end = performance.now() + 80; performance.now() < end;);
+    }),
+  );
   await expect.poll(async () => (await tasks()).some((ms) => ms >= 80), "a task of 80 ms would be noticed").toBe(true);
 });
 
@@ -123,7 +140,13 @@ test.describe("planted violations", () => {
     await page.getByTestId("export-json").click();
     await go(page, "distil");
     await page.getByTestId("recipe").locator("summary").click();
-    for (const [setting, value] of [["steps", "2"], ["batchSize", "4"], ["nImages", "8"], ["nHeldOut", "5"]] as const) await page.getByTestId(`setting-${setting}`).fill(value);
+    for (const [setting, value] of [
+      ["steps", "2"],
+      ["batchSize", "4"],
+      ["nImages", "8"],
+      ["nHeldOut", "5"],
+    ] as const)
+      await page.getByTestId(`setting-${setting}`).fill(value);
     await page.getByTestId("start").click();
     await expect(page.getByTestId("run-status")).toHaveAttribute("data-phase", "done");
     await expect(page.getByTestId("charts")).toBeVisible();
@@ -138,7 +161,9 @@ test.describe("planted violations", () => {
       fetch("https://example.com/").catch(() => undefined);
       document.body.appendChild(document.createElement("script")).textContent = "window.ran = true";
     });
-    await expect.poll(async () => (await violations()).map((text) => text.split(":")[0]), "planted ones are noticed").toEqual(expect.arrayContaining(["connect-src", "script-src-elem"]));
+    await expect
+      .poll(async () => (await violations()).map((text) => text.split(":")[0]), "planted ones are noticed")
+      .toEqual(expect.arrayContaining(["connect-src", "script-src-elem"]));
     expect(await page.evaluate(() => "ran" in window)).toBe(false);
   });
 });

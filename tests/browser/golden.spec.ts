@@ -3,7 +3,18 @@ import type { Page } from "@playwright/test";
 import type { DistillOptions, EvaluationReport } from "../../pkg/fidelity_lab.js";
 import { expect, test } from "./fixtures";
 import {
-  argmaxes, expectClose, fromBase64, goldenFile, goldenValues, gradientBound, largest, LOGITS, LOSS, openLab, RELATIVE, Safetensors,
+  argmaxes,
+  expectClose,
+  fromBase64,
+  goldenFile,
+  goldenValues,
+  gradientBound,
+  largest,
+  LOGITS,
+  LOSS,
+  openLab,
+  RELATIVE,
+  Safetensors,
 } from "./golden";
 
 type Kind = "cpu" | "webgpu";
@@ -22,8 +33,16 @@ async function distill(page: Page, device: Kind, student: string, n: number, ste
       await fl.load(lab, "student", student);
       const losses: number[] = [];
       const options: DistillOptions = {
-        student, outputName: "made", teachers: ["teacher0", "teacher1", "teacher2"], temperature: 4, learningRate, weightDecay,
-        steps, batchSize: n, policy: "none", schedule: "constant",
+        student,
+        outputName: "made",
+        teachers: ["teacher0", "teacher1", "teacher2"],
+        temperature: 4,
+        learningRate,
+        weightDecay,
+        steps,
+        batchSize: n,
+        policy: "none",
+        schedule: "constant",
         onStep: ({ step, loss }) => void (step > 0 && losses.push(loss!)),
       };
       await lab.distill(fl.pixels.slice(0, n * 3072), null, options);
@@ -44,7 +63,10 @@ function expectLosses(found: number[], expected: number[]): void {
 /** What one step made of the parameters and running statistics, and the gradients that it must have had. */
 function expectStep(device: "cpu" | "webgpu", prefix: string, before: Safetensors, after: Safetensors): void {
   const golden = goldenValues();
-  const watched = (kind: string) => golden.names.filter((name) => name.startsWith(`${prefix}.${kind}.`)).map((name) => name.slice(prefix.length + kind.length + 2));
+  const watched = (kind: string) =>
+    golden.names
+      .filter((name) => name.startsWith(`${prefix}.${kind}.`))
+      .map((name) => name.slice(prefix.length + kind.length + 2));
   const made = watched("after");
   expect(made.filter((name) => name.endsWith("running_var")).length).toBeGreaterThan(1);
   for (const name of made) {
@@ -60,7 +82,12 @@ function expectStep(device: "cpu" | "webgpu", prefix: string, before: Safetensor
     const recovered = after.values(name).map((value, i) => (p[i]! - value) / scale - WEIGHT_DECAY * p[i]!);
     const expected = golden.values(`${prefix}.grad.${name}`);
     const rounding = (1.2e-7 * largest(p)) / scale;
-    expectClose(`gradient of ${name}`, recovered, expected, gradientBound(`${prefix}.grad.${name}`, device) * largest(expected) + rounding);
+    expectClose(
+      `gradient of ${name}`,
+      recovered,
+      expected,
+      gradientBound(`${prefix}.grad.${name}`, device) * largest(expected) + rounding,
+    );
   }
 }
 
@@ -91,7 +118,10 @@ for (const device of ["cpu", "webgpu"] as const) {
       expectClose("the ensemble's log-probabilities", found.ensemble, golden.values("ensemble.log_probs"), LOGITS);
     });
 
-    for (const [blocks, student, prefix] of [["bottleneck", "student0", "step8"], ["basic", "arbitrary20", "arbitrary20.step8"]] as const) {
+    for (const [blocks, student, prefix] of [
+      ["bottleneck", "student0", "step8"],
+      ["basic", "arbitrary20", "arbitrary20.step8"],
+    ] as const) {
       test(`one step of ${blocks} blocks: loss, gradients, parameters, running statistics`, async ({ page }) => {
         await openLab(page);
         const { losses, model } = await distill(page, device, student, 8, 1);
@@ -135,7 +165,8 @@ test("the batch size changes no figure", async ({ page }) => {
     await fl.load(lab, "teacher", "teacher0", "teacher1", "teacher2");
     await fl.load(lab, "student", "student0");
     const reports: EvaluationReport[] = [];
-    for (const batchSize of [20, 1, 7, 64]) reports.push(await lab.evaluate(fl.pixels, fl.labels, { student: "student0", batchSize }));
+    for (const batchSize of [20, 1, 7, 64])
+      reports.push(await lab.evaluate(fl.pixels, fl.labels, { student: "student0", batchSize }));
     lab.dispose();
     return reports;
   });
@@ -146,7 +177,10 @@ test("the batch size changes no figure", async ({ page }) => {
     for (const [path, value] of all!) {
       if (value === null) expect(other.get(path), path).toBeNull();
       // A bin may hold a single image, whose confidence is f32's to round.
-      else expect(Math.abs(other.get(path)! - value), path).toBeLessThanOrEqual(path.includes("/reliability/") ? 1e-5 : 1e-6);
+      else
+        expect(Math.abs(other.get(path)! - value), path).toBeLessThanOrEqual(
+          path.includes("/reliability/") ? 1e-5 : 1e-6,
+        );
     }
   }
   const { agreement, kl } = reports[0]!.students.student0!;
@@ -171,8 +205,12 @@ test("live figures on the first 100 test images", async ({ page }) => {
   const metrics = JSON.parse(new TextDecoder().decode(goldenFile("golden-metrics.json")));
   const expected = metrics.first["100"];
   expect(report.nImages).toBe(100);
-  const close = (what: string, found: number | null, value: number, bound: number) => expectClose(what, [found ?? NaN], [value], bound);
-  for (const [name, found] of [["ensemble", report.ensemble!], ["student0", report.models.student0!]] as const) {
+  const close = (what: string, found: number | null, value: number, bound: number) =>
+    expectClose(what, [found ?? NaN], [value], bound);
+  for (const [name, found] of [
+    ["ensemble", report.ensemble!],
+    ["student0", report.models.student0!],
+  ] as const) {
     close(`${name} accuracy`, found.accuracy, expected[name].acc, 1e-9);
     close(`${name} top5Accuracy`, found.top5Accuracy, expected[name].top5, 1e-9);
     close(`${name} nll`, found.nll, expected[name].nll, 1e-4);

@@ -13,14 +13,25 @@ export const RELATIVE = 1e-3;
 
 /** The relative bound for a golden gradient: PyTorch's own answers are apart where a ReLU's input is within a rounding of zero. */
 export function gradientBound(key: string, device: "cpu" | "webgpu"): number {
-  const kinks = JSON.parse(new TextDecoder().decode(goldenFile("kinks.json"))) as Record<string, Record<string, number>>;
+  const kinks = JSON.parse(new TextDecoder().decode(goldenFile("kinks.json"))) as Record<
+    string,
+    Record<string, number>
+  >;
   const deviation = kinks[device === "cpu" ? "1e-7" : "1e-6"]?.[key];
   if (deviation === undefined) throw new Error(`kinks.json lacks ${key}`);
   return Math.max(RELATIVE, 2 * deviation);
 }
 
-export interface StoredTensor { dtype: string; shape: number[]; data: Uint8Array }
-export interface NamedTensor { name: string; shape: number[]; values: ArrayLike<number> }
+export interface StoredTensor {
+  dtype: string;
+  shape: number[];
+  data: Uint8Array;
+}
+export interface NamedTensor {
+  name: string;
+  shape: number[];
+  values: ArrayLike<number>;
+}
 
 /** The tensors of a safetensors file by name. */
 export class Safetensors {
@@ -29,11 +40,19 @@ export class Safetensors {
 
   constructor(bytes: Uint8Array) {
     const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true));
-    const { __metadata__: metadata = {}, ...entries } = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+    const { __metadata__: metadata = {}, ...entries } = JSON.parse(
+      new TextDecoder().decode(bytes.subarray(8, 8 + length)),
+    );
     this.metadata = metadata;
-    for (const [name, entry] of Object.entries(entries as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>)) {
+    for (const [name, entry] of Object.entries(
+      entries as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>,
+    )) {
       const [begin, end] = entry.data_offsets;
-      this.tensors.set(name, { dtype: entry.dtype, shape: entry.shape, data: bytes.slice(8 + length + begin, 8 + length + end) });
+      this.tensors.set(name, {
+        dtype: entry.dtype,
+        shape: entry.shape,
+        data: bytes.slice(8 + length + begin, 8 + length + end),
+      });
     }
   }
 
@@ -46,14 +65,21 @@ export class Safetensors {
     if (!tensor) throw new Error(`there is no tensor ${name}`);
     const { dtype, data } = tensor;
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-    const read = (width: number, at: (offset: number) => number) => Array.from({ length: data.length / width }, (_, i) => at(i * width));
+    const read = (width: number, at: (offset: number) => number) =>
+      Array.from({ length: data.length / width }, (_, i) => at(i * width));
     switch (dtype) {
-      case "F64": return read(8, (i) => view.getFloat64(i, true));
-      case "F32": return read(4, (i) => view.getFloat32(i, true));
-      case "I32": return read(4, (i) => view.getInt32(i, true));
-      case "F16": return read(2, (i) => half(view.getUint16(i, true)));
-      case "U8": return [...data];
-      default: throw new Error(`${name} is ${dtype}`);
+      case "F64":
+        return read(8, (i) => view.getFloat64(i, true));
+      case "F32":
+        return read(4, (i) => view.getFloat32(i, true));
+      case "I32":
+        return read(4, (i) => view.getInt32(i, true));
+      case "F16":
+        return read(2, (i) => half(view.getUint16(i, true)));
+      case "U8":
+        return [...data];
+      default:
+        throw new Error(`${name} is ${dtype}`);
     }
   }
 }
@@ -67,26 +93,42 @@ function half(bits: number): number {
 }
 
 /** Writes a safetensors file of f32 tensors. `edit` may spoil the header, for files that must be refused. */
-export function safetensors(tensors: NamedTensor[], metadata: Record<string, string> = {}, edit: (header: Record<string, any>) => void = () => undefined): Uint8Array {
+export function safetensors(
+  tensors: NamedTensor[],
+  metadata: Record<string, string> = {},
+  edit: (header: Record<string, any>) => void = () => undefined,
+): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let end = 0;
-  for (const { name, shape, values } of tensors) header[name] = { dtype: "F32", shape, data_offsets: [end, (end += values.length * 4)] };
+  for (const { name, shape, values } of tensors)
+    header[name] = { dtype: "F32", shape, data_offsets: [end, (end += values.length * 4)] };
   edit(header);
   const text = new TextEncoder().encode(JSON.stringify(header));
   const bytes = new Uint8Array(8 + text.length + end);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(text.length), true);
   bytes.set(text, 8);
-  bytes.set(new Uint8Array(Float32Array.from(tensors.flatMap(({ values }) => Array.from(values))).buffer), 8 + text.length);
+  bytes.set(
+    new Uint8Array(Float32Array.from(tensors.flatMap(({ values }) => Array.from(values))).buffer),
+    8 + text.length,
+  );
   return bytes;
 }
 
 /** A PreResNet of depth 8 whose weights follow from a formula and a seed. */
-export function smallNetwork(name: string, nClasses: number, seed = 1): { tensors: NamedTensor[]; metadata: Record<string, string> } {
+export function smallNetwork(
+  name: string,
+  nClasses: number,
+  seed = 1,
+): { tensors: NamedTensor[]; metadata: Record<string, string> } {
   const tensors: NamedTensor[] = [];
   const add = (tensor: string, shape: number[], value: (wave: number) => number) => {
     const k = tensors.length + 100 * seed;
     const length = shape.reduce((a, b) => a * b);
-    tensors.push({ name: tensor, shape, values: Float32Array.from({ length }, (_, i) => value(Math.sin(i * (0.61 + 0.013 * k)))) });
+    tensors.push({
+      name: tensor,
+      shape,
+      values: Float32Array.from({ length }, (_, i) => value(Math.sin(i * (0.61 + 0.013 * k)))),
+    });
   };
   const convolution = (tensor: string, out: number, into: number, kernel: number) =>
     add(`${tensor}.weight`, [out, into, kernel, kernel], (wave) => wave * Math.sqrt(2 / (into * kernel * kernel)));
@@ -110,7 +152,14 @@ export function smallNetwork(name: string, nClasses: number, seed = 1): { tensor
   norm("norm", 64);
   add("head.weight", [nClasses, 64], (wave) => wave * 0.3);
   add("head.bias", [nClasses], (wave) => wave * 0.1);
-  const metadata = { architecture: "preresnet", depth: "8", classes: String(nClasses), mean: "0.5,0.5,0.5", std: "0.5,0.5,0.5", name };
+  const metadata = {
+    architecture: "preresnet",
+    depth: "8",
+    classes: String(nClasses),
+    mean: "0.5,0.5,0.5",
+    std: "0.5,0.5,0.5",
+    name,
+  };
   return { tensors, metadata };
 }
 
@@ -160,7 +209,10 @@ export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toStri
 export const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
 
 /** What a call that must fail came to. */
-export interface Failure { code: string; message: string }
+export interface Failure {
+  code: string;
+  message: string;
+}
 
 /** In the page, under `fl`: what every test of the API needs. */
 export interface PageTools {
@@ -186,7 +238,11 @@ declare global {
   var fl: PageTools;
 }
 
-interface Given { pixels: string; labels: number[]; files: Record<string, string> }
+interface Given {
+  pixels: string;
+  labels: number[];
+  files: Record<string, string>;
+}
 
 /** An empty page with `fl`. `files` are networks that the test made. */
 export async function openLab(page: Page, files: Record<string, Uint8Array> = {}): Promise<void> {
@@ -223,7 +279,8 @@ function install(given: Given): void {
       return LabClient.create(options);
     },
     async load(lab, role, ...names) {
-      for (const name of names) await lab.loadModel(files[name] ?? (await bytes(`/tests/golden/${name}.safetensors`)), { role, name });
+      for (const name of names)
+        await lab.loadModel(files[name] ?? (await bytes(`/tests/golden/${name}.safetensors`)), { role, name });
     },
     bytes,
     base64: (data) => {

@@ -4,15 +4,29 @@ import { expect, test } from "./fixtures";
 import { openLab as openApi } from "./golden";
 import { bytesOf, closePanel, go, openPanel, ready, rowsOfCsv, saved, withoutData } from "./page";
 
-interface Entry { name: string; role: string; family: string; depth: number; file: string; taughtBy: string[] | null; logits?: object }
+interface Entry {
+  name: string;
+  role: string;
+  family: string;
+  depth: number;
+  file: string;
+  taughtBy: string[] | null;
+  logits?: object;
+}
 const { networks } = JSON.parse(bytesOf("www/weights/manifest.json").toString()) as { networks: Entry[] };
 /** The smallest family is the one that a processor opens with. */
 const least = Math.min(...networks.map(({ depth }) => depth));
-const STUDENTS = networks.filter(({ role, depth, taughtBy, logits }) => role === "student" && depth === least && logits && (taughtBy?.length ?? 0) > 1);
+const STUDENTS = networks.filter(
+  ({ role, depth, taughtBy, logits }) => role === "student" && depth === least && logits && (taughtBy?.length ?? 0) > 1,
+);
 const [STUDENT] = STUDENTS as [Entry];
 const TEACHERS = STUDENT.taughtBy!.slice(0, 2);
 const STATE = `section=inside&family=${STUDENT.family}&teachers=${TEACHERS.join()}&student=${STUDENT.name}`;
-const PAIRS = [[STUDENT.name, TEACHERS[0]!], [STUDENT.name, TEACHERS[1]!], [TEACHERS[0]!, TEACHERS[1]!]] as const;
+const PAIRS = [
+  [STUDENT.name, TEACHERS[0]!],
+  [STUDENT.name, TEACHERS[1]!],
+  [TEACHERS[0]!, TEACHERS[1]!],
+] as const;
 
 async function visit(page: Page, state = STATE): Promise<void> {
   await page.goto(`/?device=cpu#/fidelity?${state}`);
@@ -25,7 +39,8 @@ const status = (page: Page) => page.getByTestId("inside-status");
 /** The unbiased HSIC of two kernel matrices as Song et al. (2012) write it, equation 4. */
 function hsic(first: number[], second: number[], n: number): number {
   const at = (kernel: number[], i: number, j: number) => (i === j ? 0 : kernel[i * n + j]!);
-  const rows = (kernel: number[]) => Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => at(kernel, i, j)).reduce((a, b) => a + b));
+  const rows = (kernel: number[]) =>
+    Array.from({ length: n }, (_, i) => Array.from({ length: n }, (_, j) => at(kernel, i, j)).reduce((a, b) => a + b));
   const [a, b] = [rows(first), rows(second)];
   const sum = (values: number[]) => values.reduce((x, y) => x + y, 0);
   let trace = 0;
@@ -43,35 +58,53 @@ function rbf(gram: number[], n: number): { kernel: number[]; bandwidth: number }
   const half = distances.length / 2;
   const median = distances.length % 2 ? distances[Math.floor(half)]! : (distances[half - 1]! + distances[half]!) / 2;
   const bandwidth = median / 2;
-  const kernel = Array.from({ length: n * n }, (_, k) => Math.exp(-squared(Math.floor(k / n), k % n) / (2 * bandwidth * bandwidth)));
+  const kernel = Array.from({ length: n * n }, (_, k) =>
+    Math.exp(-squared(Math.floor(k / n), k % n) / (2 * bandwidth * bandwidth)),
+  );
   return { kernel, bandwidth };
 }
 
-test("teacher and student by stage, on the samples, are what the definition gives; the kernel and the networks are of the link", async ({ page, context }) => {
+test("teacher and student by stage, on the samples, are what the definition gives; the kernel and the networks are of the link", async ({
+  page,
+  context,
+}) => {
   await visit(page);
   await expect(page.getByTestId("inside-answer")).toContainText("Nothing compared yet");
   await page.getByTestId("inside-run").click();
   await expect(status(page)).toHaveAttribute("data-phase", "done");
   await expect(status(page)).toContainText("Samples");
   await expect(status(page)).toContainText("So few images say little");
-  await expect(page.getByTestId("inside-plot").getByRole("img")).toHaveAccessibleName(/Stage 1: student 0\.\d+.*Stage 3: student/);
+  await expect(page.getByTestId("inside-plot").getByRole("img")).toHaveAccessibleName(
+    /Stage 1: student 0\.\d+.*Stage 3: student/,
+  );
 
   const rows = rowsOfCsv((await saved(page, "lab-inside-csv")).bytes);
-  expect(rows.map(({ first, second, stage }) => [first, second, stage])).toEqual(PAIRS.flatMap(([first, second]) => ["1", "2", "3"].map((stage) => [first, second, stage])));
+  expect(rows.map(({ first, second, stage }) => [first, second, stage])).toEqual(
+    PAIRS.flatMap(([first, second]) => ["1", "2", "3"].map((stage) => [first, second, stage])),
+  );
 
   const api = await context.newPage();
-  const files = Object.fromEntries([...TEACHERS, STUDENT.name].map((name) => [name, new Uint8Array(bytesOf(`www/weights/${networks.find((entry) => entry.name === name)!.file}`))]));
+  const files = Object.fromEntries(
+    [...TEACHERS, STUDENT.name].map((name) => [
+      name,
+      new Uint8Array(bytesOf(`www/weights/${networks.find((entry) => entry.name === name)!.file}`)),
+    ]),
+  );
   await openApi(api, files);
-  const grams = await api.evaluate(async (names) => {
-    const lab = await fl.lab("cpu");
-    for (const name of names) await lab.loadModel(fl.files[name]!, { role: "teacher", name });
-    const n = fl.pixels.length / 3072;
-    const { models, values } = await lab.gram(fl.pixels, n, { models: names });
-    lab.dispose();
-    return { n, models, values: [...values] };
-  }, [...TEACHERS, STUDENT.name]);
+  const grams = await api.evaluate(
+    async (names) => {
+      const lab = await fl.lab("cpu");
+      for (const name of names) await lab.loadModel(fl.files[name]!, { role: "teacher", name });
+      const n = fl.pixels.length / 3072;
+      const { models, values } = await lab.gram(fl.pixels, n, { models: names });
+      lab.dispose();
+      return { n, models, values: [...values] };
+    },
+    [...TEACHERS, STUDENT.name],
+  );
   const { n } = grams;
-  const gram = (name: string, stage: number) => grams.values.slice((grams.models.indexOf(name) * 3 + stage) * n * n).slice(0, n * n);
+  const gram = (name: string, stage: number) =>
+    grams.values.slice((grams.models.indexOf(name) * 3 + stage) * n * n).slice(0, n * n);
   for (const { first, second, stage, n_images, cka_linear, cka_rbf, bandwidth_first, bandwidth_second } of rows) {
     const [a, b] = [gram(first!, Number(stage) - 1), gram(second!, Number(stage) - 1)];
     const alignment = (x: number[], y: number[]) => hsic(x, y, n) / Math.sqrt(hsic(x, x, n) * hsic(y, y, n));
@@ -89,8 +122,12 @@ test("teacher and student by stage, on the samples, are what the definition give
   await page.getByTestId("inside-pairs").locator("summary").click();
   await expect(page.getByTestId(`inside-pair-${STUDENT.name}-${TEACHERS[0]}`).locator("td")).toHaveCount(9);
   const svg = (await saved(page, "lab-inside-svg")).bytes.toString();
-  for (const word of ["Likeness by stage", STUDENT.name, "RBF", `n = ${n}`, "Fidelity Lab 0."]) expect(svg).toContain(word);
-  const json = JSON.parse((await saved(page, "lab-inside-json")).bytes.toString()) as { networks: string[]; values: { cka_linear: number }[] };
+  for (const word of ["Likeness by stage", STUDENT.name, "RBF", `n = ${n}`, "Fidelity Lab 0."])
+    expect(svg).toContain(word);
+  const json = JSON.parse((await saved(page, "lab-inside-json")).bytes.toString()) as {
+    networks: string[];
+    values: { cka_linear: number }[];
+  };
   expect(json.networks).toEqual([...TEACHERS, STUDENT.name]);
   expect(json.values.map(({ cka_linear }) => cka_linear)).toEqual(rows.map(({ cka_linear }) => Number(cka_linear)));
   await expect(page.getByTestId("inside-outdated")).toHaveCount(0);
@@ -119,10 +156,11 @@ test("on many images in batches, with progress; cancelling keeps what whole batc
   const rows = rowsOfCsv((await saved(page, "lab-inside-csv")).bytes);
   expect(new Set(rows.map(({ n_images }) => n_images))).toEqual(new Set([String(done)]));
   // Students end up close to their teachers: nearer than any two unrelated arrangements, and no further than the same one.
-  for (const { cka_linear, cka_rbf } of rows) for (const value of [cka_linear, cka_rbf]) {
-    expect(Number(value)).toBeGreaterThan(0.3);
-    expect(Number(value)).toBeLessThan(1);
-  }
+  for (const { cka_linear, cka_rbf } of rows)
+    for (const value of [cka_linear, cka_rbf]) {
+      expect(Number(value)).toBeGreaterThan(0.3);
+      expect(Number(value)).toBeLessThan(1);
+    }
   await page.getByTestId("inside-images").selectOption("256");
   await page.getByTestId("inside-run").click();
   await expect(status(page)).toHaveAttribute("data-phase", "done");
@@ -132,7 +170,10 @@ test("on many images in batches, with progress; cancelling keeps what whole batc
 test("networks that are not in use are loaded for it, and are not put in use", async ({ page }) => {
   const inUse = async () => {
     await openPanel(page, "networks");
-    const names = await page.getByTestId("networks-panel").getByRole("checkbox", { checked: true }).evaluateAll((boxes) => boxes.map((box) => box.getAttribute("aria-label")!));
+    const names = await page
+      .getByTestId("networks-panel")
+      .getByRole("checkbox", { checked: true })
+      .evaluateAll((boxes) => boxes.map((box) => box.getAttribute("aria-label")!));
     await closePanel(page, "networks");
     return names;
   };
@@ -142,7 +183,9 @@ test("networks that are not in use are loaded for it, and are not put in use", a
   await expect.poll(inUse).not.toEqual([]);
   await ready(page);
   const before = await inUse();
-  const others = networks.filter(({ name, depth, logits }) => depth === least && logits && !before.some((label) => label.endsWith(name)));
+  const others = networks.filter(
+    ({ name, depth, logits }) => depth === least && logits && !before.some((label) => label.endsWith(name)),
+  );
   const teacher = others.find(({ role }) => role === "teacher")!;
   const student = STUDENTS.find(({ name }) => others.some((other) => other.name === name)) ?? STUDENT;
   await visit(page, `section=inside&family=${STUDENT.family}&teachers=${teacher.name}&student=${student.name}`);

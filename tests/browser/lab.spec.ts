@@ -5,10 +5,25 @@ import type { Page } from "@playwright/test";
 import { expect, test } from "./fixtures";
 import { bytesOf, go, numberIn, open, pathOf, payload, rowsOfCsv, saved, withoutData } from "./page";
 
-interface Golden { agreement: number; kl: number; accuracy: [number, number]; cells: number[]; mcnemar: [number, number]; chance: number }
+interface Golden {
+  agreement: number;
+  kl: number;
+  accuracy: [number, number];
+  cells: number[];
+  mcnemar: [number, number];
+  chance: number;
+}
 /** From NumPy and SciPy, for the three teachers and the student of the golden values. */
 const golden = JSON.parse(bytesOf("tests/golden/statistics.json").toString()) as Golden;
-interface Entry { name: string; role: string; family: string; file: string; taughtBy: string[] | null; metrics: { agreement?: number }; logits?: { file: string; bytes: number; sha256: string } }
+interface Entry {
+  name: string;
+  role: string;
+  family: string;
+  file: string;
+  taughtBy: string[] | null;
+  metrics: { agreement?: number };
+  logits?: { file: string; bytes: number; sha256: string };
+}
 const manifest = JSON.parse(bytesOf("www/weights/manifest.json").toString()) as { networks: Entry[] };
 const entry = (name: string) => manifest.networks.find((network) => network.name === name)!;
 const FAMILY = entry("teacher0").family;
@@ -16,14 +31,20 @@ const GOLDEN_STATE = `family=${FAMILY}&teachers=teacher0,teacher1,teacher2&stude
 
 /** Stored answers are the golden ones, whatever the page ships by now; `more` networks are listed beside them. Before the page is opened. */
 async function shipGoldenAnswers(page: Page, more: readonly Entry[] = []): Promise<void> {
-  const networks = await Promise.all(manifest.networks.map(async (network) => {
-    const file = `tests/golden/${network.name}.logits.f16`;
-    if (!network.logits || network.family !== FAMILY || !existsSync(pathOf(file))) return network;
-    const bytes = bytesOf(file);
-    await page.route(new RegExp(`/${network.logits.file.replace(".f16", "")}-[^/]*\\.f16$`), (route) => route.fulfill({ body: bytes, contentType: "application/octet-stream" }));
-    return { ...network, logits: { ...network.logits, sha256: createHash("sha256").update(bytes).digest("hex") } };
-  }));
-  await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) => route.fulfill({ json: { networks: [...networks, ...more] } }));
+  const networks = await Promise.all(
+    manifest.networks.map(async (network) => {
+      const file = `tests/golden/${network.name}.logits.f16`;
+      if (!network.logits || network.family !== FAMILY || !existsSync(pathOf(file))) return network;
+      const bytes = bytesOf(file);
+      await page.route(new RegExp(`/${network.logits.file.replace(".f16", "")}-[^/]*\\.f16$`), (route) =>
+        route.fulfill({ body: bytes, contentType: "application/octet-stream" }),
+      );
+      return { ...network, logits: { ...network.logits, sha256: createHash("sha256").update(bytes).digest("hex") } };
+    }),
+  );
+  await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) =>
+    route.fulfill({ json: { networks: [...networks, ...more] } }),
+  );
 }
 
 async function openLab(page: Page, state = "", section = "overview"): Promise<void> {
@@ -35,7 +56,8 @@ async function visit(page: Page, state: string, section = "overview"): Promise<v
   await page.goto(`/?device=cpu#/fidelity${state && `?${state}`}`);
   await expect(page.getByTestId(`part-${section}`)).toBeVisible();
 }
-const percent = (share: number) => share.toLocaleString("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percent = (share: number) =>
+  share.toLocaleString("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
 
 test("the test set's figures are there without image or measurement, and are the reference's", async ({ page }) => {
   await withoutData(page);
@@ -44,14 +66,25 @@ test("the test set's figures are there without image or measurement, and are the
   await expect(page.getByTestId("lab-ensemble-accuracy")).toHaveText(percent(golden.accuracy[0]));
   await expect(page.getByTestId("lab-student-accuracy")).toHaveText(percent(golden.accuracy[1]));
   expect(Math.abs((await numberIn(page.getByTestId("lab-kl"))) - golden.kl)).toBeLessThan(6e-4);
-  await expect(page.getByTestId("lab-agreement-interval")).toHaveText(/^7\d\.\d% to 7\d\.\d% \(95% interval\)\s*n = 10,000$/);
+  await expect(page.getByTestId("lab-agreement-interval")).toHaveText(
+    /^7\d\.\d% to 7\d\.\d% \(95% interval\)\s*n = 10,000$/,
+  );
   const [bothRight, onlyTeacher, onlyStudent, same, other] = golden.cells;
-  for (const [cell, n] of Object.entries({ bothRight, onlyTeacher, onlyStudent, bothWrongSame: same, bothWrongOther: other })) await expect(page.getByTestId(`cell-${cell}`)).toContainText(n!.toLocaleString("en"));
+  for (const [cell, n] of Object.entries({
+    bothRight,
+    onlyTeacher,
+    onlyStudent,
+    bothWrongSame: same,
+    bothWrongOther: other,
+  }))
+    await expect(page.getByTestId(`cell-${cell}`)).toContainText(n!.toLocaleString("en"));
   await expect(page.getByTestId("provenance")).toContainText("precomputed");
   await expect(page.getByTestId("provenance")).toContainText("12 epochs");
 });
 
-test("members go in and out, the figures follow at once and without a gap, and the address says so", async ({ page }) => {
+test("members go in and out, the figures follow at once and without a gap, and the address says so", async ({
+  page,
+}) => {
   await openLab(page, GOLDEN_STATE);
   const answer = page.getByTestId("lab-answer");
   await expect(answer).toHaveAttribute("data-size", "3");
@@ -107,7 +140,9 @@ test("what a number is worth, in sentences with the reference's figures", async 
   await expect(page.getByTestId("worth-pairs")).toContainText("mean of 3 pairs");
   const [, , , same, other] = golden.cells;
   const wrong = same! + other! + golden.cells[2]!;
-  await expect(page.getByTestId("worth-copied")).toContainText(`wrong on ${wrong.toLocaleString("en")} images; on ${same!.toLocaleString("en")} of them (${percent(same! / wrong)})`);
+  await expect(page.getByTestId("worth-copied")).toContainText(
+    `wrong on ${wrong.toLocaleString("en")} images; on ${same!.toLocaleString("en")} of them (${percent(same! / wrong)})`,
+  );
   await expect(page.getByTestId("mcnemar-student0-ensemble")).toContainText(`χ² = ${golden.mcnemar[0].toFixed(3)}`);
   await expect(page.getByTestId("mcnemar-student0-ensemble")).toContainText("ensemble is more accurate");
   await expect(page.getByTestId("difference-ensemble")).toContainText("0 is outside");
@@ -136,30 +171,58 @@ function classesOf(...networks: Float64Array[]): number[] {
     for (const logits of networks) {
       const powers = logits.subarray(100 * i, 100 * (i + 1)).map(Math.exp);
       const total = powers.reduce((x, y) => x + y, 0);
-      powers.forEach((power, k) => { sum[k]! += power / total; });
+      powers.forEach((power, k) => {
+        sum[k]! += power / total;
+      });
     }
     return sum.indexOf(Math.max(...sum));
   });
 }
 const agreementOf = (x: number[], y: number[]) => x.filter((value, i) => value === y[i]).length / x.length;
 
-test("a control whose teachers are others, a second student, and the ceiling where ensembles are disjoint", async ({ page }) => {
-  const [another, fourth] = (["student", "teacher"] as const).map((of) => manifest.networks.find(({ role, family, logits }) => role === of && family !== FAMILY && logits)!) as [Entry, Entry];
-  await shipGoldenAnswers(page, [{ ...another, name: "independent", family: FAMILY, taughtBy: ["elsewhere"] }, { ...fourth, name: "teacher9", family: FAMILY }]);
-  await visit(page, `section=worth&family=${FAMILY}&teachers=teacher0,teacher1&student=student0&other=independent`, "worth");
-  const ensemble = classesOf(logitsOf("tests/golden/teacher0.logits.f16"), logitsOf("tests/golden/teacher1.logits.f16"));
+test("a control whose teachers are others, a second student, and the ceiling where ensembles are disjoint", async ({
+  page,
+}) => {
+  const [another, fourth] = (["student", "teacher"] as const).map((of) =>
+    manifest.networks.find(({ role, family, logits }) => role === of && family !== FAMILY && logits)!,
+  ) as [Entry, Entry];
+  await shipGoldenAnswers(page, [
+    { ...another, name: "independent", family: FAMILY, taughtBy: ["elsewhere"] },
+    { ...fourth, name: "teacher9", family: FAMILY },
+  ]);
+  await visit(
+    page,
+    `section=worth&family=${FAMILY}&teachers=teacher0,teacher1&student=student0&other=independent`,
+    "worth",
+  );
+  const ensemble = classesOf(
+    logitsOf("tests/golden/teacher0.logits.f16"),
+    logitsOf("tests/golden/teacher1.logits.f16"),
+  );
   const independent = classesOf(logitsOf(`www/weights/${another.logits!.file}`));
   const share = agreementOf(ensemble, independent);
-  await expect(page.getByTestId("worth-control")).toContainText(`independent, taught by teachers that are none of these, agrees with this ensemble on ${percent(share)}`);
-  const others = classesOf(logitsOf("tests/golden/teacher2.logits.f16"), logitsOf(`www/weights/${fourth.logits!.file}`));
+  await expect(page.getByTestId("worth-control")).toContainText(
+    `independent, taught by teachers that are none of these, agrees with this ensemble on ${percent(share)}`,
+  );
+  const others = classesOf(
+    logitsOf("tests/golden/teacher2.logits.f16"),
+    logitsOf(`www/weights/${fourth.logits!.file}`),
+  );
   await expect(page.getByTestId("worth-ceiling")).toContainText(percent(agreementOf(ensemble, others)));
   const labels = bytesOf("www/weights/test-labels.bin");
   const wrong = ensemble.flatMap((value, i) => (value === labels[i] ? [] : [i]));
-  const { values } = JSON.parse((await saved(page, "lab-copied-json")).bytes.toString()) as { values: { network: string; share: number }[] };
-  expect(values.find(({ network }) => network === "independent")!.share).toBeCloseTo(wrong.filter((i) => independent[i] === ensemble[i]).length / wrong.length, 9);
+  const { values } = JSON.parse((await saved(page, "lab-copied-json")).bytes.toString()) as {
+    values: { network: string; share: number }[];
+  };
+  expect(values.find(({ network }) => network === "independent")!.share).toBeCloseTo(
+    wrong.filter((i) => independent[i] === ensemble[i]).length / wrong.length,
+    9,
+  );
   const student = classesOf(logitsOf("tests/golden/student0.logits.f16"));
   const lead = 100 * (agreementOf(student, ensemble) - share);
-  await expect(page.getByTestId("difference-agreement")).toContainText(`student0 minus independent is ${lead.toFixed(1).replace("-", "−")} points`);
+  await expect(page.getByTestId("difference-agreement")).toContainText(
+    `student0 minus independent is ${lead.toFixed(1).replace("-", "−")} points`,
+  );
   await expect(page.getByTestId("mcnemar-independent-student0")).toContainText("one alone is right");
   await page.getByTestId("member-teacher2").check();
   await page.getByTestId("member-teacher0").uncheck();
@@ -175,16 +238,24 @@ test("families: one switch, each with networks of its own, and the link says whi
   for (const family of new Set(manifest.networks.map(({ family }) => family))) {
     await page.getByTestId(`lab-family-${family}`).check();
     const names = manifest.networks.filter((network) => network.family === family);
-    await expect(page.getByTestId("builder").locator(".toggle")).toHaveText(names.filter(({ role }) => role === "teacher").map(({ name }) => new RegExp(`^${name} `)));
+    await expect(page.getByTestId("builder").locator(".toggle")).toHaveText(
+      names.filter(({ role }) => role === "teacher").map(({ name }) => new RegExp(`^${name} `)),
+    );
     // Of several students the one that follows an ensemble best, as in the other views.
-    const student = names.filter(({ role, taughtBy }) => role === "student" && taughtBy!.length >= 3).toSorted((a, b) => b.metrics.agreement! - a.metrics.agreement!)[0]!;
+    const student = names
+      .filter(({ role, taughtBy }) => role === "student" && taughtBy!.length >= 3)
+      .toSorted((a, b) => b.metrics.agreement! - a.metrics.agreement!)[0]!;
     await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-student", student.name);
     await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-size", String(student.taughtBy!.length));
-    await expect(page).toHaveURL(new RegExp(`family=${family}&teachers=${student.taughtBy!.join(",")}&student=${student.name}`));
+    await expect(page).toHaveURL(
+      new RegExp(`family=${family}&teachers=${student.taughtBy!.join(",")}&student=${student.name}`),
+    );
   }
 });
 
-test("a cell leads to its images, which can be sorted and filtered; an image leads to Compare with its neighbours, and back", async ({ page }) => {
+test("a cell leads to its images, which can be sorted and filtered; an image leads to Compare with its neighbours, and back", async ({
+  page,
+}) => {
   await openLab(page, GOLDEN_STATE);
   await page.getByTestId("cell-onlyStudent").click();
   await expect(page.getByTestId("explorer")).toBeVisible();
@@ -192,7 +263,10 @@ test("a cell leads to its images, which can be sorted and filtered; an image lea
   await expect(page.getByTestId("filter-onlyStudent")).toBeChecked();
   const first = page.getByTestId("tile").first();
   await expect(first.locator("canvas")).toBeVisible();
-  const kl = async () => (await page.getByTestId("tile").locator(".tile-kl").allTextContents()).map((text) => Number(text.replace("KL ", "")));
+  const kl = async () =>
+    (await page.getByTestId("tile").locator(".tile-kl").allTextContents()).map((text) =>
+      Number(text.replace("KL ", "")),
+    );
   const falling = await kl();
   expect(falling).toEqual([...falling].sort((x, y) => y - x));
   await page.getByTestId("order-up").check();
@@ -202,7 +276,9 @@ test("a cell leads to its images, which can be sorted and filtered; an image lea
   await page.getByTestId("clear-filters").click();
   await expect(page.getByTestId("found")).toHaveText("All 10,000 images");
   await page.getByTestId("agree-no").check();
-  await expect(page.getByTestId("found")).toHaveText(`${Math.round(10_000 * (1 - golden.agreement)).toLocaleString("en")} of 10,000 images`);
+  await expect(page.getByTestId("found")).toHaveText(
+    `${Math.round(10_000 * (1 - golden.agreement)).toLocaleString("en")} of 10,000 images`,
+  );
   await page.getByTestId("filter-trueClass").selectOption("0");
   await expect(page).toHaveURL(/true=0/);
   await expect(page.getByTestId("tile").first()).toContainText("apple");
@@ -210,7 +286,9 @@ test("a cell leads to its images, which can be sorted and filtered; an image lea
   const index = await page.getByTestId("tile").nth(2).getAttribute("data-index");
   await page.getByTestId("tile").nth(2).click();
   await expect(page.getByTestId("view-compare")).toBeVisible();
-  await expect(page.getByTestId("detail")).toHaveAccessibleName(`Test image ${Number(index).toLocaleString("en")}`, { timeout: 120_000 });
+  await expect(page.getByTestId("detail")).toHaveAccessibleName(`Test image ${Number(index).toLocaleString("en")}`, {
+    timeout: 120_000,
+  });
   await expect(page.getByTestId("truth")).toContainText("apple");
   await expect(page.getByTestId("verdict")).toHaveAttribute("data-agrees", "false", { timeout: 120_000 });
   // Along the list, without a step of the history, and back to where it was left.
@@ -247,7 +325,9 @@ test("the grid is walked through by keyboard, to its end, and only what is in si
   await expect.poll(() => page.getByTestId("image-answers").locator("tbody tr").count()).toBeGreaterThanOrEqual(5);
 });
 
-test("scrolling through ten thousand images makes what comes into sight, and nothing else", async ({ page }, { annotations }) => {
+test("scrolling through ten thousand images makes what comes into sight, and nothing else", async ({ page }, {
+  annotations,
+}) => {
   await openLab(page, `section=images&${GOLDEN_STATE}`, "images");
   await expect(page.getByTestId("tile").first().locator("canvas")).toBeVisible();
   const { made, kept, columns, shown, worst } = await page.getByTestId("image-grid").evaluate(async (grid) => {
@@ -267,9 +347,17 @@ test("scrolling through ten thousand images makes what comes into sight, and not
       times.push(performance.now() - start);
       await frame();
       await frame();
-      for (const tile of tiles()) if (before.has(tile)) kept++; else made++;
+      for (const tile of tiles())
+        if (before.has(tile)) kept++;
+        else made++;
     }
-    return { made, kept, columns, shown: tiles().length, worst: times.sort((x, y) => x - y)[Math.floor(0.9 * times.length)]! };
+    return {
+      made,
+      kept,
+      columns,
+      shown: tiles().length,
+      worst: times.sort((x, y) => x - y)[Math.floor(0.9 * times.length)]!,
+    };
   });
   // For a reader, not asserted: the page's own thread, the 90th percentile.
   annotations.push({ type: "ms of a frame", description: worst.toFixed(1) });
@@ -291,10 +379,14 @@ test("all predictions as CSV are the listed counts", async ({ page }) => {
   expect(rows.reduce((sum, { kl_nats }) => sum + Number(kl_nats), 0) / 10_000).toBeCloseTo(golden.kl, 4);
 });
 
-test("the confusion matrix: its rows sum up, a field leads to its images, truth instead of the teacher", async ({ page }) => {
+test("the confusion matrix: its rows sum up, a field leads to its images, truth instead of the teacher", async ({
+  page,
+}) => {
   await openLab(page, `section=confusion&${GOLDEN_STATE}`, "confusion");
   await expect(page.getByTestId("lab-confusion")).toContainText(`${percent(golden.agreement)} on the diagonal`);
-  const { values } = JSON.parse((await saved(page, "lab-confusion-json")).bytes.toString()) as { values: { counts: number[][] } };
+  const { values } = JSON.parse((await saved(page, "lab-confusion-json")).bytes.toString()) as {
+    values: { counts: number[][] };
+  };
   expect(values.counts.flat().reduce((sum, n) => sum + n, 0)).toBe(10_000);
   expect(values.counts.reduce((sum, row, i) => sum + row[i]!, 0) / 10_000).toBeCloseTo(golden.agreement, 9);
   const largest = page.getByTestId("largest-confusions").locator("tbody tr").first();
@@ -315,7 +407,9 @@ test("the confusion matrix: its rows sum up, a field leads to its images, truth 
 
 test("calibration: bins lead to their images, temperature scaling, curves, the plane of students", async ({ page }) => {
   await openLab(page, `section=calibration&${GOLDEN_STATE}`, "calibration");
-  const { values } = JSON.parse((await saved(page, "lab-reliability-json")).bytes.toString()) as { values: { models: { bins: { count: number }[]; ece: number }[] } };
+  const { values } = JSON.parse((await saved(page, "lab-reliability-json")).bytes.toString()) as {
+    values: { models: { bins: { count: number }[]; ece: number }[] };
+  };
   expect(values.models).toHaveLength(2);
   for (const { bins } of values.models) expect(bins.reduce((sum, bin) => sum + bin.count, 0)).toBe(10_000);
   const last = values.models[1]!.bins[9]!.count;
@@ -361,9 +455,21 @@ test("a link restores all of the state, through another page", async ({ page, br
 });
 
 test("a link with nonsense in it opens the default and says what it ignored", async ({ page }) => {
-  await openLab(page, "section=nowhere&student=nobody&teachers=teacher0,ghost&temperature=-3&colour=red&true=512&bin=student-77");
+  await openLab(
+    page,
+    "section=nowhere&student=nobody&teachers=teacher0,ghost&temperature=-3&colour=red&true=512&bin=student-77",
+  );
   await expect(page.getByTestId("lab-agreement")).toContainText("%");
-  for (const nonsense of ["section=nowhere", "temperature=-3", "colour=red", "true=512", "bin=student-77", "student=nobody", "teachers=ghost"]) await expect(page.getByTestId("statuses")).toContainText(nonsense);
+  for (const nonsense of [
+    "section=nowhere",
+    "temperature=-3",
+    "colour=red",
+    "true=512",
+    "bin=student-77",
+    "student=nobody",
+    "teachers=ghost",
+  ])
+    await expect(page.getByTestId("statuses")).toContainText(nonsense);
   await expect(page.getByTestId("member-teacher0")).toBeChecked();
   await expect(page.getByTestId("member-teacher1")).not.toBeChecked();
   await page.goto("/?device=cpu#/nowhere");
@@ -378,7 +484,11 @@ test.describe("stored answers that are not what they should be", () => {
     const file = entry("teacher1").logits!.file.replace(".f16", "");
     let isShort = true;
     await shipGoldenAnswers(page);
-    await page.route(new RegExp(`${file}-[^/]*\\.f16$`), (route) => (isShort ? route.fulfill({ body: Buffer.alloc(1_999_998), contentType: "application/octet-stream" }) : route.fallback()));
+    await page.route(new RegExp(`${file}-[^/]*\\.f16$`), (route) =>
+      isShort
+        ? route.fulfill({ body: Buffer.alloc(1_999_998), contentType: "application/octet-stream" })
+        : route.fallback(),
+    );
     await visit(page, GOLDEN_STATE);
     await expect(page.getByTestId("answers-failed")).toContainText("1,999,998 bytes arrived, 2,000,000 were expected");
     await page.getByTestId("member-teacher1").uncheck();
@@ -393,7 +503,12 @@ test.describe("stored answers that are not what they should be", () => {
   test("a file with other bytes is refused by its checksum", async ({ page }) => {
     const file = entry("student0").logits!.file.replace(".f16", "");
     await shipGoldenAnswers(page);
-    await page.route(new RegExp(`${file}-[^/]*\\.f16$`), (route) => route.fulfill({ body: bytesOf(`www/weights/${entry("teacher0").logits!.file}`), contentType: "application/octet-stream" }));
+    await page.route(new RegExp(`${file}-[^/]*\\.f16$`), (route) =>
+      route.fulfill({
+        body: bytesOf(`www/weights/${entry("teacher0").logits!.file}`),
+        contentType: "application/octet-stream",
+      }),
+    );
     await visit(page, GOLDEN_STATE);
     await expect(page.getByTestId("answers-failed")).toContainText("checksum");
   });
@@ -407,7 +522,9 @@ test.describe("stored answers that are not what they should be", () => {
   });
 });
 
-test("verified here: what is measured along the way is held against the stored answers, without any image of the visitor's", async ({ page }) => {
+test("verified here: what is measured along the way is held against the stored answers, without any image of the visitor's", async ({
+  page,
+}) => {
   await withoutData(page);
   await visit(page, "");
   const provenance = page.getByTestId("provenance");
@@ -439,22 +556,30 @@ test("verified here: more images, of networks that have to be fetched first", as
   expect(difference(await provenance.textContent())).toBeLessThan(0.05);
 });
 
-test("figures are saved as SVG and PNG with title, n, networks and version in them; tables as the page shows them", async ({ page }) => {
+test("figures are saved as SVG and PNG with title, n, networks and version in them; tables as the page shows them", async ({
+  page,
+}) => {
   await openLab(page, GOLDEN_STATE);
   await expect(page.getByTestId("lab-networks")).toBeVisible();
   const { version } = JSON.parse(bytesOf("package.json").toString()) as { version: string };
   for (const figure of ["lab-cells", "lab-sizes"]) {
     const svg = (await saved(page, `${figure}-svg`)).bytes.toString();
-    for (const text of ["<title>", "n = 10,000", "teacher0, teacher1, teacher2", "student0", `Fidelity Lab ${version}`]) expect(svg, figure).toContain(text);
+    for (const text of ["<title>", "n = 10,000", "teacher0, teacher1, teacher2", "student0", `Fidelity Lab ${version}`])
+      expect(svg, figure).toContain(text);
     expect(svg).not.toMatch(/class=|style=/);
-    const problems = await page.evaluate((text) => new DOMParser().parseFromString(text, "image/svg+xml").querySelector("parsererror")?.textContent ?? "", svg);
+    const problems = await page.evaluate(
+      (text) => new DOMParser().parseFromString(text, "image/svg+xml").querySelector("parsererror")?.textContent ?? "",
+      svg,
+    );
     expect(problems).toBe("");
     const { bytes, name } = await saved(page, `${figure}-png`);
     expect(name).toMatch(/\.png$/);
     expect(bytes.subarray(1, 4).toString()).toBe("PNG");
     expect(bytes.readUInt32BE(16), "pixels across").toBeGreaterThan(900);
     const colours = await page.evaluate(async (data) => {
-      const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (character) => character.charCodeAt(0))]));
+      const bitmap = await createImageBitmap(
+        new Blob([Uint8Array.from(atob(data), (character) => character.charCodeAt(0))]),
+      );
       const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
       const context = canvas.getContext("2d")!;
       context.drawImage(bitmap, 0, 0);
@@ -465,24 +590,38 @@ test("figures are saved as SVG and PNG with title, n, networks and version in th
   const rows = rowsOfCsv((await saved(page, "lab-networks-csv")).bytes);
   expect(rows.map(({ network }) => network)).toEqual(["teacher0", "teacher1", "teacher2", "ensemble", "student0"]);
   expect(Number(rows[4]!.agreement)).toBeCloseTo(golden.agreement, 9);
-  const json = JSON.parse((await saved(page, "lab-networks-json")).bytes.toString()) as { nImages: number; version: string; values: Record<string, unknown>[] };
+  const json = JSON.parse((await saved(page, "lab-networks-json")).bytes.toString()) as {
+    nImages: number;
+    version: string;
+    values: Record<string, unknown>[];
+  };
   expect(json).toMatchObject({ nImages: 10_000, version });
   expect(json.values.map(({ accuracy }) => String(accuracy))).toEqual(rows.map(({ accuracy }) => accuracy));
 });
 
-test("the report is one file, which the page opens again and finds equal; what is no report changes nothing", async ({ page, browser, baseURL }) => {
+test("the report is one file, which the page opens again and finds equal; what is no report changes nothing", async ({
+  page,
+  browser,
+  baseURL,
+}) => {
   await openLab(page, `${GOLDEN_STATE}&classes=coarse`);
   await page.getByTestId("member-teacher1").uncheck();
   await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-size", "2");
   const { bytes, name } = await saved(page, "save-report");
-  const report = JSON.parse(bytes.toString()) as { kind: string; report: { students: Record<string, { agreement: number }> }; intervals: { nResamples: number } };
+  const report = JSON.parse(bytes.toString()) as {
+    kind: string;
+    report: { students: Record<string, { agreement: number }> };
+    intervals: { nResamples: number };
+  };
   expect(report.kind).toBe("fidelity-lab report");
   expect(report.intervals.nResamples).toBe(1000);
   const other = await browser.newPage();
   await shipGoldenAnswers(other);
   await other.goto(`${baseURL}?device=cpu#/fidelity`);
   await expect(other.getByTestId("lab-answer")).toBeVisible();
-  await other.getByTestId("report-input").setInputFiles(payload("letter.json", Buffer.from('{"kind":"letter"}'), "application/json"));
+  await other
+    .getByTestId("report-input")
+    .setInputFiles(payload("letter.json", Buffer.from('{"kind":"letter"}'), "application/json"));
   await expect(other.getByTestId("alerts")).toContainText("letter.json was not opened; everything stays as it was.");
   await expect(other.getByTestId("opened-report")).toHaveCount(0);
   await other.getByTestId("report-input").setInputFiles(payload(name, bytes, "application/json"));
@@ -502,11 +641,22 @@ test("a lesson asks before it shows, and hides what it should", async ({ page })
   await page.goto("about:blank");
   await page.goto(address);
   await expect(page.getByTestId("guess")).toContainText("Guess the agreement before you see it");
-  for (const hidden of ["lab-agreement", "lab-cells", "ensemble-size", "level", "section-images", "figures", "take-home"]) await expect(page.getByTestId(hidden)).toHaveCount(0);
+  for (const hidden of [
+    "lab-agreement",
+    "lab-cells",
+    "ensemble-size",
+    "level",
+    "section-images",
+    "figures",
+    "take-home",
+  ])
+    await expect(page.getByTestId(hidden)).toHaveCount(0);
   expect(await page.getByTestId("view-fidelity").textContent()).not.toContain(percent(golden.agreement));
   await page.getByTestId("guess-slider").fill("0.6");
   await page.getByTestId("guess-reveal").click();
-  await expect(page.getByTestId("guess-result")).toContainText(`You guessed 60.0%; it is ${percent(golden.agreement)}.`);
+  await expect(page.getByTestId("guess-result")).toContainText(
+    `You guessed 60.0%; it is ${percent(golden.agreement)}.`,
+  );
   await expect(page.getByTestId("lab-agreement")).toHaveText(percent(golden.agreement));
 });
 

@@ -10,7 +10,11 @@ self.addEventListener("message", async ({ data: { file, pixels } }) => {
     found.logits.push([...logits]);
   };
   try {
-    const labs = await Promise.all([Lab.create({ device: "cpu" }), Lab.create({ device: "cpu" }), Lab.create({ device: "cpu", threads: 1 })]);
+    const labs = await Promise.all([
+      Lab.create({ device: "cpu" }),
+      Lab.create({ device: "cpu" }),
+      Lab.create({ device: "cpu", threads: 1 }),
+    ]);
     for (const lab of labs) await ask(lab);
     for (const lab of labs) lab.dispose();
     const later = await Lab.create({ device: "cpu" });

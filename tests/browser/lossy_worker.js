@@ -22,17 +22,34 @@ if (typeof GPUAdapter !== "undefined") {
 
 self.addEventListener("message", ({ data }) => {
   switch (data?.test) {
-    case "lose-always": loseAlways = true; break;
-    case "lose-device": devices.splice(0).forEach((device) => device.destroy()); break;
-    case "crash": throw new WebAssembly.RuntimeError("unreachable");
+    case "lose-always":
+      loseAlways = true;
+      break;
+    case "lose-device":
+      devices.splice(0).forEach((device) => device.destroy());
+      break;
+    case "crash":
+      throw new WebAssembly.RuntimeError("unreachable");
     case "mask": {
       const { get } = Object.getOwnPropertyDescriptor(GPUAdapter.prototype, "features");
-      const features = function () { return new Set([...get.call(this)].filter((feature) => !data.features.includes(feature))); };
+      const features = function () {
+        return new Set([...get.call(this)].filter((feature) => !data.features.includes(feature)));
+      };
       Object.defineProperty(GPUAdapter.prototype, "features", { get: features });
       break;
     }
-    case "no-adapter": GPU.prototype.requestAdapter = async () => null; break;
-    case "no-threads": self.Worker = class extends Worker { constructor() { super("/tests/browser/nothing.js", { type: "module" }); } }; break;
-    case "no-gpu": Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined }); break;
+    case "no-adapter":
+      GPU.prototype.requestAdapter = async () => null;
+      break;
+    case "no-threads":
+      self.Worker = class extends Worker {
+        constructor() {
+          super("/tests/browser/nothing.js", { type: "module" });
+        }
+      };
+      break;
+    case "no-gpu":
+      Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined });
+      break;
   }
 });

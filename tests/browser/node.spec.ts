@@ -24,7 +24,10 @@ lab.dispose();
 
 function inNode(device: string) {
   const root = fileURLToPath(new URL("../..", import.meta.url));
-  return promisify(execFile)(process.execPath, ["--input-type=module", "--eval", SCRIPT, device], { cwd: root, timeout: 60_000 });
+  return promisify(execFile)(process.execPath, ["--input-type=module", "--eval", SCRIPT, device], {
+    cwd: root,
+    timeout: 60_000,
+  });
 }
 
 test("Node predicts what PyTorch does, and its process ends by itself", async () => {

@@ -21,15 +21,29 @@ export interface Shipped {
   arrives?: Buffer;
 }
 
-const golden = (name: string, role: Shipped["role"]): Shipped => ({ name, role, bytes: bytesOf(`tests/golden/${name}.safetensors`), family: "PreResNet-56", depth: 56 });
+const golden = (name: string, role: Shipped["role"]): Shipped => ({
+  name,
+  role,
+  bytes: bytesOf(`tests/golden/${name}.safetensors`),
+  family: "PreResNet-56",
+  depth: 56,
+});
 /** The networks whose answers PyTorch computed, whatever the page ships by now. */
-export const goldenNetworks = (): Shipped[] => [golden("teacher0", "teacher"), golden("teacher1", "teacher"), golden("teacher2", "teacher"), golden("student0", "student")];
+export const goldenNetworks = (): Shipped[] => [
+  golden("teacher0", "teacher"),
+  golden("teacher1", "teacher"),
+  golden("teacher2", "teacher"),
+  golden("student0", "student"),
+];
 
 /** Networks small enough for a software adapter: an untrained teacher, and a student whose head is another. */
 export function smallNetworks(): Shipped[] {
   const bytes = bytesOf("tests/golden/arbitrary20.safetensors");
   const network = { family: "PreResNet-20", depth: 20 };
-  return [{ name: "small-teacher", role: "teacher", bytes, ...network }, { name: "small-student", role: "student", bytes: withOtherHead(bytes), ...network }];
+  return [
+    { name: "small-teacher", role: "teacher", bytes, ...network },
+    { name: "small-student", role: "student", bytes: withOtherHead(bytes), ...network },
+  ];
 }
 
 /** The same network with a turned order of the head's rows: other answers, values of the same size. */
@@ -50,12 +64,22 @@ export async function ship(page: Page, networks: readonly Shipped[]): Promise<st
   expect(files.length, "files of the build that can be replaced").toBeGreaterThanOrEqual(networks.length);
   const teachers = networks.filter(({ role }) => role === "teacher").map(({ name }) => name);
   const entries = networks.map(({ name, role, bytes, family, depth }, i) => ({
-    role, family, name, depth, file: files[i]!, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex"), nClasses: 100,
-    taughtBy: role === "student" ? teachers : null, metrics: { accuracy: 0, top5Accuracy: 0, nll: 0, ece: 0 },
+    role,
+    family,
+    name,
+    depth,
+    file: files[i]!,
+    bytes: bytes.length,
+    sha256: createHash("sha256").update(bytes).digest("hex"),
+    nClasses: 100,
+    taughtBy: role === "student" ? teachers : null,
+    metrics: { accuracy: 0, top5Accuracy: 0, nll: 0, ece: 0 },
   }));
   await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) => route.fulfill({ json: { networks: entries } }));
   for (const [i, { bytes, arrives = bytes }] of networks.entries()) {
-    await page.route(new RegExp(`/assets/${files[i]!.replace(".safetensors", "")}-[^/]*\\.safetensors$`), (route) => route.fulfill({ body: arrives, contentType: "application/octet-stream" }));
+    await page.route(new RegExp(`/assets/${files[i]!.replace(".safetensors", "")}-[^/]*\\.safetensors$`), (route) =>
+      route.fulfill({ body: arrives, contentType: "application/octet-stream" }),
+    );
   }
   return files.slice(0, networks.length);
 }
@@ -92,8 +116,16 @@ export async function go(page: Page, view: View): Promise<void> {
   await expect(page.getByTestId(`view-${view}`)).toBeVisible();
 }
 
-interface Payload { name: string; mimeType: string; buffer: Buffer }
-export const payload = (name: string, buffer: Buffer, mimeType = "application/octet-stream"): Payload => ({ name, mimeType, buffer });
+interface Payload {
+  name: string;
+  mimeType: string;
+  buffer: Buffer;
+}
+export const payload = (name: string, buffer: Buffer, mimeType = "application/octet-stream"): Payload => ({
+  name,
+  mimeType,
+  buffer,
+});
 
 export async function addPictures(page: Page, files: string[] | Payload[]): Promise<void> {
   await page.getByTestId("picture-input").setInputFiles(files as never);
@@ -108,7 +140,8 @@ export async function addNetwork(page: Page, file: Payload, role: "teacher" | "s
 }
 
 export async function openPanel(page: Page, name: "networks" | "device"): Promise<void> {
-  if (!(await page.getByTestId(`${name}-panel`).isVisible())) await page.getByTestId(name === "networks" ? "networks-button" : "device-badge").click();
+  if (!(await page.getByTestId(`${name}-panel`).isVisible()))
+    await page.getByTestId(name === "networks" ? "networks-button" : "device-badge").click();
   await expect(page.getByTestId(`${name}-panel`)).toBeVisible();
 }
 
@@ -119,10 +152,13 @@ export async function closePanel(page: Page, name: "networks" | "device"): Promi
 
 /** RGB of the enlarged 32x32 picture. */
 export async function pixelsSeen(page: Page): Promise<Buffer> {
-  const values = await page.getByTestId("detail").locator("canvas.pixels").evaluate((canvas: HTMLCanvasElement) => {
-    const { data } = canvas.getContext("2d")!.getImageData(0, 0, 32, 32);
-    return Array.from(data).filter((_, i) => i % 4 !== 3);
-  });
+  const values = await page
+    .getByTestId("detail")
+    .locator("canvas.pixels")
+    .evaluate((canvas: HTMLCanvasElement) => {
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, 32, 32);
+      return Array.from(data).filter((_, i) => i % 4 !== 3);
+    });
   return Buffer.from(values);
 }
 
@@ -134,21 +170,28 @@ export async function saved(page: Page, testId: string): Promise<{ name: string;
 
 /** Rows of a CSV file without quoted cells; the first one is the header. */
 export const rowsOfCsv = (bytes: Buffer): Record<string, string>[] => {
-  const [header, ...rows] = bytes.toString().trim().split("\r\n").map((line) => line.split(","));
+  const [header, ...rows] = bytes
+    .toString()
+    .trim()
+    .split("\r\n")
+    .map((line) => line.split(","));
   return rows.map((row) => {
     expect(row.length, "cells of a row").toBe(header!.length);
     return Object.fromEntries(header!.map((name, i) => [name, row[i]!]));
   });
 };
 
-export const numberIn = async (locator: Locator): Promise<number> => Number(/-?[\d.]+/.exec((await locator.textContent()) ?? "")?.[0] ?? NaN);
+export const numberIn = async (locator: Locator): Promise<number> =>
+  Number(/-?[\d.]+/.exec((await locator.textContent()) ?? "")?.[0] ?? NaN);
 export const lastError = (page: Page): Locator => page.getByTestId("notice-error").last();
 
 export type Header = Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
 
 export function parseSafetensors(file: Buffer): { header: Header; data: Buffer; metadata: Record<string, string> } {
   const length = Number(file.readBigUInt64LE(0));
-  const { __metadata__: metadata = {}, ...header } = JSON.parse(file.subarray(8, 8 + length).toString()) as Header & { __metadata__?: Record<string, string> };
+  const { __metadata__: metadata = {}, ...header } = JSON.parse(file.subarray(8, 8 + length).toString()) as Header & {
+    __metadata__?: Record<string, string>;
+  };
   return { header: header as Header, data: file.subarray(8 + length), metadata: metadata as Record<string, string> };
 }
 
@@ -171,12 +214,15 @@ export async function watchViolations(page: Page): Promise<() => Promise<string[
   await page.addInitScript(() => {
     const violations: string[] = [];
     Object.assign(window, { violations });
-    document.addEventListener("securitypolicyviolation", (event) => violations.push(`${event.violatedDirective}: ${event.blockedURI}`));
+    document.addEventListener("securitypolicyviolation", (event) =>
+      violations.push(`${event.violatedDirective}: ${event.blockedURI}`),
+    );
   });
   return () => page.evaluate(() => (window as unknown as { violations: string[] }).violations);
 }
 
-export const loseDevice = (page: Page): Promise<void> => page.evaluate(() => (window as unknown as { fidelityLabTest: { loseDevice(): void } }).fidelityLabTest.loseDevice());
+export const loseDevice = (page: Page): Promise<void> =>
+  page.evaluate(() => (window as unknown as { fidelityLabTest: { loseDevice(): void } }).fidelityLabTest.loseDevice());
 
 export const RECORD_BYTES = 3074;
 
@@ -189,7 +235,9 @@ export function sampleRecords(n: number, fineLabel = (i: number): number => i % 
     records[i * RECORD_BYTES + 1] = fineLabel(i);
     for (let p = 0; p < 1024; p++) {
       // Beyond the 20 samples the pictures come again, shifted, so that no two are the same.
-      for (let c = 0; c < 3; c++) records[i * RECORD_BYTES + 2 + c * 1024 + p] = data[start + (i % 20) * 3072 + ((p + 5 * Math.floor(i / 20)) % 1024) * 3 + c]!;
+      for (let c = 0; c < 3; c++)
+        records[i * RECORD_BYTES + 2 + c * 1024 + p] =
+          data[start + (i % 20) * 3072 + ((p + 5 * Math.floor(i / 20)) % 1024) * 3 + c]!;
     }
   }
   return records;
@@ -207,7 +255,13 @@ export function tar(files: Record<string, Buffer>): Buffer {
     head.write("00000000000\0", 136);
     head.write("        0", 148);
     head.write("ustar\0" + "00", 257);
-    head.write(`${head.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
+    head.write(
+      `${head
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, "0")}\0 `,
+      148,
+    );
     blocks.push(head, content, Buffer.alloc((512 - (content.length % 512)) % 512));
   }
   return Buffer.concat([...blocks, Buffer.alloc(1024)]);

@@ -25,10 +25,23 @@ function answers(page: Page, threads?: number) {
     await fl.load(client, "student", "s");
     const { logits } = await client.predict(fl.pixels, 20);
     const losses: number[] = [];
-    await client.distill(fl.pixels, null, { student: "s", outputName: "made", steps: 3, batchSize: 8, seed: 1, onStep: ({ loss }) => void (loss !== null && losses.push(loss)) });
+    await client.distill(fl.pixels, null, {
+      student: "s",
+      outputName: "made",
+      steps: 3,
+      batchSize: 8,
+      seed: 1,
+      onStep: ({ loss }) => void (loss !== null && losses.push(loss)),
+    });
     const { device } = client;
     client.dispose();
-    return { device, logits: [...logits], losses, cores: navigator.hardwareConcurrency, isIsolated: crossOriginIsolated };
+    return {
+      device,
+      logits: [...logits],
+      losses,
+      cores: navigator.hardwareConcurrency,
+      isIsolated: crossOriginIsolated,
+    };
   }, threads);
 }
 
@@ -54,20 +67,25 @@ test("a page that is not isolated uses one", async ({ page }) => {
   expect(losses).toHaveLength(3);
 });
 
-test("so does a page's main thread, which must not wait for others; a number that is none is refused", async ({ page }) => {
+test("so does a page's main thread, which must not wait for others; a number that is none is refused", async ({
+  page,
+}) => {
   await openLab(page, FILES);
   const found = await page.evaluate(async () => {
     const lab = await fl.lab("cpu");
     const { threads } = lab.device;
     lab.dispose();
     const refusals = [];
-    for (const wrong of [0, 1.5, Number.NaN]) refusals.push(await fl.failure(fl.client({ device: "cpu", threads: wrong })));
+    for (const wrong of [0, 1.5, Number.NaN])
+      refusals.push(await fl.failure(fl.client({ device: "cpu", threads: wrong })));
     return { threads, codes: refusals.map(({ code }) => code) };
   });
   expect(found).toEqual({ threads: 1, codes: ["bad_argument", "bad_argument", "bad_argument"] });
 });
 
-test("labs beside one another share threads, and those that come after all are gone start their own", async ({ page }) => {
+test("labs beside one another share threads, and those that come after all are gone start their own", async ({
+  page,
+}) => {
   await openLab(page, FILES);
   const found = await page.evaluate(
     () =>

@@ -22,7 +22,10 @@ self.addEventListener("message", (event: MessageEvent<unknown>) => {
   const data = event.data as { test?: string; features?: string[] } | null;
   if (!data?.test) return;
   if (data.test === "lose-device") devices.splice(0).forEach((device) => device.destroy());
-  if (data.test === "crash") setTimeout(() => { throw new WebAssembly.RuntimeError("unreachable"); });
+  if (data.test === "crash")
+    setTimeout(() => {
+      throw new WebAssembly.RuntimeError("unreachable");
+    });
   if (data.test === "mask") mask(data.features ?? []);
 });
 

@@ -9,23 +9,38 @@ import { Distil } from "./views/distil/distil.tsx";
 import { Fidelity } from "./views/fidelity/fidelity.tsx";
 import { Findings } from "./views/findings/findings.tsx";
 
-const views: Record<View, () => preact.JSX.Element> = { compare: Compare, fidelity: Fidelity, distil: Distil, findings: Findings };
+const views: Record<View, () => preact.JSX.Element> = {
+  compare: Compare,
+  fidelity: Fidelity,
+  distil: Distil,
+  findings: Findings,
+};
 
 export function App() {
   const Current = views[view.value];
   return (
     <>
-      <a class="skip" href="#main" onClick={(event) => {
-        event.preventDefault(); // the hash is the view's
-        document.getElementById("main")?.focus();
-      }}>{t.skip}</a>
+      <a
+        class="skip"
+        href="#main"
+        onClick={(event) => {
+          event.preventDefault(); // the hash is the view's
+          document.getElementById("main")?.focus();
+        }}
+      >
+        {t.skip}
+      </a>
       <Header />
       <main id="main" tabIndex={-1} data-testid={`view-${view.value}`}>
         <LoadState />
         <Notices />
         <Current />
       </main>
-      {isDragging.value && <div class="drop-veil" aria-hidden="true"><p>{t.compare.dropHere}</p></div>}
+      {isDragging.value && (
+        <div class="drop-veil" aria-hidden="true">
+          <p>{t.compare.dropHere}</p>
+        </div>
+      )}
     </>
   );
 }

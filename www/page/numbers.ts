@@ -17,7 +17,9 @@ export function argmax(values: Float32Array): number {
 
 /** Classes by falling value. */
 export function topClasses(values: Float32Array, k: number): number[] {
-  return Array.from(values.keys()).sort((a, b) => values[b]! - values[a]! || a - b).slice(0, k);
+  return Array.from(values.keys())
+    .sort((a, b) => values[b]! - values[a]! || a - b)
+    .slice(0, k);
 }
 
 /** KL(p || q) in nats, both as log-probabilities. */
@@ -30,7 +32,10 @@ export function klNats(logP: Float32Array, logQ: Float32Array): number {
   return Math.max(0, sum);
 }
 
-export interface Interval { low: number; high: number }
+export interface Interval {
+  low: number;
+  high: number;
+}
 
 /** Wilson's score interval (95 %) of a share of n. */
 export function wilson(share: number, n: number): Interval {

@@ -8,7 +8,8 @@ export function save(name: string, content: Blob): void {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-export const saveJson = (name: string, value: unknown): void => save(name, new Blob([JSON.stringify(value, null, 2)], { type: "application/json" }));
+export const saveJson = (name: string, value: unknown): void =>
+  save(name, new Blob([JSON.stringify(value, null, 2)], { type: "application/json" }));
 
 type Cell = string | number | boolean | null | undefined;
 const quoted = (cell: Cell): string => {

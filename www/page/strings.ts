@@ -1,7 +1,10 @@
 /** The page's words; those of parts that load later are in a `strings_*.ts` of their own, loaded with them. */
 import { count, duration, images, plural } from "./format.ts";
 
-interface Kind { family: string; nClasses: number }
+interface Kind {
+  family: string;
+  nClasses: number;
+}
 const kindText = ({ family, nClasses }: Kind): string => `${family} of ${plural(nClasses, "class", "classes")}`;
 
 export const t = {
@@ -18,7 +21,8 @@ export const t = {
 
   boot: {
     noSimd: "This browser cannot run Fidelity Lab",
-    noSimdText: "It lacks WebAssembly SIMD, which the networks are computed with. Chrome 91, Edge 91, Firefox 89 and Safari 16.4 or newer have it.",
+    noSimdText:
+      "It lacks WebAssembly SIMD, which the networks are computed with. Chrome 91, Edge 91, Firefox 89 and Safari 16.4 or newer have it.",
     starting: "Starting the networks’ engine",
     failed: "The engine did not start",
     tryCpu: "Try the CPU instead",
@@ -38,9 +42,12 @@ export const t = {
     notInBuild: (file: string) => `This build of the page has no file ${file}.`,
     http: (file: string, status: number) => `${file}: the server answered with HTTP ${status}.`,
     manifestForm: "The list of networks (manifest.json) is not in the expected form.",
-    wrongLength: (file: string, n: number, expected: number) => `${file}: ${count(n)} bytes arrived, ${count(expected)} were expected. Reload the page to fetch it again.`,
-    insecure: (file: string) => `${file}: its checksum cannot be verified, because this page was not opened over https or from localhost.`,
-    wrongChecksum: (file: string) => `${file}: the file’s checksum is not the one in the manifest, so it was not loaded. Reload the page to fetch it again.`,
+    wrongLength: (file: string, n: number, expected: number) =>
+      `${file}: ${count(n)} bytes arrived, ${count(expected)} were expected. Reload the page to fetch it again.`,
+    insecure: (file: string) =>
+      `${file}: its checksum cannot be verified, because this page was not opened over https or from localhost.`,
+    wrongChecksum: (file: string) =>
+      `${file}: the file’s checksum is not the one in the manifest, so it was not loaded. Reload the page to fetch it again.`,
   },
 
   device: {
@@ -75,7 +82,8 @@ export const t = {
     nParameters: (n: string) => `${n} parameters`,
     origin: { shipped: "ships with the page", visitor: "yours", distilled: "distilled here" },
     add: "Add networks (.safetensors, manifest)",
-    addHint: "PreResNets of any depth under PyTorch’s names or those of the paper’s authors, f32 or f16; or a manifest (.json) together with all files that it lists. Files stay on this device.",
+    addHint:
+      "PreResNets of any depth under PyTorch’s names or those of the paper’s authors, f32 or f16; or a manifest (.json) together with all files that it lists. Files stay on this device.",
     logitsAlone: "Test logits are read together with the manifest that lists them: choose or drop both at once.",
     noWeights: (name: string) => `${name} has answers here but no weights. Open its .safetensors file.`,
     notNow: "Other networks are being loaded. Try again in a moment.",
@@ -93,13 +101,15 @@ export const t = {
     loading: (done: string, total: string) => `Loading networks: ${done} of ${total}`,
     checking: "Networks are checked and handed to the device",
     manifestFailed: "The list of networks could not be read. Reload the page to try again.",
-    manifestDiffers: (file: string, is: Kind, listed: Kind) => `${file}: the file holds a ${kindText(is)}, the list says ${kindText(listed)}, so it was not loaded.`,
+    manifestDiffers: (file: string, is: Kind, listed: Kind) =>
+      `${file}: the file holds a ${kindText(is)}, the list says ${kindText(listed)}, so it was not loaded.`,
     none: "No set of teachers and a student is listed. Add networks of your own under Networks.",
     loadFailed: (n: number) => `${plural(n, "network", "networks")} could not be loaded. The others are in use.`,
     ownFailed: (file: string) => `${file} was not loaded.`,
     removeFailed: (name: string) => `${name} could not be removed.`,
     added: (name: string, family: string, role: string) => `${name} (${family}) was added as ${role}.`,
-    otherClasses: (name: string, own: number, others: number) => `${name} knows ${own} classes, the networks in use ${others}: they cannot be compared. Untick the others first.`,
+    otherClasses: (name: string, own: number, others: number) =>
+      `${name} knows ${own} classes, the networks in use ${others}: they cannot be compared. Untick the others first.`,
   },
 
   compare: {
@@ -123,8 +133,16 @@ export const t = {
     differ: "Student and ensemble differ",
     bothSay: (name: string) => `Both say ${name}.`,
     differSay: (teacher: string, student: string) => `The ensemble says ${teacher}, the student ${student}.`,
-    right: (ensemble: boolean, student: boolean) => (ensemble && student ? "Both are right." : ensemble ? "The ensemble is right." : student ? "The student is right." : "Neither is right."),
-    members: (agreeing: number, n: number) => `${agreeing} of ${n} ${agreeing === 1 ? "sides" : "side"} with the ensemble`,
+    right: (ensemble: boolean, student: boolean) =>
+      ensemble && student
+        ? "Both are right."
+        : ensemble
+          ? "The ensemble is right."
+          : student
+            ? "The student is right."
+            : "Neither is right.",
+    members: (agreeing: number, n: number) =>
+      `${agreeing} of ${n} ${agreeing === 1 ? "sides" : "side"} with the ensemble`,
     waiting: "Waiting for the networks",
     thinking: "Computing",
     noStudent: "No student is in use. Choose one under Networks.",
@@ -155,18 +173,23 @@ export const t = {
     firstOf: (n: number, title: string) => `${title}, ${images(n)}`,
     trainOf: (file: string) => `training images of ${file}`,
     notCifarTest: (file: string) => `images of ${file}`,
-    notCifarTestNotice: (file: string, n: number) => `${file} holds ${images(n)} that are not CIFAR-100’s test set. They are used as they are.`,
-    read: (file: string, nTest: number, nTrain: number) => `${file} was read: ${[nTest > 0 ? `${count(nTest)} test images` : "", nTrain > 0 ? `${count(nTrain)} training images` : ""].filter(Boolean).join(" and ")}.`,
+    notCifarTestNotice: (file: string, n: number) =>
+      `${file} holds ${images(n)} that are not CIFAR-100’s test set. They are used as they are.`,
+    read: (file: string, nTest: number, nTrain: number) =>
+      `${file} was read: ${[nTest > 0 ? `${count(nTest)} test images` : "", nTrain > 0 ? `${count(nTrain)} training images` : ""].filter(Boolean).join(" and ")}.`,
     reading: (name: string) => `Reading ${name}`,
     add: "Open archive or test.bin",
-    addHint: "CIFAR-100’s binary archive (cifar-100-binary.tar.gz) or its test.bin, chosen here or dropped anywhere. It is read on this device.",
+    addHint:
+      "CIFAR-100’s binary archive (cifar-100-binary.tar.gz) or its test.bin, chosen here or dropped anywhere. It is read on this device.",
   },
 
   archive: {
     failed: (file: string) => `${file} could not be used.`,
     truncated: "The archive ends in the middle of a file. Download it again; the whole one has 168,513,733 bytes.",
-    unreadable: "The archive is cut short or damaged, or is no .tar.gz at all. Download it again; the whole one has 168,513,733 bytes.",
-    noTest: "There is no test.bin in this archive. The binary version of CIFAR-100 (cifar-100-binary.tar.gz) has one; the Python and MATLAB versions do not.",
+    unreadable:
+      "The archive is cut short or damaged, or is no .tar.gz at all. Download it again; the whole one has 168,513,733 bytes.",
+    noTest:
+      "There is no test.bin in this archive. The binary version of CIFAR-100 (cifar-100-binary.tar.gz) has one; the Python and MATLAB versions do not.",
     testTooLarge: (bytes: number) => `Its test.bin would have ${count(bytes)} bytes; CIFAR-100’s has 30,740,000.`,
   },
 
@@ -186,7 +209,8 @@ export const t = {
     left: (seconds: number) => `${duration(seconds)} left`,
     progressLabel: "Images measured",
     done: (n: number, title: string) => `Measured here just now: ${title}, n = ${count(n)}.`,
-    cancelled: (n: number, total: number, title: string) => `Cancelled: ${title}, the first ${count(n)} of ${images(total)}.`,
+    cancelled: (n: number, total: number, title: string) =>
+      `Cancelled: ${title}, the first ${count(n)} of ${images(total)}.`,
     runningOn: (title: string) => `Measuring: ${title}`,
     empty: "Nothing has been measured yet.",
     waiting: "The samples are measured as soon as the networks are there.",
@@ -248,12 +272,26 @@ export const t = {
     startFrom: "Student to start from",
     teachers: "Teachers",
     settings: {
-      temperature: "Temperature", alpha: "Label weight α", learningRate: "Learning rate", weightDecay: "Weight decay",
-      steps: "Steps", batchSize: "Batch size", seed: "Seed", nImages: "Training images", nHeldOut: "Held-out images",
+      temperature: "Temperature",
+      alpha: "Label weight α",
+      learningRate: "Learning rate",
+      weightDecay: "Weight decay",
+      steps: "Steps",
+      batchSize: "Batch size",
+      seed: "Seed",
+      nImages: "Training images",
+      nHeldOut: "Held-out images",
     },
     policy: "Augmentation",
     policies: {
-      flip_crop: "flip and crop", none: "none", rotation: "with rotation", vertical_flip: "with vertical flip", color_jitter: "with colour jitter", combined: "combined: the three before", mixup: "MixUp: images mixed in pairs", noise: "with noise",
+      flip_crop: "flip and crop",
+      none: "none",
+      rotation: "with rotation",
+      vertical_flip: "with vertical flip",
+      color_jitter: "with colour jitter",
+      combined: "combined: the three before",
+      mixup: "MixUp: images mixed in pairs",
+      noise: "with noise",
     },
     alphaOfMixup: "MixUp makes images that no label fits, so the labels’ weight has to be 0.",
     schedule: "Learning-rate schedule",
@@ -261,11 +299,18 @@ export const t = {
     wrong: (min: string, max: string) => `Between ${min} and ${max}.`,
     wrongWhole: (min: string, max: string) => `A whole number between ${min} and ${max}.`,
     alphaNeedsLabels: "Your pictures have no true classes, so the labels’ weight has to be 0.",
-    fewImages: "So few images show how it works, not how well. With CIFAR-100’s training set it distils on thousands: open the archive in the Fidelity view.",
+    fewImages:
+      "So few images show how it works, not how well. With CIFAR-100’s training set it distils on thousands: open the archive in the Fidelity view.",
     more: "More settings",
     phase: {
-      preparing: "Preparing the images", running: "Distilling", pausing: "Pausing after this step", paused: "Paused", stopping: "Stopping after this step",
-      done: "Done", stopped: "Stopped", failed: "Failed",
+      preparing: "Preparing the images",
+      running: "Distilling",
+      pausing: "Pausing after this step",
+      paused: "Paused",
+      stopping: "Stopping after this step",
+      done: "Done",
+      stopped: "Stopped",
+      failed: "Failed",
     },
     step: (step: number, total: number) => `step ${count(step)} of ${count(total)}`,
     progressLabel: "Steps done",
@@ -282,9 +327,15 @@ export const t = {
     ],
     points: (value: string) => `${value} points`,
     charts: {
-      loss: "Loss above its floor", lossSeries: "loss − floor", lossAxis: "loss − floor",
-      agreement: "Agreement with the ensemble", train: "training batch", heldOut: "held out",
-      accuracy: "Accuracy on held-out images", studentSeries: "student", ensembleSeries: "ensemble",
+      loss: "Loss above its floor",
+      lossSeries: "loss − floor",
+      lossAxis: "loss − floor",
+      agreement: "Agreement with the ensemble",
+      train: "training batch",
+      heldOut: "held out",
+      accuracy: "Accuracy on held-out images",
+      studentSeries: "student",
+      ensembleSeries: "ensemble",
       step: "step",
       noLabels: "The held-out images have no true classes: no accuracy.",
       none: "no value yet",
@@ -303,7 +354,8 @@ export const t = {
     after: "After",
     change: "Change",
     latestHeldOut: "Latest",
-    made: (name: string, steps: number) => `${name} came of it after ${plural(steps, "step", "steps")} and is in use in all views.`,
+    made: (name: string, steps: number) =>
+      `${name} came of it after ${plural(steps, "step", "steps")} and is in use in all views.`,
     download: "Download the student",
     compareLink: "See it in Compare",
     fidelityLink: "Measure its fidelity",
@@ -314,19 +366,52 @@ export const t = {
   help: {
     what: (term: string) => `What is ${term}?`,
     terms: {
-      fidelity: ["fidelity", "How well the student matches its teachers’ predictions. A student can be accurate and unfaithful: right where they are right, and wrong in its own way elsewhere."],
-      agreement: ["agreement", "The share of images on which student and ensemble put the same class first, whether or not that class is true."],
-      kl: ["KL", "Kullback-Leibler divergence from the ensemble’s probabilities to the student’s, in nats; over several images, their average. 0 means the same probabilities for all classes; it also counts what lies behind first place."],
-      ece: ["ECE", "Expected calibration error: how far confidence and accuracy lie apart, averaged over ten bins of confidence. 0 means that of the answers given with 70% confidence, 70% are right. Few images make it look larger than it is."],
-      nll: ["NLL", "Negative log-likelihood: minus the log of the probability given to the true class, averaged. Lower is better; being sure and wrong costs most."],
-      accuracy: ["accuracy", "The share of images whose likeliest class is the true one. The interval beside it, at 95%, is what the choice of images leaves open."],
+      fidelity: [
+        "fidelity",
+        "How well the student matches its teachers’ predictions. A student can be accurate and unfaithful: right where they are right, and wrong in its own way elsewhere.",
+      ],
+      agreement: [
+        "agreement",
+        "The share of images on which student and ensemble put the same class first, whether or not that class is true.",
+      ],
+      kl: [
+        "KL",
+        "Kullback-Leibler divergence from the ensemble’s probabilities to the student’s, in nats; over several images, their average. 0 means the same probabilities for all classes; it also counts what lies behind first place.",
+      ],
+      ece: [
+        "ECE",
+        "Expected calibration error: how far confidence and accuracy lie apart, averaged over ten bins of confidence. 0 means that of the answers given with 70% confidence, 70% are right. Few images make it look larger than it is.",
+      ],
+      nll: [
+        "NLL",
+        "Negative log-likelihood: minus the log of the probability given to the true class, averaged. Lower is better; being sure and wrong costs most.",
+      ],
+      accuracy: [
+        "accuracy",
+        "The share of images whose likeliest class is the true one. The interval beside it, at 95%, is what the choice of images leaves open.",
+      ],
       top5: ["top-5 accuracy", "The share of images whose true class is among the five likeliest."],
-      ensemble: ["the ensemble", "All teachers in use, answering together: the mean of their probabilities. It is what the student was taught to imitate."],
-      temperature: ["temperature", "Both answers are softened by dividing the logits by it before they are compared. Higher values let the student learn from the small probabilities too."],
-      lossFloor: ["the loss floor", "Even a perfect copy has a loss: the entropy of the teachers’ softened answer. What counts is how far the loss lies above that floor."],
-      heldOut: ["held out", "Images that only measure. The student is never trained on them, so they tell whether it learned the teachers’ ways or just these images."],
+      ensemble: [
+        "the ensemble",
+        "All teachers in use, answering together: the mean of their probabilities. It is what the student was taught to imitate.",
+      ],
+      temperature: [
+        "temperature",
+        "Both answers are softened by dividing the logits by it before they are compared. Higher values let the student learn from the small probabilities too.",
+      ],
+      lossFloor: [
+        "the loss floor",
+        "Even a perfect copy has a loss: the entropy of the teachers’ softened answer. What counts is how far the loss lies above that floor.",
+      ],
+      heldOut: [
+        "held out",
+        "Images that only measure. The student is never trained on them, so they tell whether it learned the teachers’ ways or just these images.",
+      ],
       alpha: ["α", "How much the true classes count beside the teachers’ answers. 0: the teachers alone."],
-      reliability: ["a reliability diagram", "Images are sorted into ten bins by how confident the network was. Each point shows how often it was right in that bin."],
+      reliability: [
+        "a reliability diagram",
+        "Images are sorted into ten bins by how confident the network was. Each point shows how often it was right in that bin.",
+      ],
     },
   },
 } as const;

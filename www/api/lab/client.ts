@@ -1,11 +1,38 @@
 /** `LabClient`: a `Lab` in a Worker, which is started anew when its device is lost or its module dies. */
 import type {
-  Answers, CompareOptions, Comparison, DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram,
-  GramOptions, LabInterface, ModelInfo, Prediction, PredictOptions, PreparedImage, Records, Report, ReportOptions, Role,
+  Answers,
+  CompareOptions,
+  Comparison,
+  DeviceChoice,
+  DeviceInfo,
+  DistillOptions,
+  DistillReport,
+  EvaluateOptions,
+  EvaluationReport,
+  Gram,
+  GramOptions,
+  LabInterface,
+  ModelInfo,
+  Prediction,
+  PredictOptions,
+  PreparedImage,
+  Records,
+  Report,
+  ReportOptions,
+  Role,
 } from "./types.js";
 import { LabError } from "../wasm/errors.js";
 import type { DistillState } from "./distill.js";
-import type { Call, CompareArgs, DistillArgs, EvaluateArgs, EventName, GramArgs, FromWorker, ToWorker } from "./protocol.js";
+import type {
+  Call,
+  CompareArgs,
+  DistillArgs,
+  EvaluateArgs,
+  EventName,
+  GramArgs,
+  FromWorker,
+  ToWorker,
+} from "./protocol.js";
 
 export type * from "./types.js";
 export { LabError };
@@ -56,7 +83,8 @@ export class LabClient implements LabInterface {
   }
 
   async #start(): Promise<void> {
-    const worker = this.#options.createWorker?.() ?? new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+    const worker =
+      this.#options.createWorker?.() ?? new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
     this.#worker = worker;
     this.device = await new Promise<DeviceInfo>((resolve, reject) => {
       worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
@@ -65,7 +93,12 @@ export class LabClient implements LabInterface {
       };
       worker.onerror = (event) => {
         event.preventDefault();
-        reject(new LabError("device_unavailable", `the Worker could not start: ${event.message || "its script cannot be loaded"}`));
+        reject(
+          new LabError(
+            "device_unavailable",
+            `the Worker could not start: ${event.message || "its script cannot be loaded"}`,
+          ),
+        );
       };
       this.#post(worker, { type: "create", device: this.#options.device ?? "auto", threads: this.#options.threads });
     }).catch((error: unknown) => {
@@ -107,7 +140,9 @@ export class LabClient implements LabInterface {
       if (worker === this.#worker) this.#post(worker, { type: "answer", event });
     };
     // A callback that throws must not stop the run it watches; its error belongs to the page's own handlers.
-    void (async () => pending.onEvent?.(name, value))().catch((error: unknown) => reportError(error)).finally(answer);
+    void (async () => pending.onEvent?.(name, value))()
+      .catch((error: unknown) => reportError(error))
+      .finally(answer);
   }
 
   /** Terminates the Worker, starts another, loads every model again and repeats the calls that were under way. */
@@ -221,7 +256,9 @@ export class LabClient implements LabInterface {
   gram(pixels: Uint8Array, n: number, options: GramOptions = {}): Promise<Gram> {
     const { onProgress, signal, ...rest } = options;
     const args: GramArgs = { ...rest, watched: !!onProgress };
-    return this.#call({ method: "gram", pixels: pixels.slice(), n, options: args }, signal, (_, value) => onProgress?.(value as never));
+    return this.#call({ method: "gram", pixels: pixels.slice(), n, options: args }, signal, (_, value) =>
+      onProgress?.(value as never),
+    );
   }
 
   evaluate(pixels: Uint8Array, labels: Uint8Array | null, options: EvaluateOptions = {}): Promise<EvaluationReport> {
@@ -238,13 +275,17 @@ export class LabClient implements LabInterface {
     const { onStep, onCheckpoint, signal, ...rest } = options;
     const args: DistillArgs = { ...rest, watched: !!onStep };
     const call: Call = { method: "distill", pixels: pixels.slice(), labels: labels?.slice() ?? null, options: args };
-    const { report, bytes } = await this.#call<{ report: DistillReport; bytes: Uint8Array }>(call, signal, (name, value) => {
-      if (name === "progress") return onStep?.(value as never);
-      const { checkpoint, before } = value as DistillState;
-      args.resume = checkpoint;
-      args.before = before;
-      onCheckpoint?.(checkpoint);
-    });
+    const { report, bytes } = await this.#call<{ report: DistillReport; bytes: Uint8Array }>(
+      call,
+      signal,
+      (name, value) => {
+        if (name === "progress") return onStep?.(value as never);
+        const { checkpoint, before } = value as DistillState;
+        args.resume = checkpoint;
+        args.before = before;
+        onCheckpoint?.(checkpoint);
+      },
+    );
     this.#files.set(report.outputName, { bytes, role: "student" });
     return report;
   }
@@ -264,11 +305,16 @@ export class LabClient implements LabInterface {
 
   async compare(answers: Answers, options: CompareOptions): Promise<Comparison> {
     const { signal, onProgress, ...rest } = options ?? {};
-    const call: Call = { method: "compare", answers: structuredClone(answers), options: { ...(rest as CompareArgs), watched: !!onProgress } };
+    const call: Call = {
+      method: "compare",
+      answers: structuredClone(answers),
+      options: { ...(rest as CompareArgs), watched: !!onProgress },
+    };
     return this.#call(call, signal, (_, value) => onProgress?.(value as never));
   }
 
   dispose(): void {
-    if (this.#ended?.code !== "disposed") this.#end(new LabError("disposed", "this lab was disposed; create another one"));
+    if (this.#ended?.code !== "disposed")
+      this.#end(new LabError("disposed", "this lab was disposed; create another one"));
   }
 }

@@ -22,7 +22,10 @@ export async function chooseDevice(choice: DeviceChoice): Promise<Selected> {
   if (lacking) return cpuUnless(choice, `The WebGPU adapter lacks ${lacking}, which the GPU module needs.`);
   const found = describe(adapter);
   if (choice === "auto" && found.isSoftware)
-    return cpu("The only WebGPU adapter is a software one, on which the GPU module is slower than the CPU's.", found.features);
+    return cpu(
+      "The only WebGPU adapter is a software one, on which the GPU module is slower than the CPU's.",
+      found.features,
+    );
   return { ...found, reason: choice === "webgpu" ? "You chose WebGPU." : "WebGPU is available on a hardware adapter." };
 }
 
@@ -30,7 +33,10 @@ async function findAdapter(): Promise<GPUAdapter | string> {
   const gpu = (globalThis.navigator as Navigator | undefined)?.gpu;
   if (!gpu) return "This browser has no WebGPU here.";
   try {
-    return (await gpu.requestAdapter({ powerPreference: "high-performance" })) ?? "This browser has WebGPU, but no adapter for it.";
+    return (
+      (await gpu.requestAdapter({ powerPreference: "high-performance" })) ??
+      "This browser has WebGPU, but no adapter for it."
+    );
   } catch (error) {
     return `Asking for a WebGPU adapter failed: ${error instanceof Error ? error.message : String(error)}`;
   }
@@ -42,11 +48,22 @@ function cpuUnless(choice: DeviceChoice, why: string): Selected {
 }
 
 function cpu(reason: string, features: string[] = []): Selected {
-  return { kind: "cpu", vendor: "", architecture: hasRelaxedSimd() ? "wasm relaxed SIMD" : "wasm SIMD", description: "CPU, one thread", isSoftware: false, threads: 1, reason, features };
+  return {
+    kind: "cpu",
+    vendor: "",
+    architecture: hasRelaxedSimd() ? "wasm relaxed SIMD" : "wasm SIMD",
+    description: "CPU, one thread",
+    isSoftware: false,
+    threads: 1,
+    reason,
+    features,
+  };
 }
 
 function whatLacks(adapter: GPUAdapter): string | null {
-  const features = REQUIRED_FEATURES.filter((feature) => !adapter.features.has(feature)).map((feature) => `the feature "${feature}"`);
+  const features = REQUIRED_FEATURES.filter((feature) => !adapter.features.has(feature)).map(
+    (feature) => `the feature "${feature}"`,
+  );
   const limits = Object.entries(REQUIRED_LIMITS)
     .filter(([name, least]) => adapter.limits[name as keyof typeof REQUIRED_LIMITS] < least)
     .map(([name, least]) => `${name} of at least ${least}`);
@@ -57,5 +74,13 @@ function describe(adapter: GPUAdapter): Omit<Selected, "reason"> {
   const { vendor, architecture, description, isFallbackAdapter } = adapter.info;
   const words = `${vendor} ${architecture} ${description}`.toLowerCase();
   const isSoftware = isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|software|basic render/.test(words);
-  return { kind: "webgpu", vendor, architecture, description, isSoftware, threads: 1, features: [...adapter.features].sort() };
+  return {
+    kind: "webgpu",
+    vendor,
+    architecture,
+    description,
+    isSoftware,
+    threads: 1,
+    features: [...adapter.features].sort(),
+  };
 }

@@ -28,9 +28,24 @@ function recipeOf(options: DistillOptions): Recipe {
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Recipe;
 }
 
-export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8Array | null, options: ResumableDistillOptions): Promise<DistillReport> {
+export async function distill(
+  lab: LabContext,
+  pixels: Uint8Array,
+  labels: Uint8Array | null,
+  options: ResumableDistillOptions,
+): Promise<DistillReport> {
   const { signal, holdOut, onStep, onCheckpoint, onState } = options;
-  const run = lab.own(lab.engine.distill(pixels, labels ?? undefined, options.student, options.outputName, options.teachers, recipeOf(options), options.resume));
+  const run = lab.own(
+    lab.engine.distill(
+      pixels,
+      labels ?? undefined,
+      options.student,
+      options.outputName,
+      options.teachers,
+      recipeOf(options),
+      options.resume,
+    ),
+  );
   const totalSteps = run.totalSteps;
   if (holdOut) run.setHoldOut(holdOut.pixels, holdOut.labels ?? undefined, defaultBatchSize(lab.device));
   const every = holdOut?.every ?? Math.max(1, Math.round(totalSteps / HOLD_OUT_MEASUREMENTS));
@@ -59,7 +74,9 @@ export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8
   /** Awaits the visitor's callback; when it does not answer soon it means a pause. */
   const answered = async (answer: void | Promise<void>): Promise<void> => {
     if (!answer) return;
-    const soon = await lab.guard(Promise.race([answer.then(() => true), new Promise<boolean>((resolve) => setTimeout(resolve, PAUSE_MS, false))]));
+    const soon = await lab.guard(
+      Promise.race([answer.then(() => true), new Promise<boolean>((resolve) => setTimeout(resolve, PAUSE_MS, false))]),
+    );
     if (soon) return;
     await checkpoint();
     await lab.guard(answer);
@@ -70,7 +87,19 @@ export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8
   let after = now;
   let stepMs = 0;
   const learningRate = run.learningRate;
-  await answered(onStep?.({ step: stepsDone, totalSteps, loss: null, lossFloor: null, trainAgreement: null, learningRate, imagesPerSecond: 0, secondsLeft: null, holdOut: now }));
+  await answered(
+    onStep?.({
+      step: stepsDone,
+      totalSteps,
+      loss: null,
+      lossFloor: null,
+      trainAgreement: null,
+      learningRate,
+      imagesPerSecond: 0,
+      secondsLeft: null,
+      holdOut: now,
+    }),
+  );
   while (stepsDone < totalSteps && !signal?.aborted) {
     await yieldToEvents();
     const start = performance.now();
@@ -79,7 +108,8 @@ export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8
     stepsDone = result.step;
     const isMeasured = holdOut && (stepsDone % every === 0 || stepsDone === totalSteps);
     if (isMeasured) after = await measure();
-    if (stepsDone - checkpointed.step >= CHECKPOINT_STEPS || performance.now() - checkpointed.time >= CHECKPOINT_MS) await checkpoint();
+    if (stepsDone - checkpointed.step >= CHECKPOINT_STEPS || performance.now() - checkpointed.time >= CHECKPOINT_MS)
+      await checkpoint();
     const msPerStep = stepMs / (stepsDone - stepsBefore);
     await answered(
       onStep?.({
@@ -99,5 +129,13 @@ export async function distill(lab: LabContext, pixels: Uint8Array, labels: Uint8
   if (cancelled && stepsDone > stepsBefore && stepsDone % every !== 0) after = await measure();
   // Even a run that was cancelled before its first step gives its student, so that callers need no special case.
   await lab.guard(run.finish());
-  return { outputName: options.outputName, stepsDone, totalSteps, cancelled, nImages: pixels.length / 3072, before, after };
+  return {
+    outputName: options.outputName,
+    stepsDone,
+    totalSteps,
+    cancelled,
+    nImages: pixels.length / 3072,
+    before,
+    after,
+  };
 }

@@ -58,7 +58,12 @@ export function loadEngine(name: ModuleName): Promise<Loaded<EngineModule>> {
   return loading;
 }
 
-const LOADERS: Record<ModuleName, () => Promise<EngineModule>> = { cpu: loadCpu, cpu_relaxed: loadCpuRelaxed, cpu_threads: loadCpuThreads, webgpu: loadWebGpu };
+const LOADERS: Record<ModuleName, () => Promise<EngineModule>> = {
+  cpu: loadCpu,
+  cpu_relaxed: loadCpuRelaxed,
+  cpu_threads: loadCpuThreads,
+  webgpu: loadWebGpu,
+};
 
 async function loadCpu(): Promise<EngineModule> {
   const module = await import("../cpu/fidelity_lab_cpu.js");

@@ -9,12 +9,19 @@ export interface ResumableEvaluateOptions extends EvaluateOptions {
   snapshot?: string;
 }
 
-export async function evaluate(lab: LabContext, pixels: Uint8Array, labels: Uint8Array | null, options: ResumableEvaluateOptions): Promise<EvaluationReport> {
+export async function evaluate(
+  lab: LabContext,
+  pixels: Uint8Array,
+  labels: Uint8Array | null,
+  options: ResumableEvaluateOptions,
+): Promise<EvaluationReport> {
   const batchSize = options.batchSize ?? defaultBatchSize(lab.device);
   if (!Number.isInteger(batchSize) || batchSize < 1 || batchSize > 1024)
     throw new LabError("bad_argument", `batchSize is ${batchSize}; it must be a whole number from 1 to 1024`);
   const students = typeof options.student === "string" ? [options.student] : options.student;
-  const run = lab.own(lab.engine.evaluate(pixels, labels ?? undefined, options.teachers, students, batchSize, options.snapshot));
+  const run = lab.own(
+    lab.engine.evaluate(pixels, labels ?? undefined, options.teachers, students, batchSize, options.snapshot),
+  );
   const nTotal = run.nImages;
   let nDone = run.report().nImages;
   const nBefore = nDone;
@@ -26,7 +33,12 @@ export async function evaluate(lab: LabContext, pixels: Uint8Array, labels: Uint
     nDone = now;
     options.onSnapshot?.(run.snapshot());
     const secondsGone = (performance.now() - started) / 1000;
-    const paused = options.onProgress?.({ nDone, nTotal, imagesPerSecond: (nDone - nBefore) / secondsGone, report: run.report() });
+    const paused = options.onProgress?.({
+      nDone,
+      nTotal,
+      imagesPerSecond: (nDone - nBefore) / secondsGone,
+      report: run.report(),
+    });
     if (paused) {
       const before = performance.now();
       await lab.guard(paused);

@@ -7,7 +7,8 @@ export async function gram(lab: LabContext, pixels: Uint8Array, n: number, optio
   const run = lab.own(lab.engine.gram(pixels, options.models, defaultBatchSize(lab.device)));
   for (let done = false; !done;) {
     await yieldToEvents();
-    if (options.signal?.aborted) throw new LabError("cancelled", "the call was aborted before its matrices were complete");
+    if (options.signal?.aborted)
+      throw new LabError("cancelled", "the call was aborted before its matrices were complete");
     done = await lab.guard(run.advance());
     const paused = options.onProgress?.({ done: run.progress() });
     if (paused) await lab.guard(paused);

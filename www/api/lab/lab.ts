@@ -1,7 +1,25 @@
 /** `Lab`: the engine in the thread that creates it. */
 import type {
-  Answers, CompareOptions, Comparison, DeviceChoice, DeviceInfo, DistillOptions, DistillReport, EvaluateOptions, EvaluationReport, Gram,
-  GramOptions, LabInterface, ModelInfo, Prediction, PredictOptions, PreparedImage, Records, Report, ReportOptions, Role,
+  Answers,
+  CompareOptions,
+  Comparison,
+  DeviceChoice,
+  DeviceInfo,
+  DistillOptions,
+  DistillReport,
+  EvaluateOptions,
+  EvaluationReport,
+  Gram,
+  GramOptions,
+  LabInterface,
+  ModelInfo,
+  Prediction,
+  PredictOptions,
+  PreparedImage,
+  Records,
+  Report,
+  ReportOptions,
+  Role,
 } from "./types.js";
 import { compare, report } from "./stored.js";
 import { defaultBatchSize, type LabContext } from "./context.js";
@@ -53,7 +71,8 @@ export class Lab implements LabInterface {
   /** Chooses the device, fetches its module, and asks it a known answer. */
   static async create(options: LabOptions = {}): Promise<Lab> {
     const choice = options.device ?? "auto";
-    if (!["auto", "webgpu", "cpu"].includes(choice)) throw new LabError("bad_argument", `device is "${choice}"; it must be "auto", "webgpu" or "cpu"`);
+    if (!["auto", "webgpu", "cpu"].includes(choice))
+      throw new LabError("bad_argument", `device is "${choice}"; it must be "auto", "webgpu" or "cpu"`);
     const { threads } = options;
     if (threads !== undefined && (!Number.isInteger(threads) || threads < 1))
       throw new LabError("bad_argument", `threads is ${String(threads)}; it must be a whole number from 1`);
@@ -63,7 +82,9 @@ export class Lab implements LabInterface {
     } catch (error) {
       if (choice !== "auto" || selected.kind === "cpu") throw LabError.from(error);
       const reason = `WebGPU was there, but could not be used: ${LabError.from(error).message}`;
-      return await Lab.#start({ ...(await chooseDevice("cpu")), reason }, threads).catch((e: unknown) => { throw LabError.from(e); });
+      return await Lab.#start({ ...(await chooseDevice("cpu")), reason }, threads).catch((e: unknown) => {
+        throw LabError.from(e);
+      });
     }
   }
 
@@ -71,11 +92,18 @@ export class Lab implements LabInterface {
     const acquired = await acquireEngine(selected.kind, maxThreads);
     const { module, handlers, threads } = acquired;
     let failed: (error: LabError) => void = () => undefined;
-    const failure = new Promise<never>((_, reject) => { failed = reject; });
+    const failure = new Promise<never>((_, reject) => {
+      failed = reject;
+    });
     handlers.add(failed);
     try {
       const engine = await Promise.race([module.Engine.create(), failure]);
-      const device = { ...selected, ...(selected.kind === "cpu" && described(acquired)), threads: threads.n, selfTestError: engine.selfTestError };
+      const device = {
+        ...selected,
+        ...(selected.kind === "cpu" && described(acquired)),
+        threads: threads.n,
+        selfTestError: engine.selfTestError,
+      };
       return new Lab(device, engine, acquired);
     } catch (error) {
       threads.release(false);
@@ -99,7 +127,8 @@ export class Lab implements LabInterface {
   async loadModel(bytes: Uint8Array, options: { role: Role; name?: string }): Promise<ModelInfo> {
     checkBytes("bytes", bytes);
     const role: unknown = options?.role;
-    if (role !== "teacher" && role !== "student") throw new LabError("bad_argument", `role is "${String(role)}"; it must be "teacher" or "student"`);
+    if (role !== "teacher" && role !== "student")
+      throw new LabError("bad_argument", `role is "${String(role)}"; it must be "teacher" or "student"`);
     if (options.name !== undefined) checkText("name", options.name);
     return this.#call(() => this.#engine.loadModel(bytes, role, options.name));
   }
@@ -118,7 +147,9 @@ export class Lab implements LabInterface {
     checkPixels(pixels, n);
     checkNames("models", options.models);
     checkNames("teachers", options.teachers);
-    const run = await this.#call(() => this.#engine.predict(pixels, options.models, options.teachers, defaultBatchSize(this.device)));
+    const run = await this.#call(() =>
+      this.#engine.predict(pixels, options.models, options.teachers, defaultBatchSize(this.device)),
+    );
     try {
       while (!(await this.#call(() => run.advance()))) await yieldToEvents();
       const result = await this.#call(() => run.finish());
@@ -136,7 +167,11 @@ export class Lab implements LabInterface {
     return this.#loop((context) => gram(context, pixels, n, options));
   }
 
-  async evaluate(pixels: Uint8Array, labels: Uint8Array | null, options: EvaluateOptions = {}): Promise<EvaluationReport> {
+  async evaluate(
+    pixels: Uint8Array,
+    labels: Uint8Array | null,
+    options: EvaluateOptions = {},
+  ): Promise<EvaluationReport> {
     checkBytes("pixels", pixels);
     if (labels) checkBytes("labels", labels);
     checkNames("teachers", options.teachers);
@@ -150,7 +185,8 @@ export class Lab implements LabInterface {
     checkDistillOptions(options);
     this.#checkAlive();
     const { outputName } = options;
-    if (this.#outputNames.has(outputName)) throw new LabError("name_taken", `a running distillation already makes a model named "${outputName}"`);
+    if (this.#outputNames.has(outputName))
+      throw new LabError("name_taken", `a running distillation already makes a model named "${outputName}"`);
     this.#outputNames.add(outputName);
     try {
       return await this.#loop((context) => distill(context, pixels, labels, options));
@@ -257,7 +293,10 @@ function checkPixels(pixels: unknown, n: unknown): void {
   checkBytes("pixels", pixels);
   const { length } = pixels as Uint8Array;
   if (!Number.isInteger(n) || (n as number) < 1 || length !== (n as number) * 3072)
-    throw new LabError("bad_argument", `pixels hold ${length} bytes and n is ${String(n)}; there must be 3072 bytes (32 x 32 RGB) for each of at least one image`);
+    throw new LabError(
+      "bad_argument",
+      `pixels hold ${length} bytes and n is ${String(n)}; there must be 3072 bytes (32 x 32 RGB) for each of at least one image`,
+    );
 }
 
 function checkText(what: string, text: unknown): void {

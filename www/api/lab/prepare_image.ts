@@ -7,14 +7,24 @@ export async function prepareImage(module: EngineModule, file: Blob): Promise<Pr
   if (typeof createImageBitmap !== "function" || typeof OffscreenCanvas !== "function")
     throw new LabError("image_invalid", "images can only be decoded in a browser; give pixels to predict() elsewhere");
   if (file.size > MAX_FILE_BYTES)
-    throw new LabError("image_too_large", `the file has ${file.size} bytes; at most ${MAX_FILE_BYTES} (64 MiB) are accepted`);
+    throw new LabError(
+      "image_too_large",
+      `the file has ${file.size} bytes; at most ${MAX_FILE_BYTES} (64 MiB) are accepted`,
+    );
   // The size is read from the header before anything is decoded: a small file can claim a picture that fills the memory.
   module.imageSize(new Uint8Array(await file.arrayBuffer()));
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(file, { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" });
+    bitmap = await createImageBitmap(file, {
+      imageOrientation: "from-image",
+      premultiplyAlpha: "none",
+      colorSpaceConversion: "none",
+    });
   } catch {
-    throw new LabError("image_invalid", "this image cannot be decoded: it is damaged or cut off, or this browser does not know its format");
+    throw new LabError(
+      "image_invalid",
+      "this image cannot be decoded: it is damaged or cut off, or this browser does not know its format",
+    );
   }
   try {
     const { width, height } = bitmap;

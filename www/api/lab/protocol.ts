@@ -1,15 +1,27 @@
 /** What passes between `LabClient` and its Worker. */
 import type {
-  Answers, CompareOptions, DeviceChoice, DeviceInfo, DistillOptions, ErrorCode, EvaluateOptions, GramOptions, ModelInfo, PredictOptions,
-  ReportOptions, Role,
+  Answers,
+  CompareOptions,
+  DeviceChoice,
+  DeviceInfo,
+  DistillOptions,
+  ErrorCode,
+  EvaluateOptions,
+  GramOptions,
+  ModelInfo,
+  PredictOptions,
+  ReportOptions,
+  Role,
 } from "./types.js";
 import type { ResumableDistillOptions } from "./distill.js";
 import type { ResumableEvaluateOptions } from "./evaluate.js";
 
 /** Options without what cannot be cloned; `watched` says whether the caller wants the events. */
-export type EvaluateArgs = Omit<EvaluateOptions, "onProgress" | "signal"> & Pick<ResumableEvaluateOptions, "snapshot"> & { watched: boolean };
+export type EvaluateArgs = Omit<EvaluateOptions, "onProgress" | "signal"> &
+  Pick<ResumableEvaluateOptions, "snapshot"> & { watched: boolean };
 export type GramArgs = Omit<GramOptions, "onProgress" | "signal"> & { watched: boolean };
-export type DistillArgs = Omit<DistillOptions, "onStep" | "onCheckpoint" | "signal"> & Pick<ResumableDistillOptions, "before"> & { watched: boolean };
+export type DistillArgs = Omit<DistillOptions, "onStep" | "onCheckpoint" | "signal"> &
+  Pick<ResumableDistillOptions, "before"> & { watched: boolean };
 export type CompareArgs = Omit<CompareOptions, "onProgress" | "signal"> & { watched: boolean };
 
 export type Call =

@@ -32,7 +32,8 @@ async function withAnalysis<T>(answers: Answers, ask: (analysis: Analysis) => Pr
   const { Analysis } = await import("../statistics/analysis.js");
   const analysis = await Analysis.create(answers);
   try {
-    for (const [name, logits] of Object.entries(answers.logits)) await analysis.add(name, logits, answers.facts?.[name]);
+    for (const [name, logits] of Object.entries(answers.logits))
+      await analysis.add(name, logits, answers.facts?.[name]);
     return await ask(analysis);
   } finally {
     analysis.dispose();

@@ -5,7 +5,8 @@ import type { FromThread, ToThread } from "./threads.js";
 self.addEventListener("message", ({ data }: MessageEvent<ToThread>) => void run(data), { once: true });
 
 async function run({ wasm, memory }: ToThread): Promise<void> {
-  const tell = (message: FromThread) => (self as unknown as { postMessage(message: FromThread): void }).postMessage(message);
+  const tell = (message: FromThread) =>
+    (self as unknown as { postMessage(message: FromThread): void }).postMessage(message);
   try {
     await init({ module_or_path: wasm, memory });
   } catch (error) {

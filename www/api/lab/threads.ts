@@ -3,18 +3,54 @@ import type * as CpuThreads from "../cpu_threads/fidelity_lab_cpu_threads.js";
 import { hasRelaxedSimd } from "../wasm/simd.js";
 
 export type ThreadedModule = Pick<typeof CpuThreads, "sharedModule" | "sharedMemory" | "startThreads" | "stopThreads">;
-export interface ToThread { wasm: WebAssembly.Module; memory: WebAssembly.Memory }
+export interface ToThread {
+  wasm: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+}
 /** Null once the thread is about to work. */
-export interface FromThread { failed: string | null }
+export interface FromThread {
+  failed: string | null;
+}
 
 /** A function of `i32.atomic.load` on a shared memory: a browser without threads refuses the module that holds it. */
 const ATOMICS = new Uint8Array([
-  0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00, // magic, version
-  0x01, 0x04, 0x01, 0x60, 0x00, 0x00, // type: () -> ()
-  0x03, 0x02, 0x01, 0x00, // one function of that type
-  0x05, 0x04, 0x01, 0x03, 0x01, 0x01, // a shared memory of one page
-  0x0a, 0x0b, 0x01, 0x09, 0x00, // its code, without locals
-  0x41, 0x00, 0xfe, 0x10, 0x02, 0x00, 0x1a, 0x0b, // i32.const 0, i32.atomic.load, drop, end
+  0x00,
+  0x61,
+  0x73,
+  0x6d,
+  0x01,
+  0x00,
+  0x00,
+  0x00, // magic, version
+  0x01,
+  0x04,
+  0x01,
+  0x60,
+  0x00,
+  0x00, // type: () -> ()
+  0x03,
+  0x02,
+  0x01,
+  0x00, // one function of that type
+  0x05,
+  0x04,
+  0x01,
+  0x03,
+  0x01,
+  0x01, // a shared memory of one page
+  0x0a,
+  0x0b,
+  0x01,
+  0x09,
+  0x00, // its code, without locals
+  0x41,
+  0x00,
+  0xfe,
+  0x10,
+  0x02,
+  0x00,
+  0x1a,
+  0x0b, // i32.const 0, i32.atomic.load, drop, end
 ]);
 
 /** A Worker that says nothing for so long will not start. */
@@ -24,12 +60,18 @@ const START_MS = 30_000;
 export function availableThreads(): number {
   const scope = globalThis as { crossOriginIsolated?: boolean; WorkerGlobalScope?: new () => object; Worker?: unknown };
   // A page's main thread must not wait for others, and Node's threads are no Workers.
-  const isWorker = scope.WorkerGlobalScope !== undefined && globalThis instanceof scope.WorkerGlobalScope && typeof scope.Worker === "function";
+  const isWorker =
+    scope.WorkerGlobalScope !== undefined &&
+    globalThis instanceof scope.WorkerGlobalScope &&
+    typeof scope.Worker === "function";
   const isShared = scope.crossOriginIsolated === true && typeof SharedArrayBuffer === "function";
   return isWorker && isShared && hasRelaxedSimd() && WebAssembly.validate(ATOMICS) ? navigator.hardwareConcurrency : 1;
 }
 
-interface Pool { nThreads: number; workers: Worker[] }
+interface Pool {
+  nThreads: number;
+  workers: Worker[];
+}
 
 /** One at a time: a module's work is shared by the threads of one pool, whichever lab of this thread it is for. */
 let pool: Promise<Pool> | null = null;
@@ -50,7 +92,10 @@ export async function acquireThreads(module: ThreadedModule, n: number): Promise
   const release = (isAlive: boolean) => {
     if (--nUsers > 0) return;
     pool = null;
-    void starting.then((ending) => end(module, ending, isAlive), () => undefined);
+    void starting.then(
+      (ending) => end(module, ending, isAlive),
+      () => undefined,
+    );
   };
   try {
     const { nThreads } = await starting;
@@ -63,8 +108,14 @@ export async function acquireThreads(module: ThreadedModule, n: number): Promise
 }
 
 async function start(module: ThreadedModule, n: number): Promise<Pool> {
-  const message = { wasm: module.sharedModule() as WebAssembly.Module, memory: module.sharedMemory() as WebAssembly.Memory };
-  const workers = Array.from({ length: n - 1 }, () => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }));
+  const message = {
+    wasm: module.sharedModule() as WebAssembly.Module,
+    memory: module.sharedMemory() as WebAssembly.Memory,
+  };
+  const workers = Array.from(
+    { length: n - 1 },
+    () => new Worker(new URL("./thread.js", import.meta.url), { type: "module" }),
+  );
   try {
     await Promise.all(workers.map((worker) => startThread(worker, message)));
     // Returns at once: it waits for no thread.

@@ -1,12 +1,34 @@
 /** The interface that `Lab` (in this thread) and `LabClient` (across a Worker) both have. Data types come from the Rust source. */
 import type {
-  ErrorCode, EvaluationReport, Fidelity, Generalisation, HoldOutMetrics, ModelInfo, Policy, Recipe, ReliabilityBin, Role, Schedule,
+  ErrorCode,
+  EvaluationReport,
+  Fidelity,
+  Generalisation,
+  HoldOutMetrics,
+  ModelInfo,
+  Policy,
+  Recipe,
+  ReliabilityBin,
+  Role,
+  Schedule,
 } from "../cpu/fidelity_lab_cpu.js";
 
 import type { Answers, CompareOptions, Comparison, Report, ReportOptions } from "../statistics/types.js";
 
 export type { Answers, CompareOptions, Comparison, Report, ReportOptions };
-export type { ErrorCode, EvaluationReport, Fidelity, Generalisation, HoldOutMetrics, ModelInfo, Policy, Recipe, ReliabilityBin, Role, Schedule };
+export type {
+  ErrorCode,
+  EvaluationReport,
+  Fidelity,
+  Generalisation,
+  HoldOutMetrics,
+  ModelInfo,
+  Policy,
+  Recipe,
+  ReliabilityBin,
+  Role,
+  Schedule,
+};
 
 export type DeviceChoice = "auto" | "webgpu" | "cpu";
 
@@ -54,9 +76,19 @@ export interface GramOptions {
  * X X^T of each model's residual stream X, [n, height x width x channels], at the end of each stage: how alike the network finds each two
  * images. `CkaInterface.push` (analysis_api.ts) takes a pair of these matrices.
  */
-export interface Gram { models: string[]; nImages: number; nStages: number; /** [models, stages, n, n] */ values: Float32Array }
+export interface Gram {
+  models: string[];
+  nImages: number;
+  nStages: number;
+  /** [models, stages, n, n] */ values: Float32Array;
+}
 
-export interface EvaluationProgress { nDone: number; nTotal: number; imagesPerSecond: number; report: EvaluationReport }
+export interface EvaluationProgress {
+  nDone: number;
+  nTotal: number;
+  imagesPerSecond: number;
+  report: EvaluationReport;
+}
 
 export interface EvaluateOptions {
   teachers?: string[];
@@ -129,7 +161,11 @@ export interface Records {
   isCifar100Test: boolean | null;
 }
 
-export interface PreparedImage { /** [32, 32, 3] RGB: what the network sees. */ pixels: Uint8Array; width: number; height: number }
+export interface PreparedImage {
+  /** [32, 32, 3] RGB: what the network sees. */ pixels: Uint8Array;
+  width: number;
+  height: number;
+}
 
 export interface LabInterface {
   readonly device: DeviceInfo;

@@ -49,15 +49,20 @@ async function run(id: number, call: Call): Promise<void> {
 
 function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<unknown> {
   const tell = (name: EventName) => (value: unknown) => post({ type: "event", id, event: ++nEvents, name, value });
-  const ask = (value: unknown) => new Promise<void>((resolve) => {
-    answers.set(nEvents + 1, resolve);
-    tell("progress")(value);
-  });
+  const ask = (value: unknown) =>
+    new Promise<void>((resolve) => {
+      answers.set(nEvents + 1, resolve);
+      tell("progress")(value);
+    });
   switch (call.method) {
-    case "loadModel": return on.loadModel(call.bytes, call.options);
-    case "removeModel": return on.removeModel(call.name);
-    case "exportModel": return on.exportModel(call.name);
-    case "predict": return on.predict(call.pixels, call.n, call.options);
+    case "loadModel":
+      return on.loadModel(call.bytes, call.options);
+    case "removeModel":
+      return on.removeModel(call.name);
+    case "exportModel":
+      return on.exportModel(call.name);
+    case "predict":
+      return on.predict(call.pixels, call.n, call.options);
     case "gram": {
       const { watched, ...options } = call.options;
       return on.gram(call.pixels, call.n, { ...options, signal, ...(watched && { onProgress: ask }) });
@@ -69,13 +74,23 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
     }
     case "distill": {
       const { watched, ...options } = call.options;
-      const resumable = { ...options, signal, onState: tell("checkpoint"), ...(watched && { onStep: ask }) } as ResumableDistillOptions;
+      const resumable = {
+        ...options,
+        signal,
+        onState: tell("checkpoint"),
+        ...(watched && { onStep: ask }),
+      } as ResumableDistillOptions;
       // The student's file travels with the report: asked for later, it could be gone with a device lost in between.
-      return on.distill(call.pixels, call.labels, resumable).then(async (report) => ({ report, bytes: await on.exportModel(report.outputName) }));
+      return on
+        .distill(call.pixels, call.labels, resumable)
+        .then(async (report) => ({ report, bytes: await on.exportModel(report.outputName) }));
     }
-    case "readRecords": return on.readRecords(call.bytes, call.testHashes);
-    case "prepareImage": return on.prepareImage(call.file);
-    case "report": return on.report(call.answers, { ...call.options, signal });
+    case "readRecords":
+      return on.readRecords(call.bytes, call.testHashes);
+    case "prepareImage":
+      return on.prepareImage(call.file);
+    case "report":
+      return on.report(call.answers, { ...call.options, signal });
     case "compare": {
       const { watched, ...options } = call.options;
       return on.compare(call.answers, { ...options, signal, ...(watched && { onProgress: tell("progress") }) });

@@ -1,9 +1,39 @@
 /** `Analysis`: the statistics in the thread that creates it. */
 import type {
-  AnalysisOptions, AnalysisInterface, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Cka, CkaInterface,
-  Confusion, ConfusionOptions, FitTemperatureOptions, ImageAnswers, ImageAnswersOptions, Images, ImagesOptions, Intervals,
-  IntervalsOptions, Logits, McNemar, McNemarOptions, NetworkFacts, PairOptions, Pairs, PairsOptions, Report, ReportOptions,
-  TemperatureCurve, TemperatureCurves, TemperatureCurvesOptions, TemperatureFits, Verification, VerifyOptions,
+  AnalysisOptions,
+  AnalysisInterface,
+  Baselines,
+  BaselinesOptions,
+  Calibration,
+  CalibrationOptions,
+  Cancellable,
+  Cells,
+  Cka,
+  CkaInterface,
+  Confusion,
+  ConfusionOptions,
+  FitTemperatureOptions,
+  ImageAnswers,
+  ImageAnswersOptions,
+  Images,
+  ImagesOptions,
+  Intervals,
+  IntervalsOptions,
+  Logits,
+  McNemar,
+  McNemarOptions,
+  NetworkFacts,
+  PairOptions,
+  Pairs,
+  PairsOptions,
+  Report,
+  ReportOptions,
+  TemperatureCurve,
+  TemperatureCurves,
+  TemperatureCurvesOptions,
+  TemperatureFits,
+  Verification,
+  VerifyOptions,
 } from "./types.js";
 import { loadStatistics, type Statistics, type StatisticsModule } from "./module.js";
 import { checked } from "./options.js";
@@ -27,7 +57,9 @@ export class Analysis implements AnalysisInterface {
     this.#module = module;
     this.#statistics = statistics;
     let end: (error: LabError) => void = () => undefined;
-    this.whenEnded = new Promise((_, reject) => { end = reject; });
+    this.whenEnded = new Promise((_, reject) => {
+      end = reject;
+    });
     this.whenEnded.catch(() => undefined); // Reported by the calls that it ends, too.
     const handler = (error: LabError) => {
       this.#ended ??= error;
@@ -93,7 +125,10 @@ export class Analysis implements AnalysisInterface {
         nDone = await this.#call({}, () => run.advance(slice));
         options.onProgress?.({ nDone, nTotal });
         // The time of a turn counts events that came in between as well, which only makes a slice smaller.
-        slice = Math.max(1, Math.min(4 * slice, Math.round((slice * SLICE_MS) / Math.max(performance.now() - begin, 0.1))));
+        slice = Math.max(
+          1,
+          Math.min(4 * slice, Math.round((slice * SLICE_MS) / Math.max(performance.now() - begin, 0.1))),
+        );
       }
       return await this.#call({}, () => run.report());
     } finally {
@@ -126,8 +161,11 @@ export class Analysis implements AnalysisInterface {
   }
 
   async temperatureCurves(options: TemperatureCurvesOptions): Promise<TemperatureCurves> {
-    const { temperatures = TEMPERATURES, ...rest } = await this.#call(options, () => withStudents(checked(options, "temperatureCurves")));
-    const ask = (temperatures: number[]) => this.#call({}, () => this.#statistics.temperatureCurves({ ...rest, temperatures }));
+    const { temperatures = TEMPERATURES, ...rest } = await this.#call(options, () =>
+      withStudents(checked(options, "temperatureCurves")),
+    );
+    const ask = (temperatures: number[]) =>
+      this.#call({}, () => this.#statistics.temperatureCurves({ ...rest, temperatures }));
     if (temperatures.length < 2) return { ...(await ask(temperatures)), cancelled: false };
     // One that is out of range must be told before any is computed.
     const outside = temperatures.find((temperature) => !(temperature >= 0.01 && temperature <= 100));
@@ -160,7 +198,18 @@ export class Analysis implements AnalysisInterface {
       const { indices, trueClass, teacherClass, studentClass, cell, kl } = result;
       const { teacherConfidence, studentConfidence, teacherMargin, studentMargin } = result;
       result.free();
-      return { indices, trueClass, teacherClass, studentClass, cell, kl, teacherConfidence, studentConfidence, teacherMargin, studentMargin };
+      return {
+        indices,
+        trueClass,
+        teacherClass,
+        studentClass,
+        cell,
+        kl,
+        teacherConfidence,
+        studentConfidence,
+        teacherMargin,
+        studentMargin,
+      };
     });
   }
 
@@ -179,11 +228,12 @@ export class Analysis implements AnalysisInterface {
     const run = await this.#call({}, () => new this.#module.CkaRun());
     let isFreed = false;
     return {
-      push: (first, second, n, options = {}): Promise<Cka> => this.#call(options, () => {
-        if (isFreed) throw new LabError("disposed", "this alignment was freed; ask for another one");
-        const given = checked({ first, second, n }, "cka");
-        return run.push(given.first, given.second, given.n);
-      }),
+      push: (first, second, n, options = {}): Promise<Cka> =>
+        this.#call(options, () => {
+          if (isFreed) throw new LabError("disposed", "this alignment was freed; ask for another one");
+          const given = checked({ first, second, n }, "cka");
+          return run.push(given.first, given.second, given.n);
+        }),
       free: () => {
         if (!isFreed) this.#free(run);
         isFreed = true;
@@ -218,6 +268,9 @@ export class Analysis implements AnalysisInterface {
 }
 
 /** The students as the module takes them. */
-function withStudents<T extends { student?: string | string[] }>({ student, ...rest }: T): Omit<T, "student"> & { students: string[] } {
+function withStudents<T extends { student?: string | string[] }>({
+  student,
+  ...rest
+}: T): Omit<T, "student"> & { students: string[] } {
   return { ...rest, students: student === undefined ? [] : typeof student === "string" ? [student] : student };
 }

@@ -3,10 +3,39 @@
  * dies is started anew with the same networks, and the calls under way are repeated; only an alignment (`cka`) begins anew.
  */
 import type {
-  AnalysisOptions, AnalysisInterface, Baselines, BaselinesOptions, Calibration, CalibrationOptions, Cancellable, Cells, Cka, CkaInterface,
-  Confusion, ConfusionOptions, FitTemperatureOptions, ImageAnswers, ImageAnswersOptions, Images, ImagesOptions, Intervals,
-  IntervalsOptions, Logits, McNemar, McNemarOptions, NetworkFacts, PairOptions, Pairs, PairsOptions, Report, ReportOptions,
-  TemperatureCurves, TemperatureCurvesOptions, TemperatureFits, Verification, VerifyOptions,
+  AnalysisOptions,
+  AnalysisInterface,
+  Baselines,
+  BaselinesOptions,
+  Calibration,
+  CalibrationOptions,
+  Cancellable,
+  Cells,
+  Cka,
+  CkaInterface,
+  Confusion,
+  ConfusionOptions,
+  FitTemperatureOptions,
+  ImageAnswers,
+  ImageAnswersOptions,
+  Images,
+  ImagesOptions,
+  Intervals,
+  IntervalsOptions,
+  Logits,
+  McNemar,
+  McNemarOptions,
+  NetworkFacts,
+  PairOptions,
+  Pairs,
+  PairsOptions,
+  Report,
+  ReportOptions,
+  TemperatureCurves,
+  TemperatureCurvesOptions,
+  TemperatureFits,
+  Verification,
+  VerifyOptions,
 } from "./types.js";
 import type { AnalysisCall, AnalysisMethod, FromAnalysis, ToAnalysis } from "./protocol.js";
 import { LabError } from "../wasm/errors.js";
@@ -66,13 +95,19 @@ export class AnalysisClient implements AnalysisInterface {
       await new Promise<void>((resolve, reject) => {
         let nLeft = adding.length + 1;
         worker.onmessage = ({ data }: MessageEvent<FromAnalysis>) => {
-          if (data.type === "failed" || data.type === "ended" || data.type === "error") reject(LabError.from(data.error));
+          if (data.type === "failed" || data.type === "ended" || data.type === "error")
+            reject(LabError.from(data.error));
           else if (--nLeft === 0) resolve();
           else if (data.type === "ready") adding.forEach((message) => worker.postMessage(message));
         };
         worker.onerror = (event) => {
           event.preventDefault();
-          reject(new LabError("device_unavailable", `the Worker could not start: ${event.message || "its script cannot be loaded"}`));
+          reject(
+            new LabError(
+              "device_unavailable",
+              `the Worker could not start: ${event.message || "its script cannot be loaded"}`,
+            ),
+          );
         };
         const message: ToAnalysis = { type: "create", options: { labels, nClasses } };
         worker.postMessage(message);
@@ -188,7 +223,8 @@ export class AnalysisClient implements AnalysisInterface {
   }
 
   dispose(): void {
-    if (this.#ended?.code !== "disposed") this.#end(new LabError("disposed", "this analysis was disposed; create another one"));
+    if (this.#ended?.code !== "disposed")
+      this.#end(new LabError("disposed", "this analysis was disposed; create another one"));
   }
 
   #ask<T>(method: AnalysisMethod, options: Cancellable & { onProgress?: OnProgress }): Promise<T> {

@@ -11,7 +11,9 @@ let loaded: Promise<Loaded<StatisticsModule>> | null = null;
 export function loadStatistics(): Promise<Loaded<StatisticsModule>> {
   if (loaded) return loaded;
   loaded = loadModule<StatisticsModule>("statistics", load);
-  loaded.catch(() => { loaded = null; });
+  loaded.catch(() => {
+    loaded = null;
+  });
   return loaded;
 }
 

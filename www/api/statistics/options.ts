@@ -6,16 +6,25 @@ type Kind = keyof typeof KINDS;
 const isText = (value: unknown) => typeof value === "string";
 const isNames = (value: unknown) => Array.isArray(value) && value.every(isText);
 const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
-const isOneOf = (...texts: string[]) => (value: unknown) => texts.includes(value as string);
+const isOneOf =
+  (...texts: string[]) =>
+  (value: unknown) =>
+    texts.includes(value as string);
 
 const KINDS = {
   text: [isText, "a network's name"],
   names: [isNames, "an array of networks' names"],
   textOrNames: [(value: unknown) => isText(value) || isNames(value), "a network's name or an array of them"],
-  predictors: [(value: unknown) => Array.isArray(value) && value.every((one) => isText(one) || isNames(one)), "an array of networks' names and arrays of these"],
+  predictors: [
+    (value: unknown) => Array.isArray(value) && value.every((one) => isText(one) || isNames(one)),
+    "an array of networks' names and arrays of these",
+  ],
   count: [isCount, "a whole number from 0"],
   number: [(value: unknown) => typeof value === "number", "a number"],
-  numbers: [(value: unknown) => Array.isArray(value) && value.every((one) => typeof one === "number"), "an array of numbers"],
+  numbers: [
+    (value: unknown) => Array.isArray(value) && value.every((one) => typeof one === "number"),
+    "an array of numbers",
+  ],
   flag: [(value: unknown) => typeof value === "boolean", "true or false"],
   level: [isOneOf("fine", "coarse"), '"fine" or "coarse"'],
   binning: [isOneOf("equal_width", "equal_mass"), '"equal_width" or "equal_mass"'],
@@ -26,7 +35,9 @@ const KINDS = {
     '"index", "kl", "teacherConfidence", "studentConfidence", "teacherMargin" or "studentMargin"',
   ],
   cells: [
-    (value: unknown) => Array.isArray(value) && value.every(isOneOf("bothRight", "onlyTeacher", "onlyStudent", "bothWrongSame", "bothWrongOther")),
+    (value: unknown) =>
+      Array.isArray(value) &&
+      value.every(isOneOf("bothRight", "onlyTeacher", "onlyStudent", "bothWrongSame", "bothWrongOther")),
     'an array of "bothRight", "onlyTeacher", "onlyStudent", "bothWrongSame" and "bothWrongOther"',
   ],
   object: [(value: unknown) => typeof value === "object" && value !== null, "an object"],
@@ -52,7 +63,14 @@ export const SHAPES = {
   fitTemperature: { teachers: "names", student: "textOrNames?", seed: "count?", level: "level?" },
   temperatureCurves: { teachers: "names", student: "textOrNames?", temperatures: "numbers?", level: "level?" },
   images: { ...PAIR, filter: "object?", sort: "sort?", descending: "flag?" },
-  filter: { cells: "cells?", agree: "flag?", trueClass: "count?", teacherClass: "count?", studentClass: "count?", bin: "object?" },
+  filter: {
+    cells: "cells?",
+    agree: "flag?",
+    trueClass: "count?",
+    teacherClass: "count?",
+    studentClass: "count?",
+    bin: "object?",
+  },
   bin: { of: "pairSide", index: "count", nBins: "count?", binning: "binning?" },
   imageAnswers: { index: "count", teachers: "names", student: "textOrNames?", nTop: "count?", ...LENS },
   verify: { name: "text", logits: "floats", indices: "words?" },
@@ -62,7 +80,8 @@ export const SHAPES = {
 
 /** The options of a shape that are given, without those that are undefined. No options are none that are given. Throws `bad_argument`. */
 export function checked<T extends object>(options: T | undefined, shape: keyof typeof SHAPES, path = ""): T {
-  if (options !== undefined && (typeof options !== "object" || options === null)) throw new LabError("bad_argument", `${shape} takes an object of options`);
+  if (options !== undefined && (typeof options !== "object" || options === null))
+    throw new LabError("bad_argument", `${shape} takes an object of options`);
   const given: Record<string, unknown> = {};
   for (const [name, kind] of Object.entries(SHAPES[shape] as Shape)) {
     const value = (options as Record<string, unknown> | undefined)?.[name];
@@ -76,5 +95,9 @@ export function checked<T extends object>(options: T | undefined, shape: keyof t
 }
 
 function shown(value: unknown): string {
-  return typeof value === "string" ? `"${value}"` : ArrayBuffer.isView(value) ? value.constructor.name : (JSON.stringify(value) ?? String(value));
+  return typeof value === "string"
+    ? `"${value}"`
+    : ArrayBuffer.isView(value)
+      ? value.constructor.name
+      : (JSON.stringify(value) ?? String(value));
 }

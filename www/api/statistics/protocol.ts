@@ -3,7 +3,8 @@ import type { AnalysisInterface, AnalysisOptions } from "./types.js";
 import type { ErrorCode } from "../lab/types.js";
 
 /** Every method but those that answer at once, and those of an alignment, which the Worker keeps by a number of the client's. */
-export type AnalysisMethod = Exclude<keyof AnalysisInterface, "models" | "cka" | "dispose"> | "ckaCreate" | "ckaPush" | "ckaFree";
+export type AnalysisMethod =
+  Exclude<keyof AnalysisInterface, "models" | "cka" | "dispose"> | "ckaCreate" | "ckaPush" | "ckaFree";
 
 export interface AnalysisCall {
   method: AnalysisMethod;

@@ -38,7 +38,9 @@ export interface NetworkFacts {
 export type Logits = Uint8Array | Uint16Array | Float32Array;
 
 /** Aborting rejects with the code `cancelled`, unless there is something to return (see `Intervals` and `TemperatureCurves`). */
-export interface Cancellable { signal?: AbortSignal }
+export interface Cancellable {
+  signal?: AbortSignal;
+}
 
 /** How the answers are looked at. */
 export interface Lens {
@@ -111,13 +113,27 @@ export interface Baselines {
   copiedErrors: CopiedErrors;
 }
 
-export type NoControl = "none_fits" | "shares_teachers" | "teachers_unknown" | "other_family" | "is_the_student" | "is_no_student";
+export type NoControl =
+  "none_fits" | "shares_teachers" | "teachers_unknown" | "other_family" | "is_the_student" | "is_no_student";
 
-export interface Control { name: string; agreement: number; chance: number; copiedErrors: CopiedErrors }
+export interface Control {
+  name: string;
+  agreement: number;
+  chance: number;
+  copiedErrors: CopiedErrors;
+}
 
-export interface PairSummary { nPairs: number; mean: number; lowest: number; highest: number }
+export interface PairSummary {
+  nPairs: number;
+  mean: number;
+  lowest: number;
+  highest: number;
+}
 
-export interface Ceiling { /** Mean over the groups. */ agreement: number; groups: { teachers: string[]; agreement: number }[] }
+export interface Ceiling {
+  /** Mean over the groups. */ agreement: number;
+  groups: { teachers: string[]; agreement: number }[];
+}
 
 /** Of the images that the ensemble gets wrong, those that the student gets wrong with the same class. */
 export interface CopiedErrors {
@@ -129,10 +145,15 @@ export interface CopiedErrors {
   chance: number | null;
 }
 
-export interface PairsOptions extends Lens, Cancellable { /** Default: all networks. */ models?: string[] }
+export interface PairsOptions extends Lens, Cancellable {
+  /** Default: all networks. */ models?: string[];
+}
 
 /** Top-1 agreement of every network with every other one. */
-export interface Pairs { models: string[]; /** [models, models], 1 on the diagonal. */ agreement: Float64Array }
+export interface Pairs {
+  models: string[];
+  /** [models, models], 1 on the diagonal. */ agreement: Float64Array;
+}
 
 export interface IntervalsOptions extends Lens, Cancellable {
   teachers: string[];
@@ -166,11 +187,26 @@ export interface Intervals {
 }
 
 /** `estimate` is the figure of all images. */
-export interface Interval { estimate: number; lower: number; upper: number }
-export interface GeneralisationIntervals { accuracy: Interval; nll: Interval; ece: Interval }
-export interface StudentIntervals extends GeneralisationIntervals { agreement: Interval; kl: Interval }
+export interface Interval {
+  estimate: number;
+  lower: number;
+  upper: number;
+}
+export interface GeneralisationIntervals {
+  accuracy: Interval;
+  nll: Interval;
+  ece: Interval;
+}
+export interface StudentIntervals extends GeneralisationIntervals {
+  agreement: Interval;
+  kl: Interval;
+}
 
-export interface McNemarOptions extends Cancellable { first: Predictor; second: Predictor; level?: Level }
+export interface McNemarOptions extends Cancellable {
+  first: Predictor;
+  second: Predictor;
+  level?: Level;
+}
 
 /** McNemar's test of two accuracies on the same images. */
 export interface McNemar {
@@ -186,12 +222,17 @@ export interface McNemar {
   pValue: number;
 }
 
-export interface PairOptions extends Lens, Cancellable { teachers: string[]; student: string }
+export interface PairOptions extends Lens, Cancellable {
+  teachers: string[];
+  student: string;
+}
 
 export type Cell = "bothRight" | "onlyTeacher" | "onlyStudent" | "bothWrongSame" | "bothWrongOther";
 
 /** Who is right; where both are wrong, whether with the same class. Counts of images. */
-export interface Cells extends Record<Cell, number> { nImages: number }
+export interface Cells extends Record<Cell, number> {
+  nImages: number;
+}
 
 export type Side = "truth" | "teacher" | "student";
 
@@ -205,7 +246,12 @@ export interface ConfusionOptions extends Lens, Cancellable {
   columns?: Side;
 }
 
-export interface Confusion { nClasses: number; rows: Side; columns: Side; /** [rows, columns], images. */ counts: Uint32Array }
+export interface Confusion {
+  nClasses: number;
+  rows: Side;
+  columns: Side;
+  /** [rows, columns], images. */ counts: Uint32Array;
+}
 
 /** "equal_width": bins (lower, upper] of the same width; "equal_mass": the images by confidence, in bins of as equal a count as can be. */
 export type Binning = "equal_width" | "equal_mass";
@@ -228,8 +274,17 @@ export interface Calibration {
  * With equal-mass bins, `lower` and `upper` are the lowest and highest confidence inside, null to both where a bin is empty (fewer images
  * than bins), and images of equal confidence stand by index.
  */
-export interface CalibrationOf { ece: number; bins: CalibrationBin[] }
-export interface CalibrationBin { lower: number | null; upper: number | null; count: number; confidence: number | null; accuracy: number | null }
+export interface CalibrationOf {
+  ece: number;
+  bins: CalibrationBin[];
+}
+export interface CalibrationBin {
+  lower: number | null;
+  upper: number | null;
+  count: number;
+  confidence: number | null;
+  accuracy: number | null;
+}
 
 export interface FitTemperatureOptions extends Cancellable {
   teachers: string[];
@@ -282,7 +337,11 @@ export interface TemperatureCurves {
   students: Record<string, TemperatureCurve>;
 }
 
-export interface TemperatureCurve { nll: number[]; ece: number[]; kl: number[] | null }
+export interface TemperatureCurve {
+  nll: number[];
+  ece: number[];
+  kl: number[] | null;
+}
 
 export type SortKey = "index" | "kl" | "teacherConfidence" | "studentConfidence" | "teacherMargin" | "studentMargin";
 

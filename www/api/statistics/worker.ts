@@ -42,21 +42,32 @@ async function run(id: number, call: AnalysisCall): Promise<void> {
 }
 
 /** The client's types have checked the arguments. */
-async function perform(on: Analysis, id: number, { method, args, watched }: AnalysisCall, signal: AbortSignal): Promise<unknown> {
+async function perform(
+  on: Analysis,
+  id: number,
+  { method, args, watched }: AnalysisCall,
+  signal: AbortSignal,
+): Promise<unknown> {
   const key = args[0] as number;
   switch (method) {
-    case "ckaCreate": return void alignments.set(key, await on.cka());
+    case "ckaCreate":
+      return void alignments.set(key, await on.cka());
     case "ckaPush": {
       const [first, second, n] = args.slice(1) as [Float32Array, Float32Array, number];
       const alignment = alignments.get(key);
-      if (!alignment) throw new LabError("internal", "the statistics were started anew, and the batches pushed so far are lost; begin a new alignment");
+      if (!alignment)
+        throw new LabError(
+          "internal",
+          "the statistics were started anew, and the batches pushed so far are lost; begin a new alignment",
+        );
       return alignment.push(first, second, n, { signal });
     }
     case "ckaFree":
       alignments.get(key)?.free();
       return void alignments.delete(key);
     case "add":
-    case "remove": return (on[method] as (...args: unknown[]) => Promise<void>)(...args);
+    case "remove":
+      return (on[method] as (...args: unknown[]) => Promise<void>)(...args);
     default: {
       const onProgress = (value: { nDone: number; nTotal: number }) => post({ type: "progress", id, value });
       const options = { ...(args[0] as object), signal, ...(watched && { onProgress }) };

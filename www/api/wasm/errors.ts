@@ -13,7 +13,13 @@ export class LabError extends Error {
   /** What crosses the wasm boundary or a Worker is a plain `{ code, message }`; anything else is a defect. */
   static from(error: unknown): LabError {
     if (error instanceof LabError) return error;
-    if (typeof error === "object" && error !== null && "code" in error && "message" in error && typeof error.code === "string")
+    if (
+      typeof error === "object" &&
+      error !== null &&
+      "code" in error &&
+      "message" in error &&
+      typeof error.code === "string"
+    )
       return new LabError(error.code as ErrorCode, String(error.message));
     return new LabError("internal", error instanceof Error ? `${error.name}: ${error.message}` : String(error));
   }

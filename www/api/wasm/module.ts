@@ -20,7 +20,10 @@ export async function loadModule<Module extends { onFatal(handler: (error: unkno
     module.onFatal((error: unknown) => handlers.forEach((handler) => handler(LabError.from(error))));
     return { module, handlers };
   } catch (error) {
-    throw new LabError("device_unavailable", `The ${name} module could not be loaded: ${error instanceof Error ? error.message : String(error)}`);
+    throw new LabError(
+      "device_unavailable",
+      `The ${name} module could not be loaded: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
 }
 
@@ -28,6 +31,8 @@ export async function loadModule<Module extends { onFatal(handler: (error: unkno
 export async function source(url: URL): Promise<{ module_or_path: URL | BufferSource }> {
   if (url.protocol !== "file:") return { module_or_path: url };
   const name = "node:fs/promises"; // A variable, so that bundlers for browsers leave it alone.
-  const { readFile } = (await import(/* @vite-ignore */ name)) as { readFile(url: URL): Promise<Uint8Array<ArrayBuffer>> };
+  const { readFile } = (await import(/* @vite-ignore */ name)) as {
+    readFile(url: URL): Promise<Uint8Array<ArrayBuffer>>;
+  };
   return { module_or_path: await readFile(url) };
 }

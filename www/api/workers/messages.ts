@@ -15,6 +15,10 @@ export function plain(error: unknown): { code: ErrorCode; message: string } {
 
 /** The buffers of a result, which move instead of being copied. */
 export function buffersOf(value: unknown): ArrayBuffer[] {
-  const parts = ArrayBuffer.isView(value) ? [value] : typeof value === "object" && value !== null ? Object.values(value) : [];
+  const parts = ArrayBuffer.isView(value)
+    ? [value]
+    : typeof value === "object" && value !== null
+      ? Object.values(value)
+      : [];
   return parts.filter((part) => ArrayBuffer.isView(part)).map((part) => part.buffer as ArrayBuffer);
 }

@@ -16,7 +16,15 @@ export interface CurveSeries {
   values: (number | null)[];
 }
 
-interface Props { title: string; term: TermName; steps: number[]; series: CurveSeries[]; format: (value: number) => string; testId: string; emptyText?: string | undefined }
+interface Props {
+  title: string;
+  term: TermName;
+  steps: number[];
+  series: CurveSeries[];
+  format: (value: number) => string;
+  testId: string;
+  emptyText?: string | undefined;
+}
 
 const HEIGHT = 200;
 const ROWS = 12;
@@ -46,11 +54,23 @@ export function Curve({ title, term, steps, series, format, testId, emptyText }:
   return (
     <figure class="card curve-card" data-testid={testId}>
       <figcaption>
-        <h2>{title}<Help term={term} /></h2>
+        <h2>
+          {title}
+          <Help term={term} />
+        </h2>
         <p class="legend">
           {series.map(({ label, colour, isDashed, values }) => (
             <span key={label}>
-              <svg width="24" height="8" aria-hidden="true"><line x1="0" x2="24" y1="4" y2="4" class={`stroke-${colour}`} stroke-dasharray={isDashed ? "6 4" : undefined} /></svg>
+              <svg width="24" height="8" aria-hidden="true">
+                <line
+                  x1="0"
+                  x2="24"
+                  y1="4"
+                  y2="4"
+                  class={`stroke-${colour}`}
+                  stroke-dasharray={isDashed ? "6 4" : undefined}
+                />
+              </svg>
               {label} <strong>{latest(values, format)}</strong>
             </span>
           ))}
@@ -71,7 +91,13 @@ function latest(values: readonly (number | null)[], format: Props["format"]): st
 function optionsOf(element: HTMLElement, series: readonly CurveSeries[], format: Props["format"]): uPlot.Options {
   const style = getComputedStyle(element);
   const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  const axis: uPlot.Axis = { stroke: colour("muted"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: "12px system-ui", gap: 6 };
+  const axis: uPlot.Axis = {
+    stroke: colour("muted"),
+    grid: { stroke: colour("line"), width: 1 },
+    ticks: { show: false },
+    font: "12px system-ui",
+    gap: 6,
+  };
   return {
     width: element.clientWidth || 320,
     height: HEIGHT,
@@ -85,7 +111,10 @@ function optionsOf(element: HTMLElement, series: readonly CurveSeries[], format:
     series: [
       { label: t.distil.charts.step },
       ...series.map(({ label, colour: name, isDashed, isSparse }): uPlot.Series => ({
-        label, stroke: colour(name), width: isSparse ? 2 : 1.25, spanGaps: isSparse ?? false,
+        label,
+        stroke: colour(name),
+        width: isSparse ? 2 : 1.25,
+        spanGaps: isSparse ?? false,
         points: { show: (isSparse && !isDashed) ?? false, size: 6, fill: colour(name) },
         ...(isDashed ? { dash: [6, 4] } : {}),
       })),
@@ -96,19 +125,39 @@ function optionsOf(element: HTMLElement, series: readonly CurveSeries[], format:
 /** The same curve for who does not see it: about a dozen of its steps. */
 function Values({ title, steps, series, format }: Pick<Props, "title" | "steps" | "series" | "format">) {
   const every = Math.max(1, Math.ceil(steps.length / ROWS));
-  const rows = steps.map((_, i) => i).filter((i) => i % every === 0 || i === steps.length - 1 || series.some(({ isSparse, values }) => isSparse && values[i] !== null));
+  const rows = steps
+    .map((_, i) => i)
+    .filter(
+      (i) =>
+        i % every === 0 ||
+        i === steps.length - 1 ||
+        series.some(({ isSparse, values }) => isSparse && values[i] !== null),
+    );
   return (
-    <div class="sr-only"><table>
-      <caption>{t.distil.charts.tableOf(title)}</caption>
-      <thead><tr><th scope="col">{t.distil.charts.step}</th>{series.map(({ label }) => <th key={label} scope="col">{label}</th>)}</tr></thead>
-      <tbody>
-        {rows.map((i) => (
-          <tr key={i}>
-            <th scope="row">{count(steps[i]!)}</th>
-            {series.map(({ label, values }) => <td key={label}>{values[i] === null || values[i] === undefined ? "–" : format(values[i])}</td>)}
+    <div class="sr-only">
+      <table>
+        <caption>{t.distil.charts.tableOf(title)}</caption>
+        <thead>
+          <tr>
+            <th scope="col">{t.distil.charts.step}</th>
+            {series.map(({ label }) => (
+              <th key={label} scope="col">
+                {label}
+              </th>
+            ))}
           </tr>
-        ))}
-      </tbody>
-    </table></div>
+        </thead>
+        <tbody>
+          {rows.map((i) => (
+            <tr key={i}>
+              <th scope="row">{count(steps[i]!)}</th>
+              {series.map(({ label, values }) => (
+                <td key={label}>{values[i] === null || values[i] === undefined ? "–" : format(values[i])}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   );
 }

@@ -2,14 +2,28 @@
 import { save } from "../save.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
-const STYLES = ["fill", "fill-opacity", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity", "font-size", "font-weight", "opacity", "display"];
+const STYLES = [
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-opacity",
+  "font-size",
+  "font-weight",
+  "opacity",
+  "display",
+];
 const MARGIN = 16;
 const LINE_HEIGHT = 18;
 const PNG_SCALE = 2;
 const FONT = "system-ui, sans-serif";
 
 /** What a figure says of itself in its file. */
-export interface Caption { title: string; lines: readonly string[] }
+export interface Caption {
+  title: string;
+  lines: readonly string[];
+}
 
 function element(name: string, attributes: Record<string, string | number>, text = ""): SVGElement {
   const made = document.createElementNS(SVG, name);
@@ -24,7 +38,8 @@ function frozen(drawing: SVGSVGElement): SVGSVGElement {
   const originals = [drawing, ...drawing.querySelectorAll("*")];
   [copy, ...copy.querySelectorAll("*")].forEach((node, i) => {
     const style = getComputedStyle(originals[i]!);
-    for (const name of [...node.getAttributeNames()].filter((name) => /^(class|role|tabindex|aria-|data-)/.test(name))) node.removeAttribute(name);
+    for (const name of [...node.getAttributeNames()].filter((name) => /^(class|role|tabindex|aria-|data-)/.test(name)))
+      node.removeAttribute(name);
     for (const name of STYLES) node.setAttribute(name, style.getPropertyValue(name));
   });
   return copy;
@@ -36,11 +51,31 @@ export function svgOf(box: HTMLElement, { title, lines }: Caption): SVGSVGElemen
   const style = getComputedStyle(box);
   const top = MARGIN + LINE_HEIGHT * (lines.length + 1) + MARGIN;
   const [width, height] = [Math.max(480, frame.width) + 2 * MARGIN, frame.height + top + MARGIN];
-  const root = element("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, "font-family": FONT }) as SVGSVGElement;
+  const root = element("svg", {
+    xmlns: SVG,
+    width,
+    height,
+    viewBox: `0 0 ${width} ${height}`,
+    "font-family": FONT,
+  }) as SVGSVGElement;
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  root.append(element("title", {}, title), element("desc", {}, lines.join("\n")), element("rect", { width, height, fill: token("card") }));
-  root.append(element("text", { x: MARGIN, y: MARGIN + 14, "font-size": 16, "font-weight": 600, fill: token("text") }, title));
-  lines.forEach((line, i) => root.append(element("text", { x: MARGIN, y: MARGIN + 14 + LINE_HEIGHT * (i + 1), "font-size": 12, fill: token("muted") }, line)));
+  root.append(
+    element("title", {}, title),
+    element("desc", {}, lines.join("\n")),
+    element("rect", { width, height, fill: token("card") }),
+  );
+  root.append(
+    element("text", { x: MARGIN, y: MARGIN + 14, "font-size": 16, "font-weight": 600, fill: token("text") }, title),
+  );
+  lines.forEach((line, i) =>
+    root.append(
+      element(
+        "text",
+        { x: MARGIN, y: MARGIN + 14 + LINE_HEIGHT * (i + 1), "font-size": 12, fill: token("muted") },
+        line,
+      ),
+    ),
+  );
   const place = (node: Element) => {
     const at = node.getBoundingClientRect();
     return { x: at.left - frame.left + MARGIN, y: at.top - frame.top + top, width: at.width, height: at.height };
@@ -52,16 +87,31 @@ export function svgOf(box: HTMLElement, { title, lines }: Caption): SVGSVGElemen
     copy.setAttribute("overflow", "visible");
     root.append(copy);
   }
-  for (const canvas of box.querySelectorAll("canvas")) root.append(element("image", { ...place(canvas), href: canvas.toDataURL(), style: "image-rendering: pixelated" }));
+  for (const canvas of box.querySelectorAll("canvas"))
+    root.append(element("image", { ...place(canvas), href: canvas.toDataURL(), style: "image-rendering: pixelated" }));
   for (const word of box.querySelectorAll(".export-text")) {
     const { x, y, height: tall } = place(word);
     const { fontSize, fontWeight, color } = getComputedStyle(word);
-    root.append(element("text", { x, y: y + tall / 2, "dominant-baseline": "central", "font-size": fontSize, "font-weight": fontWeight, fill: color }, word.textContent ?? ""));
+    root.append(
+      element(
+        "text",
+        {
+          x,
+          y: y + tall / 2,
+          "dominant-baseline": "central",
+          "font-size": fontSize,
+          "font-weight": fontWeight,
+          fill: color,
+        },
+        word.textContent ?? "",
+      ),
+    );
   }
   return root;
 }
 
-const blobOf = (drawing: SVGSVGElement) => new Blob([new XMLSerializer().serializeToString(drawing)], { type: "image/svg+xml" });
+const blobOf = (drawing: SVGSVGElement) =>
+  new Blob([new XMLSerializer().serializeToString(drawing)], { type: "image/svg+xml" });
 
 export function saveSvg(name: string, box: HTMLElement, caption: Caption): void {
   save(`${name}.svg`, blobOf(svgOf(box, caption)));

@@ -2,8 +2,17 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Shape, ticksOf, type Axis, type Look } from "./plot.tsx";
 
 /** From `low` to `high`; the same where it is one value. */
-export interface RowMark { look: Look; low: number; high: number; isOutline?: boolean }
-export interface Row { label: string; values: string; marks: readonly RowMark[] }
+export interface RowMark {
+  look: Look;
+  low: number;
+  high: number;
+  isOutline?: boolean;
+}
+export interface Row {
+  label: string;
+  values: string;
+  marks: readonly RowMark[];
+}
 
 const ROW_HEIGHT = 44;
 /** On a phone the values stand below the label. */
@@ -30,25 +39,46 @@ export function RowsPlot({ label, x, rows, testId }: { label: string; x: Axis; r
   return (
     <div ref={box} class="plot rows-plot" data-testid={testId}>
       {width > 0 && (
-        <svg width={width} height={bottom + BOTTOM} viewBox={`0 0 ${width} ${bottom + BOTTOM}`} role="img" aria-label={`${label}. ${rows.map((row) => `${row.label}: ${row.values}`).join("; ")}`}>
+        <svg
+          width={width}
+          height={bottom + BOTTOM}
+          viewBox={`0 0 ${width} ${bottom + BOTTOM}`}
+          role="img"
+          aria-label={`${label}. ${rows.map((row) => `${row.label}: ${row.values}`).join("; ")}`}
+        >
           {ticksOf(x.min, x.max, (width - 2 * SIDE) / 80).map((tick) => (
             <g key={tick}>
               <line class="grid" x1={px(tick)} x2={px(tick)} y1={0} y2={bottom} />
-              <text class="tick" x={px(tick)} y={bottom + 16} text-anchor="middle">{x.format(tick)}</text>
+              <text class="tick" x={px(tick)} y={bottom + 16} text-anchor="middle">
+                {x.format(tick)}
+              </text>
             </g>
           ))}
-          <text class="axis" x={width / 2} y={bottom + BOTTOM - 6} text-anchor="middle">{x.label}</text>
+          <text class="axis" x={width / 2} y={bottom + BOTTOM - 6} text-anchor="middle">
+            {x.label}
+          </text>
           {rows.map((row, i) => {
             const [top, y] = [i * rowHeight, (i + 1) * rowHeight - 12];
             return (
               <g key={row.label}>
-                <text class="row-label" x={0} y={top + 17}>{row.label}</text>
-                <text class="row-values" x={isNarrow ? 0 : width} y={top + 17 + (isNarrow ? LINE_HEIGHT : 0)} text-anchor={isNarrow ? "start" : "end"}>{row.values}</text>
+                <text class="row-label" x={0} y={top + 17}>
+                  {row.label}
+                </text>
+                <text
+                  class="row-values"
+                  x={isNarrow ? 0 : width}
+                  y={top + 17 + (isNarrow ? LINE_HEIGHT : 0)}
+                  text-anchor={isNarrow ? "start" : "end"}
+                >
+                  {row.values}
+                </text>
                 <line class="row-track" x1={px(x.min)} x2={px(x.max)} y1={y} y2={y} />
                 {row.marks.map(({ look, low, high, isOutline }, j) => (
                   <g key={j} class={`mark-point ${look}${isOutline ? " outline" : ""}`}>
                     {low < high && <line class={`range ${look}`} x1={px(low)} x2={px(high)} y1={y} y2={y} />}
-                    {(low < high ? [low, high] : [low]).map((value) => <Shape key={value} look={look} cx={px(value)} cy={y} r={6} />)}
+                    {(low < high ? [low, high] : [low]).map((value) => (
+                      <Shape key={value} look={look} cx={px(value)} cy={y} r={6} />
+                    ))}
                   </g>
                 ))}
               </g>

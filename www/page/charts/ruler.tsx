@@ -2,7 +2,13 @@ import { percent } from "../format.ts";
 import type { Look } from "./plot.tsx";
 import { RowsPlot } from "./rows_plot.tsx";
 
-export interface RulerMark { name: string; value: number; look: Look; range?: { low: number; high: number }; isOutline?: boolean }
+export interface RulerMark {
+  name: string;
+  value: number;
+  look: Look;
+  range?: { low: number; high: number };
+  isOutline?: boolean;
+}
 
 /** Shares from 0 to 1 on one line each, so that they can be held against each other. */
 export function Ruler({ label, marks }: { label: string; marks: readonly RulerMark[] }) {
@@ -11,5 +17,12 @@ export function Ruler({ label, marks }: { label: string; marks: readonly RulerMa
     values: range ? `${percent(value)} (${percent(range.low)} – ${percent(range.high)})` : percent(value),
     marks: [{ look, isOutline, ...(range ?? { low: value, high: value }) }],
   }));
-  return <RowsPlot label={label} x={{ label, min: 0, max: 1, format: (share) => `${Math.round(100 * share)}%` }} rows={rows} testId="ruler" />;
+  return (
+    <RowsPlot
+      label={label}
+      x={{ label, min: 0, max: 1, format: (share) => `${Math.round(100 * share)}%` }}
+      rows={rows}
+      testId="ruler"
+    />
+  );
 }

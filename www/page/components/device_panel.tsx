@@ -12,7 +12,12 @@ function BadgeText() {
   if (state.phase !== "ready") return <>{state.phase === "starting" ? t.device.starting : t.device.failed}</>;
   const { kind, vendor, architecture } = state.client.device;
   const adapter = kind === "webgpu" ? [vendor, architecture].filter(Boolean).join(" ") : "";
-  return <>{kindName(kind)}{adapter && <span class="badge-adapter"> · {adapter}</span>}</>;
+  return (
+    <>
+      {kindName(kind)}
+      {adapter && <span class="badge-adapter"> · {adapter}</span>}
+    </>
+  );
 }
 
 /** The badge says what computes; the panel says why. */
@@ -20,11 +25,26 @@ export function DevicePanel() {
   const state = labState.value;
   return (
     <>
-      <button type="button" class="badge" popovertarget="device-panel" data-testid="device-badge" data-device={state.phase === "ready" ? state.client.device.kind : state.phase}>
+      <button
+        type="button"
+        class="badge"
+        popovertarget="device-panel"
+        data-testid="device-badge"
+        data-device={state.phase === "ready" ? state.client.device.kind : state.phase}
+      >
         <span class={`light ${state.phase}`} aria-hidden="true" />
-        <span class="badge-text"><BadgeText /></span>
+        <span class="badge-text">
+          <BadgeText />
+        </span>
       </button>
-      <div id="device-panel" popover="auto" class="panel" data-testid="device-panel" aria-label={t.device.panel} role="dialog">
+      <div
+        id="device-panel"
+        popover="auto"
+        class="panel"
+        data-testid="device-panel"
+        aria-label={t.device.panel}
+        role="dialog"
+      >
         <h2>{t.device.panel}</h2>
         {state.phase === "ready" && <Facts device={state.client.device} />}
         {state.phase === "failed" && <p>{state.message}</p>}
@@ -49,16 +69,30 @@ function Facts({ device }: { device: DeviceInfo }) {
     <>
       <dl class="facts">
         {facts.map(([name, value, id]) => (
-          <div key={id}><dt>{name}</dt><dd data-testid={`device-${id}`}>{value}</dd></div>
+          <div key={id}>
+            <dt>{name}</dt>
+            <dd data-testid={`device-${id}`}>{value}</dd>
+          </div>
         ))}
         <div>
           <dt>{t.device.features}</dt>
           <dd>
-            {device.features.length === 0 ? t.device.none : <details><summary>{count(device.features.length)}</summary><p class="hint" data-testid="device-features">{device.features.join(", ")}</p></details>}
+            {device.features.length === 0 ? (
+              t.device.none
+            ) : (
+              <details>
+                <summary>{count(device.features.length)}</summary>
+                <p class="hint" data-testid="device-features">
+                  {device.features.join(", ")}
+                </p>
+              </details>
+            )}
           </dd>
         </div>
       </dl>
-      <a class="button" href={addressWithDevice(other)} data-testid="switch-device">{t.device.switchTo(kindName(other))}</a>
+      <a class="button" href={addressWithDevice(other)} data-testid="switch-device">
+        {t.device.switchTo(kindName(other))}
+      </a>
       <p class="hint">{t.device.switchNote}</p>
     </>
   );

@@ -7,7 +7,8 @@ export function Mark({ agrees }: { agrees: boolean | null }) {
   return <span class={`mark ${agrees === null ? "none" : agrees ? "agree" : "differ"}`} aria-hidden="true" />;
 }
 
-const markText = (agrees: boolean | null) => (agrees === null ? t.compare.marks.none : agrees ? t.compare.marks.agree : t.compare.marks.differ);
+const markText = (agrees: boolean | null) =>
+  agrees === null ? t.compare.marks.none : agrees ? t.compare.marks.agree : t.compare.marks.differ;
 
 /** All pictures as thumbs, each marked: a filled dot where student and ensemble agree, a ring where they differ. */
 export function Gallery() {
@@ -23,7 +24,11 @@ export function Gallery() {
   };
   return (
     <ul class="gallery" aria-label={t.compare.gallery} onKeyDown={step} data-testid="gallery">
-      {pictures.value.map((picture) => <li key={picture.id}><Thumb picture={picture} /></li>)}
+      {pictures.value.map((picture) => (
+        <li key={picture.id}>
+          <Thumb picture={picture} />
+        </li>
+      ))}
     </ul>
   );
 }
@@ -32,10 +37,21 @@ function Thumb({ picture }: { picture: Picture }) {
   const agrees = comparisonOf(picture)?.agrees ?? null;
   return (
     <button
-      type="button" class="thumb" aria-pressed={selected.value?.id === picture.id} onClick={() => select(picture.id)}
-      aria-label={`${picture.name}, ${markText(agrees)}`} title={picture.name} data-picture={picture.id} data-testid="thumb" data-agrees={agrees === null ? "unknown" : String(agrees)}
+      type="button"
+      class="thumb"
+      aria-pressed={selected.value?.id === picture.id}
+      onClick={() => select(picture.id)}
+      aria-label={`${picture.name}, ${markText(agrees)}`}
+      title={picture.name}
+      data-picture={picture.id}
+      data-testid="thumb"
+      data-agrees={agrees === null ? "unknown" : String(agrees)}
     >
-      {picture.url ? <img class="pixels" src={picture.url} alt="" width="48" height="48" /> : picture.pixels && <Pixels pixels={picture.pixels} />}
+      {picture.url ? (
+        <img class="pixels" src={picture.url} alt="" width="48" height="48" />
+      ) : (
+        picture.pixels && <Pixels pixels={picture.pixels} />
+      )}
       <Mark agrees={agrees} />
     </button>
   );

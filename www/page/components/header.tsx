@@ -16,7 +16,14 @@ export function Header() {
       </a>
       <nav aria-label={t.viewsLabel}>
         {VIEWS.map((name) => (
-          <a key={name} href={hrefOf(name)} aria-current={view.value === name ? "page" : undefined} data-testid={`nav-${name}`}>{t.views[name]}</a>
+          <a
+            key={name}
+            href={hrefOf(name)}
+            aria-current={view.value === name ? "page" : undefined}
+            data-testid={`nav-${name}`}
+          >
+            {t.views[name]}
+          </a>
         ))}
       </nav>
       <div class="header-tools">

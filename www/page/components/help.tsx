@@ -24,8 +24,12 @@ export function Help({ term }: { term: TermName }) {
 
   return (
     <>
-      <button type="button" class="help" popovertarget={id} aria-label={t.help.what(name)}>?</button>
-      <span id={id} popover="auto" class="help-text" onBeforeToggle={place}>{meaning}</span>
+      <button type="button" class="help" popovertarget={id} aria-label={t.help.what(name)}>
+        ?
+      </button>
+      <span id={id} popover="auto" class="help-text" onBeforeToggle={place}>
+        {meaning}
+      </span>
     </>
   );
 }

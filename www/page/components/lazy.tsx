@@ -3,7 +3,10 @@ import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../state/notices.ts";
 import { t } from "../strings.ts";
 
-interface Props<P> { load: () => Promise<ComponentType<P>>; props: P }
+interface Props<P> {
+  load: () => Promise<ComponentType<P>>;
+  props: P;
+}
 
 /** A part of the page whose code is fetched when it is first shown. */
 export function Lazy<P extends object>({ load, props }: Props<P>) {
@@ -11,15 +14,28 @@ export function Lazy<P extends object>({ load, props }: Props<P>) {
   const [failure, setFailure] = useState<string | null>(null);
   const fetchPart = () => {
     setFailure(null);
-    load().then((part) => setPart(() => part), (error: unknown) => setFailure(messageOf(error)));
+    load().then(
+      (part) => setPart(() => part),
+      (error: unknown) => setFailure(messageOf(error)),
+    );
   };
   useEffect(fetchPart, []);
   if (Part) return <Part {...props} />;
-  if (failure === null) return <p class="empty" data-testid="part-loading">{t.part.loading} …</p>;
+  if (failure === null)
+    return (
+      <p class="empty" data-testid="part-loading">
+        {t.part.loading} …
+      </p>
+    );
   return (
     <div class="notice error" role="alert" data-testid="part-failed">
-      <div><p>{t.part.failed}</p><p>{failure}</p></div>
-      <button type="button" onClick={fetchPart}>{t.compare.retry}</button>
+      <div>
+        <p>{t.part.failed}</p>
+        <p>{failure}</p>
+      </div>
+      <button type="button" onClick={fetchPart}>
+        {t.compare.retry}
+      </button>
     </div>
   );
 }

@@ -11,10 +11,21 @@ export function LoadState() {
   if (state.phase === "failed") {
     return (
       <div class="notice error" role="alert" data-testid="boot-failed">
-        <div><p><strong>{t.boot.failed}</strong></p><p>{state.message}</p></div>
+        <div>
+          <p>
+            <strong>{t.boot.failed}</strong>
+          </p>
+          <p>{state.message}</p>
+        </div>
         <div class="row">
-          {deviceFromAddress() !== "cpu" && <a class="button" href={addressWithDevice("cpu")}>{t.boot.tryCpu}</a>}
-          <button type="button" onClick={() => location.reload()}>{t.boot.reload}</button>
+          {deviceFromAddress() !== "cpu" && (
+            <a class="button" href={addressWithDevice("cpu")}>
+              {t.boot.tryCpu}
+            </a>
+          )}
+          <button type="button" onClick={() => location.reload()}>
+            {t.boot.reload}
+          </button>
         </div>
       </div>
     );
@@ -22,7 +33,13 @@ export function LoadState() {
   return (
     <div class="load-state" data-testid="load-state" aria-live="off">
       {state.phase === "starting" ? <Line text={`${t.boot.starting} …`} /> : networksLine()}
-      {reading.value && <Line text={`${t.sets.reading(reading.value.name)}: ${megabytes(reading.value.nBytesDone)} / ${megabytes(reading.value.nBytesTotal)}`} done={reading.value.nBytesDone} total={reading.value.nBytesTotal} />}
+      {reading.value && (
+        <Line
+          text={`${t.sets.reading(reading.value.name)}: ${megabytes(reading.value.nBytesDone)} / ${megabytes(reading.value.nBytesTotal)}`}
+          done={reading.value.nBytesDone}
+          total={reading.value.nBytesTotal}
+        />
+      )}
     </div>
   );
 }
@@ -31,7 +48,8 @@ function networksLine() {
   const progress = loadProgress.value;
   if (!progress) return null;
   const { nBytesDone, nBytesTotal } = progress;
-  const text = nBytesDone < nBytesTotal ? t.networks.loading(megabytes(nBytesDone), megabytes(nBytesTotal)) : t.networks.checking;
+  const text =
+    nBytesDone < nBytesTotal ? t.networks.loading(megabytes(nBytesDone), megabytes(nBytesTotal)) : t.networks.checking;
   return <Line text={text} done={nBytesDone} total={nBytesTotal} />;
 }
 

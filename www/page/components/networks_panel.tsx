@@ -3,7 +3,20 @@ import { useRef } from "preact/hooks";
 import { count, megabytes } from "../format.ts";
 import { downloadNetwork, isActive } from "../state/distillation.ts";
 import { networksToPlace, takeIn } from "../state/intake.ts";
-import { activeFamily, addShipped, available, isInUse, loadOwnNetwork, loadProgress, networks, removeNetwork, sets, use, useFamily, type Network } from "../state/networks.ts";
+import {
+  activeFamily,
+  addShipped,
+  available,
+  isInUse,
+  loadOwnNetwork,
+  loadProgress,
+  networks,
+  removeNetwork,
+  sets,
+  use,
+  useFamily,
+  type Network,
+} from "../state/networks.ts";
 import { t } from "../strings.ts";
 import type { Role } from "../../../pkg/api.js";
 import { FileButton } from "./file_button.tsx";
@@ -17,19 +30,42 @@ export function NetworksPanel() {
   });
   return (
     <>
-      <button type="button" class="badge" popovertarget="networks-panel" data-testid="networks-button">{t.networks.button}</button>
-      <div id="networks-panel" ref={panel} popover="auto" class="panel wide" data-testid="networks-panel" aria-label={t.networks.panel} role="dialog">
+      <button type="button" class="badge" popovertarget="networks-panel" data-testid="networks-button">
+        {t.networks.button}
+      </button>
+      <div
+        id="networks-panel"
+        ref={panel}
+        popover="auto"
+        class="panel wide"
+        data-testid="networks-panel"
+        aria-label={t.networks.panel}
+        role="dialog"
+      >
         <h2>{t.networks.panel}</h2>
-        {networksToPlace.value.map((file) => <Place key={file.name} file={file} />)}
+        {networksToPlace.value.map((file) => (
+          <Place key={file.name} file={file} />
+        ))}
         {sets.value.length > 1 && <FamilySwitch testId="panel-family-switch" />}
         <p class="hint">{isActive.value ? t.networks.busy : t.networks.intro}</p>
-        <ul class="network-list">{networks.value.map((network) => <Entry key={network.info.name} network={network} />)}</ul>
+        <ul class="network-list">
+          {networks.value.map((network) => (
+            <Entry key={network.info.name} network={network} />
+          ))}
+        </ul>
         {available.value.length > 0 && (
           <>
             <p class="hint">{t.networks.more}</p>
             <div class="row" data-testid="available-networks">
               {available.value.map((entry) => (
-                <button key={entry.name} type="button" class={entry.role} disabled={loadProgress.value !== null || isActive.value} onClick={() => void addShipped(entry)} data-testid={`load-${entry.name}`}>
+                <button
+                  key={entry.name}
+                  type="button"
+                  class={entry.role}
+                  disabled={loadProgress.value !== null || isActive.value}
+                  onClick={() => void addShipped(entry)}
+                  data-testid={`load-${entry.name}`}
+                >
                   {t.networks.load(entry.name, megabytes(entry.bytes))}
                 </button>
               ))}
@@ -46,7 +82,9 @@ export function NetworksPanel() {
 export function FamilySwitch({ testId }: { testId: string }) {
   return (
     <Segmented
-      label={t.networks.family} testId={testId} value={activeFamily.value ?? ""}
+      label={t.networks.family}
+      testId={testId}
+      value={activeFamily.value ?? ""}
       options={sets.value.map((set) => ({ value: set.family, text: set.family }))}
       isDisabled={loadProgress.value !== null || isActive.value}
       onChange={(family) => void useFamily(family)}
@@ -62,9 +100,15 @@ function Place({ file }: { file: File }) {
   return (
     <div class="place" data-testid="place-network">
       <p>{t.networks.addAs(file.name)}</p>
-      <button type="button" class="teacher" onClick={() => place("teacher")} data-testid="place-teacher">{t.networks.addTeacher}</button>
-      <button type="button" class="student" onClick={() => place("student")} data-testid="place-student">{t.networks.addStudent}</button>
-      <button type="button" class="quiet" onClick={() => place(null)}>{t.networks.skip}</button>
+      <button type="button" class="teacher" onClick={() => place("teacher")} data-testid="place-teacher">
+        {t.networks.addTeacher}
+      </button>
+      <button type="button" class="student" onClick={() => place("student")} data-testid="place-student">
+        {t.networks.addStudent}
+      </button>
+      <button type="button" class="quiet" onClick={() => place(null)}>
+        {t.networks.skip}
+      </button>
     </div>
   );
 }
@@ -73,16 +117,51 @@ function Entry({ network: { info, origin } }: { network: Network }) {
   return (
     <li data-testid={`network-${info.name}`}>
       <label class="check">
-        <input type="checkbox" checked={isInUse(info.name)} disabled={isActive.value} aria-label={t.networks.useLabel(info.name)} onChange={(event) => {
-          use(info.name, event.currentTarget.checked);
-          event.currentTarget.checked = isInUse(info.name);
-        }} />
+        <input
+          type="checkbox"
+          checked={isInUse(info.name)}
+          disabled={isActive.value}
+          aria-label={t.networks.useLabel(info.name)}
+          onChange={(event) => {
+            use(info.name, event.currentTarget.checked);
+            event.currentTarget.checked = isInUse(info.name);
+          }}
+        />
         <span class={`chip ${info.role}`}>{t[info.role]}</span>
-        <span><strong>{info.name}</strong><br /><small>{info.family} · {t.networks.nParameters(count(info.nParameters))} · {t.networks.origin[origin]}</small></span>
+        <span>
+          <strong>{info.name}</strong>
+          <br />
+          <small>
+            {info.family} · {t.networks.nParameters(count(info.nParameters))} · {t.networks.origin[origin]}
+          </small>
+        </span>
       </label>
-      <button type="button" class="quiet" aria-label={t.networks.download(info.name)} onClick={() => void downloadNetwork(info.name)}>↓</button>
-      {origin !== "shipped" && <button type="button" class="quiet" disabled={isActive.value} aria-label={t.networks.removeLabel(info.name)} onClick={() => void removeNetwork(info.name)}>×</button>}
-      {info.notices.length > 0 && <ul class="hint">{info.notices.map((notice) => <li>{notice}</li>)}</ul>}
+      <button
+        type="button"
+        class="quiet"
+        aria-label={t.networks.download(info.name)}
+        onClick={() => void downloadNetwork(info.name)}
+      >
+        ↓
+      </button>
+      {origin !== "shipped" && (
+        <button
+          type="button"
+          class="quiet"
+          disabled={isActive.value}
+          aria-label={t.networks.removeLabel(info.name)}
+          onClick={() => void removeNetwork(info.name)}
+        >
+          ×
+        </button>
+      )}
+      {info.notices.length > 0 && (
+        <ul class="hint">
+          {info.notices.map((notice) => (
+            <li>{notice}</li>
+          ))}
+        </ul>
+      )}
     </li>
   );
 }

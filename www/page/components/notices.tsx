@@ -5,18 +5,33 @@ import { t } from "../strings.ts";
 export function Notices() {
   return (
     <section class="notices" aria-label={t.notices}>
-      <div role="alert" data-testid="alerts">{list("error")}</div>
-      <div role="status" data-testid="statuses">{list("info")}</div>
+      <div role="alert" data-testid="alerts">
+        {list("error")}
+      </div>
+      <div role="status" data-testid="statuses">
+        {list("info")}
+      </div>
     </section>
   );
 }
 
-const list = (kind: "error" | "info") => notices.value.filter((notice) => notice.kind === kind).map((notice) => (
-  <div key={notice.id} class={`notice ${kind}`} data-testid={`notice-${kind}`}>
-    <div>
-      <p>{notice.text}</p>
-      {notice.details.length > 0 && <ul>{notice.details.map((detail) => <li>{detail}</li>)}</ul>}
-    </div>
-    <button type="button" class="quiet" onClick={() => dismiss(notice.id)}>{t.dismiss}</button>
-  </div>
-));
+const list = (kind: "error" | "info") =>
+  notices.value
+    .filter((notice) => notice.kind === kind)
+    .map((notice) => (
+      <div key={notice.id} class={`notice ${kind}`} data-testid={`notice-${kind}`}>
+        <div>
+          <p>{notice.text}</p>
+          {notice.details.length > 0 && (
+            <ul>
+              {notice.details.map((detail) => (
+                <li>{detail}</li>
+              ))}
+            </ul>
+          )}
+        </div>
+        <button type="button" class="quiet" onClick={() => dismiss(notice.id)}>
+          {t.dismiss}
+        </button>
+      </div>
+    ));

@@ -15,5 +15,13 @@ export function Pixels({ pixels, label }: { pixels: Uint8Array; label?: string }
     }
     context.putImageData(image, 0, 0);
   }, [pixels]);
-  return <canvas ref={canvas} class="pixels" width={SIDE} height={SIDE} {...(label ? { role: "img", "aria-label": label } : { "aria-hidden": true })} />;
+  return (
+    <canvas
+      ref={canvas}
+      class="pixels"
+      width={SIDE}
+      height={SIDE}
+      {...(label ? { role: "img", "aria-label": label } : { "aria-hidden": true })}
+    />
+  );
 }

@@ -10,7 +10,14 @@ interface Props<T extends string | number> {
 }
 
 /** A few exclusive choices, all in sight: a radio group that looks like one control. */
-export function Segmented<T extends string | number>({ label, options, value, onChange, isDisabled = false, testId }: Props<T>) {
+export function Segmented<T extends string | number>({
+  label,
+  options,
+  value,
+  onChange,
+  isDisabled = false,
+  testId,
+}: Props<T>) {
   const name = useId();
   return (
     <fieldset class="segmented" disabled={isDisabled} data-testid={testId}>
@@ -18,7 +25,15 @@ export function Segmented<T extends string | number>({ label, options, value, on
       <div>
         {options.map((option) => (
           <label key={option.value}>
-            <input type="radio" name={name} value={option.value} checked={option.value === value} disabled={option.isDisabled ?? false} data-testid={`${testId}-${option.value}`} onChange={() => onChange(option.value)} />
+            <input
+              type="radio"
+              name={name}
+              value={option.value}
+              checked={option.value === value}
+              disabled={option.isDisabled ?? false}
+              data-testid={`${testId}-${option.value}`}
+              onChange={() => onChange(option.value)}
+            />
             <span>{option.text}</span>
           </label>
         ))}

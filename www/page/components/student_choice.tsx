@@ -7,8 +7,16 @@ export function StudentChoice({ label = t.networks.showStudent }: { label?: stri
   return (
     <label class="field inline">
       <span>{label}</span>
-      <select value={student.value ?? ""} onChange={(event) => chooseStudent(event.currentTarget.value)} data-testid="student-choice">
-        {students.value.map((name) => <option key={name} value={name}>{name}</option>)}
+      <select
+        value={student.value ?? ""}
+        onChange={(event) => chooseStudent(event.currentTarget.value)}
+        data-testid="student-choice"
+      >
+        {students.value.map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
       </select>
     </label>
   );

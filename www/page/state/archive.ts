@@ -32,13 +32,15 @@ async function takeBytes(stream: ReadableStream<Uint8Array>, nBytes: number): Pr
 
 function counted(stream: ReadableStream<Uint8Array>, onBytes: (nDone: number) => void): ReadableStream<Uint8Array> {
   let nDone = 0;
-  return stream.pipeThrough(new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      nDone += chunk.length;
-      onBytes(nDone);
-      controller.enqueue(chunk);
-    },
-  }));
+  return stream.pipeThrough(
+    new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        nDone += chunk.length;
+        onBytes(nDone);
+        controller.enqueue(chunk);
+      },
+    }),
+  );
 }
 
 async function isGzip(file: Blob): Promise<boolean> {
@@ -49,7 +51,8 @@ async function isGzip(file: Blob): Promise<boolean> {
 export async function readArchive(file: Blob, onBytes: (nDone: number) => void): Promise<ArchiveContent> {
   if (file.size === 0) throw new ArchiveError(t.archive.unreadable);
   let stream = counted(file.stream(), onBytes);
-  if (await isGzip(file)) stream = stream.pipeThrough(new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>);
+  if (await isGzip(file))
+    stream = stream.pipeThrough(new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>);
   const entries = stream.pipeThrough(createTarDecoder({ strict: true })).getReader();
   let test: ArchiveContent["test"] | null = null;
   let train: ArchiveContent["train"] = null;

@@ -1,7 +1,10 @@
 import fineLabelNames from "../../weights/fine-label-names.txt?raw";
 import { t } from "../strings.ts";
 
-const CIFAR100: readonly string[] = fineLabelNames.trim().split("\n").map((name) => name.replaceAll("_", " "));
+const CIFAR100: readonly string[] = fineLabelNames
+  .trim()
+  .split("\n")
+  .map((name) => name.replaceAll("_", " "));
 
 export const CIFAR100_CLASSES = CIFAR100.length;
 /** Of CIFAR-100. */

@@ -8,9 +8,20 @@ import { client } from "./lab.ts";
 import { weightsUrl } from "./manifest.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";
 
-interface OfferedSet { name: string; url: URL; bytes: number }
-export interface LoadedSet { title: string; records: Records }
-export interface ReadProgress { name: string; nBytesDone: number; nBytesTotal: number }
+interface OfferedSet {
+  name: string;
+  url: URL;
+  bytes: number;
+}
+export interface LoadedSet {
+  title: string;
+  records: Records;
+}
+export interface ReadProgress {
+  name: string;
+  nBytesDone: number;
+  nBytesTotal: number;
+}
 
 const offered = signal<readonly OfferedSet[]>([]);
 const loadedTest = signal<LoadedSet | null>(null);
@@ -21,9 +32,17 @@ const offer = (name: string): OfferedSet | undefined => offered.value.find((set)
 export const hasTestSet = computed(() => loadedTest.value !== null || offer("cifar-100-test") !== undefined);
 export const hasTrainSet = computed(() => loadedTrain.value !== null || offer("cifar-100-train") !== undefined);
 /** As far as is known before it is read. */
-export const nTestImages = computed(() => loadedTest.value?.records.nImages ?? Math.floor((offer("cifar-100-test")?.bytes ?? 0) / RECORD_BYTES));
-export const nTrainImages = computed(() => loadedTrain.value && !offer("cifar-100-train") ? loadedTrain.value.records.nImages : Math.min(KEPT_TRAIN_RECORDS, Math.floor((offer("cifar-100-train")?.bytes ?? 0) / RECORD_BYTES)));
-export const trainTitle = computed(() => (loadedTrain.value && !offer("cifar-100-train") ? loadedTrain.value.title : t.sets.cifarTrain));
+export const nTestImages = computed(
+  () => loadedTest.value?.records.nImages ?? Math.floor((offer("cifar-100-test")?.bytes ?? 0) / RECORD_BYTES),
+);
+export const nTrainImages = computed(() =>
+  loadedTrain.value && !offer("cifar-100-train")
+    ? loadedTrain.value.records.nImages
+    : Math.min(KEPT_TRAIN_RECORDS, Math.floor((offer("cifar-100-train")?.bytes ?? 0) / RECORD_BYTES)),
+);
+export const trainTitle = computed(() =>
+  loadedTrain.value && !offer("cifar-100-train") ? loadedTrain.value.title : t.sets.cifarTrain,
+);
 export const testTitle = computed(() => loadedTest.value?.title ?? t.sets.cifarTest);
 
 /** `data/index.json` lists what the server has; file names in it are relative to it. A site without data ships an empty list. */
@@ -48,7 +67,10 @@ async function fetchSet({ url, name, bytes }: OfferedSet, nBytes: number): Promi
   reading.value = { name, nBytesDone: 0, nBytesTotal: nBytes };
   const abort = new AbortController();
   try {
-    const response = await fetch(url, { headers: nBytes < bytes ? { Range: `bytes=0-${nBytes - 1}` } : {}, signal: abort.signal });
+    const response = await fetch(url, {
+      headers: nBytes < bytes ? { Range: `bytes=0-${nBytes - 1}` } : {},
+      signal: abort.signal,
+    });
     if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
     const content = await readAll(response.body, nBytes, (nDone) => {
       reading.value = { name, nBytesDone: Math.min(nDone, nBytes), nBytesTotal: nBytes };
@@ -105,7 +127,8 @@ export async function readDroppedSet(files: readonly File[]): Promise<void> {
     else {
       const { test, train } = await readArchive(file, progress);
       await keepTest(test, name);
-      if (train && train.length > 0) loadedTrain.value = { title: t.sets.trainOf(name), records: await client.value.readRecords(train) };
+      if (train && train.length > 0)
+        loadedTrain.value = { title: t.sets.trainOf(name), records: await client.value.readRecords(train) };
       notifyInfo(t.sets.read(name, loadedTest.value!.records.nImages, train ? train.length / RECORD_BYTES : 0));
     }
   } catch (error) {

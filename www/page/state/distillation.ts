@@ -28,9 +28,21 @@ let points: StepProgress[] = [];
 export const nPoints = signal(0);
 export const pointsSoFar = (): readonly StepProgress[] => points;
 
-export const isActive = computed(() => run.value !== null && ["preparing", "running", "pausing", "paused", "stopping"].includes(run.value.phase));
-const isRecipeRight = computed(() => wrongSettings(recipe.value).length === 0 && alphaError(recipe.value, trainingHasLabels.value) === undefined);
-export const canStart = computed(() => isReady.value && areImagesReady.value && !isActive.value && student.value !== null && teachers.value.length > 0 && isRecipeRight.value);
+export const isActive = computed(
+  () => run.value !== null && ["preparing", "running", "pausing", "paused", "stopping"].includes(run.value.phase),
+);
+const isRecipeRight = computed(
+  () => wrongSettings(recipe.value).length === 0 && alphaError(recipe.value, trainingHasLabels.value) === undefined,
+);
+export const canStart = computed(
+  () =>
+    isReady.value &&
+    areImagesReady.value &&
+    !isActive.value &&
+    student.value !== null &&
+    teachers.value.length > 0 &&
+    isRecipeRight.value,
+);
 
 let abort: AbortController | null = null;
 let resume: (() => void) | null = null;
@@ -79,7 +91,18 @@ export async function start(): Promise<void> {
   points = [];
   batch(() => {
     nPoints.value = 0;
-    run.value = { phase: "preparing", recipe: settings, student: source, teachers: teachers.value, outputName: freeName(source), trainingTitle: "", heldOutTitle: "", latest: null, before: null, report: null };
+    run.value = {
+      phase: "preparing",
+      recipe: settings,
+      student: source,
+      teachers: teachers.value,
+      outputName: freeName(source),
+      trainingTitle: "",
+      heldOutTitle: "",
+      latest: null,
+      before: null,
+      report: null,
+    };
   });
   const { outputName } = run.value!;
   try {
@@ -92,15 +115,30 @@ export async function start(): Promise<void> {
     update({ phase: wantsPause ? "pausing" : "running", trainingTitle: training.title, heldOutTitle: heldOut.title });
     const { temperature, alpha, learningRate, weightDecay, steps, batchSize, policy, schedule, seed } = settings;
     const report = await lab.distill(training.pixels, training.labels, {
-      student: source, outputName, teachers: [...teachers.value],
-      temperature, alpha, learningRate, weightDecay, steps, batchSize, policy, schedule, seed,
+      student: source,
+      outputName,
+      teachers: [...teachers.value],
+      temperature,
+      alpha,
+      learningRate,
+      weightDecay,
+      steps,
+      batchSize,
+      policy,
+      schedule,
+      seed,
       holdOut: { pixels: heldOut.pixels, labels: heldOut.labels },
       onStep,
       signal: abort.signal,
     });
     batch(() => {
       nPoints.value = points.length;
-      update({ phase: report.cancelled ? "stopped" : "done", report, before: report.before, latest: points.at(-1) ?? null });
+      update({
+        phase: report.cancelled ? "stopped" : "done",
+        report,
+        before: report.before,
+        latest: points.at(-1) ?? null,
+      });
       const info = lab.models.find((model) => model.name === report.outputName);
       if (info) addNetwork(info, "distilled");
     });

@@ -2,9 +2,16 @@
 
 import { t } from "../strings.ts";
 
-export interface Expected { bytes: number; sha256: string }
+export interface Expected {
+  bytes: number;
+  sha256: string;
+}
 
-export async function readAll(stream: ReadableStream<Uint8Array>, nBytesExpected: number, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
+export async function readAll(
+  stream: ReadableStream<Uint8Array>,
+  nBytesExpected: number,
+  onBytes: (nDone: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
   let bytes = new Uint8Array(nBytesExpected);
   let nDone = 0;
   const reader = stream.getReader();
@@ -23,16 +30,26 @@ export async function readAll(stream: ReadableStream<Uint8Array>, nBytesExpected
   return nDone === bytes.length ? bytes : bytes.slice(0, nDone);
 }
 
-const hex = (buffer: ArrayBuffer): string => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const hex = (buffer: ArrayBuffer): string =>
+  Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 
-export async function download(url: string, name: string, expected: Expected, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
+export async function download(
+  url: string,
+  name: string,
+  expected: Expected,
+  onBytes: (nDone: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(url);
   if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
   return checked(await readAll(response.body, expected.bytes, onBytes), name, expected);
 }
 
 /** The bytes, where they are what they should be. */
-export async function checked(bytes: Uint8Array<ArrayBuffer>, name: string, expected: Expected): Promise<Uint8Array<ArrayBuffer>> {
+export async function checked(
+  bytes: Uint8Array<ArrayBuffer>,
+  name: string,
+  expected: Expected,
+): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length !== expected.bytes) {
     throw new Error(t.files.wrongLength(name, bytes.length, expected.bytes));
   }

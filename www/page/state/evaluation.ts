@@ -32,17 +32,25 @@ export const size = signal<number>(1_000);
 export const evaluation = signal<Evaluation | null>(null);
 export const isEvaluating = computed(() => evaluation.value?.phase === "running");
 /** Up to all that there are, be it a small set of the visitor's own. */
-export const sizes = computed<number[]>(() => (nTestImages.value === 0 ? [...SIZES] : [...SIZES.filter((n) => n < nTestImages.value), nTestImages.value]));
+export const sizes = computed<number[]>(() =>
+  nTestImages.value === 0 ? [...SIZES] : [...SIZES.filter((n) => n < nTestImages.value), nTestImages.value],
+);
 
 let abort: AbortController | null = null;
 export const cancelEvaluation = (): void => abort?.abort();
 
-async function imagesOf(from: Source): Promise<{ title: string; pixels: Uint8Array; labels: Uint8Array | null } | null> {
+async function imagesOf(
+  from: Source,
+): Promise<{ title: string; pixels: Uint8Array; labels: Uint8Array | null } | null> {
   if (from === "test") {
     const set = await testSet();
     if (!set) return null;
     const n = Math.min(size.value, set.records.nImages);
-    return { title: set.title, pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES), labels: set.records.labels.subarray(0, n) };
+    return {
+      title: set.title,
+      pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES),
+      labels: set.records.labels.subarray(0, n),
+    };
   }
   const list = from === "samples" ? samples.value : ownPictures.value;
   if (list.length === 0) return null;
@@ -57,7 +65,16 @@ export async function evaluate(): Promise<void> {
   const from = source.value;
   const isCurrent = () => abort === mine;
   const nPlanned = from === "test" ? Math.min(size.value, nTestImages.value) : 0;
-  const start: Evaluation = { phase: "running", source: from, title: from === "test" ? testTitle.value : "", nTotal: nPlanned, report: null, imagesPerSecond: 0, secondsLeft: null, finishedAt: null };
+  const start: Evaluation = {
+    phase: "running",
+    source: from,
+    title: from === "test" ? testTitle.value : "",
+    nTotal: nPlanned,
+    report: null,
+    imagesPerSecond: 0,
+    secondsLeft: null,
+    finishedAt: null,
+  };
   evaluation.value = start;
   try {
     const images = await imagesOf(from);
@@ -80,7 +97,8 @@ export async function evaluate(): Promise<void> {
     });
     if (!isCurrent()) return;
     const phase = report.cancelled ? "cancelled" : "done";
-    evaluation.value = report.nImages > 0 ? { ...evaluation.value!, phase, report, secondsLeft: null, finishedAt: new Date() } : null;
+    evaluation.value =
+      report.nImages > 0 ? { ...evaluation.value!, phase, report, secondsLeft: null, finishedAt: new Date() } : null;
   } catch (error) {
     if (!isCurrent()) return;
     notifyError(t.fidelity.failed, [messageOf(error)]);
@@ -94,7 +112,12 @@ export function watchEvaluation(): void {
   let measured = "";
   effect(() => {
     const networks = JSON.stringify([teachers.value, students.value]);
-    const isWanted = view.value === "fidelity" && isReady.value && areSamplesDecoded.value && samples.value.length > 0 && (teachers.value.length > 0 || students.value.length > 0);
+    const isWanted =
+      view.value === "fidelity" &&
+      isReady.value &&
+      areSamplesDecoded.value &&
+      samples.value.length > 0 &&
+      (teachers.value.length > 0 || students.value.length > 0);
     if (!isWanted || networks === measured) return;
     measured = networks;
     queueMicrotask(() => {

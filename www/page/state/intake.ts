@@ -26,7 +26,11 @@ export function takeIn(files: readonly File[]): void {
   const images = files.filter((file) => ![...networks, ...sets, ...logits].includes(file));
   if (networks.length > 0) networksToPlace.value = [...networksToPlace.value, ...networks];
   if (sets.length > 0) void readDroppedSet(sets);
-  if (logits.length > 0) notifyError(t.networks.logitsAlone, logits.map(({ name }) => name));
+  if (logits.length > 0)
+    notifyError(
+      t.networks.logitsAlone,
+      logits.map(({ name }) => name),
+    );
   if (images.length > 0) {
     if (view.value !== "compare") location.hash = "#/compare";
     void addPictures(images);

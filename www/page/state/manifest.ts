@@ -30,10 +30,19 @@ export interface ManifestRecipe {
 }
 
 /** A student's training, an element an epoch; null where it was not measured. */
-export interface ManifestCurve { loss: number[]; trainAgreement: (number | null)[]; agreement: (number | null)[]; accuracy: (number | null)[] }
+export interface ManifestCurve {
+  loss: number[];
+  trainAgreement: (number | null)[];
+  agreement: (number | null)[];
+  accuracy: (number | null)[];
+}
 
 /** Answers to the 10,000 test images, f16, in the order of test-records.bin. */
-export interface ManifestLogits { file: string; bytes: number; sha256: string }
+export interface ManifestLogits {
+  file: string;
+  bytes: number;
+  sha256: string;
+}
 
 export interface ManifestNetwork {
   role: "teacher" | "student";
@@ -55,7 +64,11 @@ export interface ManifestNetwork {
 }
 
 /** The bytes of a file that a manifest lists, checked; `onBytes` tells how many are there. */
-export type ReadFile = (file: string, expected: Expected, onBytes: (nDone: number) => void) => Promise<Uint8Array<ArrayBuffer>>;
+export type ReadFile = (
+  file: string,
+  expected: Expected,
+  onBytes: (nDone: number) => void,
+) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** The best teachers of a family and the students they taught. */
 export interface NetworkSet {
@@ -70,7 +83,11 @@ export interface NetworkSet {
 /** From so many teachers on, an ensemble's size does not make a set better. */
 const N_TEACHERS = 3;
 
-const urls = import.meta.glob<string>("../../weights/*.{json,bin,safetensors,f16}", { query: "?url", import: "default", eager: true });
+const urls = import.meta.glob<string>("../../weights/*.{json,bin,safetensors,f16}", {
+  query: "?url",
+  import: "default",
+  eager: true,
+});
 
 /** Address of a file of `www/weights` in this build. */
 export function weightsUrl(file: string): string {
@@ -80,8 +97,16 @@ export function weightsUrl(file: string): string {
 }
 
 /** Weights or logits of a network, wherever its manifest comes from. */
-export function readFileOf(network: ManifestNetwork, { file, ...expected }: Expected & { file: string }, onBytes: (nDone: number) => void): Promise<Uint8Array<ArrayBuffer>> {
-  return (network.read ?? ((name, what, tell) => download(weightsUrl(name), name, what, tell)))(file, expected, onBytes);
+export function readFileOf(
+  network: ManifestNetwork,
+  { file, ...expected }: Expected & { file: string },
+  onBytes: (nDone: number) => void,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return (network.read ?? ((name, what, tell) => download(weightsUrl(name), name, what, tell)))(
+    file,
+    expected,
+    onBytes,
+  );
 }
 
 const isText = (value: unknown): value is string => typeof value === "string" && value.length > 0;
@@ -98,9 +123,14 @@ export function isNetwork(value: unknown): value is ManifestNetwork {
   const network = value as Record<string, unknown>;
   return (
     (network.role === "teacher" || network.role === "student") &&
-    isText(network.name) && isText(network.family) && isText(network.file) &&
-    isText(network.sha256) && /^[0-9a-f]{64}$/.test(network.sha256) &&
-    isCount(network.bytes) && isCount(network.depth) && isCount(network.nClasses) &&
+    isText(network.name) &&
+    isText(network.family) &&
+    isText(network.file) &&
+    isText(network.sha256) &&
+    /^[0-9a-f]{64}$/.test(network.sha256) &&
+    isCount(network.bytes) &&
+    isCount(network.depth) &&
+    isCount(network.nClasses) &&
     (network.taughtBy === null || (Array.isArray(network.taughtBy) && network.taughtBy.every(isText))) &&
     (network.logits === undefined || isLogits(network.logits))
   );
@@ -123,19 +153,23 @@ export function setsOf(networks: readonly ManifestNetwork[]): NetworkSet[] {
   return sets.sort((a, b) => meanAccuracy(b.teachers) - meanAccuracy(a.teachers));
 }
 
-const meanAccuracy = (networks: readonly ManifestNetwork[]): number => networks.reduce((sum, { metrics }) => sum + metrics.accuracy, 0) / networks.length;
+const meanAccuracy = (networks: readonly ManifestNetwork[]): number =>
+  networks.reduce((sum, { metrics }) => sum + metrics.accuracy, 0) / networks.length;
 
 /** Students are told apart by who taught them: a set's ensemble is its students' own. Of several, an ensemble of three or more comes first, then the one that a student follows best. */
 function bestSet(family: string, networks: readonly ManifestNetwork[]): NetworkSet | null {
   const members = networks.filter((n) => n.family === family);
   const all = new Set(members.filter((n) => n.role === "teacher").map((n) => n.name));
   const groups = new Map<string, ManifestNetwork[]>();
-  for (const student of networks.filter((n) => n.role === "student" && (n.taughtBy ?? []).length > 0 && n.taughtBy!.every((name) => all.has(name)))) {
+  for (const student of networks.filter(
+    (n) => n.role === "student" && (n.taughtBy ?? []).length > 0 && n.taughtBy!.every((name) => all.has(name)),
+  )) {
     const key = JSON.stringify([...student.taughtBy!].sort());
     groups.set(key, [...(groups.get(key) ?? []), student]);
   }
   const size = (students: ManifestNetwork[]) => Math.min(students[0]!.taughtBy!.length, N_TEACHERS);
-  const agreement = (students: ManifestNetwork[]) => Math.max(...students.map((student) => student.metrics.agreement ?? 0));
+  const agreement = (students: ManifestNetwork[]) =>
+    Math.max(...students.map((student) => student.metrics.agreement ?? 0));
   const [students] = [...groups.values()].sort((a, b) => size(b) - size(a) || agreement(b) - agreement(a));
   if (!students) return null;
   const names = new Set(students[0]!.taughtBy!);

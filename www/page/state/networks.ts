@@ -9,8 +9,14 @@ import { messageOf, notifyError, notifyInfo } from "./notices.ts";
 import { manifestFromAddress } from "./route.ts";
 
 export type Origin = "shipped" | "visitor" | "distilled";
-export interface Network { info: ModelInfo; origin: Origin }
-export interface LoadProgress { nBytesDone: number; nBytesTotal: number }
+export interface Network {
+  info: ModelInfo;
+  origin: Origin;
+}
+export interface LoadProgress {
+  nBytesDone: number;
+  nBytesTotal: number;
+}
 
 export const sets = signal<readonly NetworkSet[]>([]);
 export const activeFamily = signal<string | null>(null);
@@ -19,15 +25,22 @@ const inUse = signal<ReadonlySet<string>>(new Set());
 export const loadProgress = signal<LoadProgress | null>(null);
 const chosenStudent = signal<string | null>(null);
 
-const used = (role: Role) => networks.value.filter(({ info }) => info.role === role && inUse.value.has(info.name)).map(({ info }) => info.name);
+const used = (role: Role) =>
+  networks.value.filter(({ info }) => info.role === role && inUse.value.has(info.name)).map(({ info }) => info.name);
 /** Names of the ensemble's members. */
 export const teachers = computed(() => used("teacher"));
 export const students = computed(() => used("student"));
 /** The student that the views show. */
-export const student = computed(() => students.value.find((name) => name === chosenStudent.value) ?? students.value[0] ?? null);
-export const nClasses = computed(() => networks.value.find(({ info }) => inUse.value.has(info.name))?.info.nClasses ?? null);
+export const student = computed(
+  () => students.value.find((name) => name === chosenStudent.value) ?? students.value[0] ?? null,
+);
+export const nClasses = computed(
+  () => networks.value.find(({ info }) => inUse.value.has(info.name))?.info.nClasses ?? null,
+);
 /** No predictions before a family is there as a whole: its ensemble would change under the visitor's eyes. */
-export const isReady = computed(() => client.value !== null && loadProgress.value === null && networks.value.length > 0);
+export const isReady = computed(
+  () => client.value !== null && loadProgress.value === null && networks.value.length > 0,
+);
 
 /** Shipped networks of the family in use that are not loaded yet. */
 export const available = computed(() => {
@@ -36,7 +49,9 @@ export const available = computed(() => {
 });
 
 /** All that any manifest lists, in their order. */
-export const everyListed = computed(() => sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]));
+export const everyListed = computed(() =>
+  sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]),
+);
 
 /** Whether its weights are in the engine. */
 export const isLoaded = (name: string): boolean => networks.value.some(({ info }) => info.name === name);
@@ -75,7 +90,7 @@ export async function startNetworks(lab: LabClient): Promise<void> {
     notifyError(t.networks.manifestFailed, [messageOf(error)]);
     if (manifest === null) return;
   }
-  if (manifest !== null && await (await import("./own_manifest.ts")).openManifest(manifest)) return;
+  if (manifest !== null && (await (await import("./own_manifest.ts")).openManifest(manifest))) return;
   // A GPU affords the best; a processor answers soonest with the smallest.
   const first = lab.device.kind === "cpu" ? sets.value.toSorted((a, b) => a.depth - b.depth)[0] : sets.value[0];
   if (first) await useFamily(first.family);
@@ -162,24 +177,26 @@ async function loadListed(lab: LabClient, missing: readonly ManifestNetwork[]): 
   const nBytesDone = new Map<string, number>();
   loadProgress.value = { nBytesDone: 0, nBytesTotal };
   const failures: string[] = [];
-  await Promise.all(missing.map(async (entry) => {
-    try {
-      const bytes = await readFileOf(entry, entry, (nDone) => {
-        nBytesDone.set(entry.name, nDone);
-        loadProgress.value = { nBytesDone: [...nBytesDone.values()].reduce((a, b) => a + b, 0), nBytesTotal };
-      });
-      const info = await lab.loadModel(bytes, { role: entry.role, name: entry.name }).catch((error: unknown) => {
-        throw new Error(`${entry.file}: ${messageOf(error)}`);
-      });
-      if (info.depth !== entry.depth || info.nClasses !== entry.nClasses || info.family !== entry.family) {
-        await lab.removeModel(info.name);
-        throw new Error(t.networks.manifestDiffers(entry.file, info, entry));
+  await Promise.all(
+    missing.map(async (entry) => {
+      try {
+        const bytes = await readFileOf(entry, entry, (nDone) => {
+          nBytesDone.set(entry.name, nDone);
+          loadProgress.value = { nBytesDone: [...nBytesDone.values()].reduce((a, b) => a + b, 0), nBytesTotal };
+        });
+        const info = await lab.loadModel(bytes, { role: entry.role, name: entry.name }).catch((error: unknown) => {
+          throw new Error(`${entry.file}: ${messageOf(error)}`);
+        });
+        if (info.depth !== entry.depth || info.nClasses !== entry.nClasses || info.family !== entry.family) {
+          await lab.removeModel(info.name);
+          throw new Error(t.networks.manifestDiffers(entry.file, info, entry));
+        }
+        networks.value = [...networks.value, { info, origin: entry.read ? "visitor" : "shipped" }];
+      } catch (error) {
+        failures.push(messageOf(error));
       }
-      networks.value = [...networks.value, { info, origin: entry.read ? "visitor" : "shipped" }];
-    } catch (error) {
-      failures.push(messageOf(error));
-    }
-  }));
+    }),
+  );
   // They arrive in any order; the manifest's is the one to show.
   const order = everyListed.value.map((entry) => entry.name);
   const rank = ({ info }: Network) => (order.indexOf(info.name) + order.length + 1) % (order.length + 1);
@@ -214,7 +231,10 @@ export async function removeNetwork(name: string): Promise<void> {
 }
 
 /** "student0-2", the first number that is free; the name itself where nothing has it. */
-export function freeCopyName(base: string, taken: ReadonlySet<string> = new Set(networks.value.map(({ info }) => info.name))): string {
+export function freeCopyName(
+  base: string,
+  taken: ReadonlySet<string> = new Set(networks.value.map(({ info }) => info.name)),
+): string {
   let name = base;
   for (let i = 2; taken.has(name); i++) name = `${base}-${i}`;
   return name;

@@ -28,7 +28,11 @@ export async function takeManifest(manifest: File, files: readonly File[]): Prom
       onBytes(bytes.length);
       return checked(bytes, name, expected);
     };
-    return entries.map(({ logits, ...entry }) => ({ ...entry, ...(logits && find(logits.file) ? { logits } : {}), read }));
+    return entries.map(({ logits, ...entry }) => ({
+      ...entry,
+      ...(logits && find(logits.file) ? { logits } : {}),
+      read,
+    }));
   });
   return isTaken ? listed : files.map(({ name }) => name);
 }
@@ -58,7 +62,10 @@ async function takeOver(name: string, entries: () => Promise<ManifestNetwork[]>)
     found.forEach(checkClasses);
     await addSets(lab, found);
     const without = own.filter(({ logits }) => !logits).map((entry) => entry.name);
-    notifyInfo(words.added(name, own.length, first.family), [...renamed, ...(without.length > 0 ? [words.withoutLogits(without.join(", "))] : [])]);
+    notifyInfo(words.added(name, own.length, first.family), [
+      ...renamed,
+      ...(without.length > 0 ? [words.withoutLogits(without.join(", "))] : []),
+    ]);
     return true;
   } catch (error) {
     notifyError(words.refused(name), [messageOf(error)]);
@@ -70,18 +77,26 @@ const baseName = (path: string): string => path.split("/").at(-1)!;
 
 /** Names that nobody has: loaded networks, and listed ones that are not loaded yet. */
 function withFreeNames(entries: readonly ManifestNetwork[]): { own: ManifestNetwork[]; renamed: string[] } {
-  const taken = new Set([...networks.value.map(({ info }) => info.name), ...everyListed.value.map((entry) => entry.name)]);
+  const taken = new Set([
+    ...networks.value.map(({ info }) => info.name),
+    ...everyListed.value.map((entry) => entry.name),
+  ]);
   const names = new Map<string, string>();
   for (const { name } of entries) {
     const free = freeCopyName(name, taken);
     taken.add(free);
     names.set(name, free);
   }
-  const own = entries.map((entry) => ({ ...entry, name: names.get(entry.name)!, taughtBy: entry.taughtBy?.map((teacher) => names.get(teacher)!) ?? null }));
+  const own = entries.map((entry) => ({
+    ...entry,
+    name: names.get(entry.name)!,
+    taughtBy: entry.taughtBy?.map((teacher) => names.get(teacher)!) ?? null,
+  }));
   return { own, renamed: [...names].filter(([from, to]) => from !== to).map(([from, to]) => words.renamed(from, to)) };
 }
 
-const freeFamily = (family: string): string => freeCopyName(words.family(family), new Set(sets.value.map((set) => set.family)));
+const freeFamily = (family: string): string =>
+  freeCopyName(words.family(family), new Set(sets.value.map((set) => set.family)));
 
 function checkClasses({ teachers, students }: NetworkSet): void {
   const [first] = teachers;
@@ -108,16 +123,19 @@ export function parseManifest(text: string): ManifestNetwork[] {
   if (!list.every(isNetwork)) throw new Error(t.files.manifestForm);
   for (const { logits, nClasses } of list) {
     const expected = N_TEST_IMAGES * nClasses * BYTES_OF_F16;
-    if (logits && logits.bytes !== expected) throw new Error(words.logitsLength(logits.file, logits.bytes, expected, nClasses));
+    if (logits && logits.bytes !== expected)
+      throw new Error(words.logitsLength(logits.file, logits.bytes, expected, nClasses));
   }
   return list;
 }
 
 type Json = Record<string, unknown>;
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 const isText = (value: unknown) => typeof value === "string" && value.length > 0;
 /** Below the manifest: no other host, no way up. */
-const isPath = (value: unknown) => typeof value === "string" && /^[^/\\:?#]+(\/[^/\\:?#]+)*$/.test(value) && !value.split("/").includes("..");
+const isPath = (value: unknown) =>
+  typeof value === "string" && /^[^/\\:?#]+(\/[^/\\:?#]+)*$/.test(value) && !value.split("/").includes("..");
 const isCount = (value: unknown) => Number.isInteger(value) && (value as number) > 0;
 const isSha256 = (value: unknown) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 const isShare = (value: unknown) => typeof value === "number" && Number.isFinite(value);
@@ -133,11 +151,15 @@ function faultOf(entry: unknown, list: readonly unknown[]): [string, string] | n
   for (const field of ["bytes", "depth", "nClasses"]) if (!isCount(entry[field])) return [field, should.count];
   if (!isSha256(entry.sha256)) return ["sha256", should.sha256];
   const { metrics, taughtBy, logits } = entry;
-  if (!isObject(metrics) || !["accuracy", "top5Accuracy", "nll", "ece"].every((field) => isShare(metrics[field]))) return ["metrics", should.metrics];
+  if (!isObject(metrics) || !["accuracy", "top5Accuracy", "nll", "ece"].every((field) => isShare(metrics[field])))
+    return ["metrics", should.metrics];
   if (entry.role === "teacher" && taughtBy !== null) return ["taughtBy", should.noTeachers];
   if (entry.role === "student") {
-    if (!Array.isArray(taughtBy) || taughtBy.length === 0 || !taughtBy.every(isText)) return ["taughtBy", should.teachersOf];
-    const unlisted = taughtBy.find((name) => !list.some((other) => isObject(other) && other.role === "teacher" && other.name === name));
+    if (!Array.isArray(taughtBy) || taughtBy.length === 0 || !taughtBy.every(isText))
+      return ["taughtBy", should.teachersOf];
+    const unlisted = taughtBy.find(
+      (name) => !list.some((other) => isObject(other) && other.role === "teacher" && other.name === name),
+    );
     if (unlisted !== undefined) return ["taughtBy", should.listed(String(unlisted))];
   }
   if (logits !== undefined) {

@@ -23,25 +23,31 @@ export interface Picture {
 
 const files = import.meta.glob<string>("../../samples/*.png", { query: "?url", import: "default", eager: true });
 
-const samplesOnDisk: Picture[] = Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, url], index) => ({
-  id: `sample-${index}`,
-  name: t.compare.sampleName(index + 1),
-  origin: "sample",
-  label: Number(/_(\d+)\.png$/.exec(path)?.[1]),
-  pixels: null,
-  width: 32,
-  height: 32,
-  url,
-}));
+const samplesOnDisk: Picture[] = Object.entries(files)
+  .sort(([a], [b]) => (a < b ? -1 : 1))
+  .map(([path, url], index) => ({
+    id: `sample-${index}`,
+    name: t.compare.sampleName(index + 1),
+    origin: "sample",
+    label: Number(/_(\d+)\.png$/.exec(path)?.[1]),
+    pixels: null,
+    width: 32,
+    height: 32,
+    url,
+  }));
 
 export const pictures = signal<readonly Picture[]>(samplesOnDisk);
 const selectedId = signal(samplesOnDisk[0]?.id ?? "");
-export const selected = computed(() => pictures.value.find((picture) => picture.id === selectedId.value) ?? pictures.value[0] ?? null);
+export const selected = computed(
+  () => pictures.value.find((picture) => picture.id === selectedId.value) ?? pictures.value[0] ?? null,
+);
 export const select = (id: string): void => {
   selectedId.value = id;
 };
 
-export const samples = computed(() => pictures.value.filter((picture) => picture.origin === "sample" && picture.pixels));
+export const samples = computed(() =>
+  pictures.value.filter((picture) => picture.origin === "sample" && picture.pixels),
+);
 export const ownPictures = computed(() => pictures.value.filter((picture) => picture.origin === "visitor"));
 /** How many files are being decoded now. */
 export const nDecoding = signal(0);
@@ -51,16 +57,18 @@ export const areSamplesDecoded = signal(false);
 
 export async function decodeSamples(lab: LabClient): Promise<void> {
   const failures: string[] = [];
-  await Promise.all(samplesOnDisk.map(async (sample) => {
-    try {
-      const response = await fetch(sample.url!);
-      if (!response.ok) throw new Error(`HTTP ${response.status}`);
-      const { pixels } = await lab.prepareImage(await response.blob());
-      pictures.value = pictures.value.map((picture) => (picture.id === sample.id ? { ...picture, pixels } : picture));
-    } catch (error) {
-      failures.push(`${sample.name}: ${messageOf(error)}`);
-    }
-  }));
+  await Promise.all(
+    samplesOnDisk.map(async (sample) => {
+      try {
+        const response = await fetch(sample.url!);
+        if (!response.ok) throw new Error(`HTTP ${response.status}`);
+        const { pixels } = await lab.prepareImage(await response.blob());
+        pictures.value = pictures.value.map((picture) => (picture.id === sample.id ? { ...picture, pixels } : picture));
+      } catch (error) {
+        failures.push(`${sample.name}: ${messageOf(error)}`);
+      }
+    }),
+  );
   areSamplesDecoded.value = true;
   if (failures.length > 0) notifyError(t.compare.samplesFailed, failures);
 }
@@ -79,7 +87,16 @@ export async function addPictures(fileList: readonly File[]): Promise<void> {
   for (const file of fileList) {
     try {
       const { pixels, width, height } = await lab.prepareImage(file);
-      const picture: Picture = { id: `own-${nextId++}`, name: file.name || t.compare.pasted, origin: "visitor", label: null, pixels, width, height, url: null };
+      const picture: Picture = {
+        id: `own-${nextId++}`,
+        name: file.name || t.compare.pasted,
+        origin: "visitor",
+        label: null,
+        pixels,
+        width,
+        height,
+        url: null,
+      };
       pictures.value = [picture, ...pictures.value];
       selectedId.value = picture.id;
     } catch (error) {

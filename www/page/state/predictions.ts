@@ -53,7 +53,10 @@ async function ask(batch: readonly Picture[], models: string[]): Promise<void> {
   const members = teachers.value;
   const asksEnsemble = members.length > 0 && members.every((name) => models.includes(name));
   const key = membersKey();
-  const prediction = await client.value!.predict(joinPixels(batch), batch.length, { models, teachers: asksEnsemble ? members : [] });
+  const prediction = await client.value!.predict(joinPixels(batch), batch.length, {
+    models,
+    teachers: asksEnsemble ? members : [],
+  });
   const { nClasses, logits } = prediction;
   const next = new Map(answers.value);
   batch.forEach((picture, i) => {
@@ -63,7 +66,10 @@ async function ask(batch: readonly Picture[], models: string[]): Promise<void> {
       const start = (m * batch.length + i) * nClasses;
       byNetwork.set(name, logSoftmax(logits.slice(start, start + nClasses)));
     });
-    const fresh = asksEnsemble && prediction.ensemble ? { members: key, logProbabilities: prediction.ensemble.slice(i * nClasses, (i + 1) * nClasses) } : null;
+    const fresh =
+      asksEnsemble && prediction.ensemble
+        ? { members: key, logProbabilities: prediction.ensemble.slice(i * nClasses, (i + 1) * nClasses) }
+        : null;
     next.set(picture.id, { byNetwork, ensemble: fresh ?? old?.ensemble ?? null });
   });
   answers.value = next;
@@ -109,11 +115,13 @@ export function watchAnswers(): void {
     const names = new Set(networks.value.map(({ info }) => info.name));
     const old = answers.peek();
     if (![...old.values()].some((answer) => [...answer.byNetwork.keys()].some((name) => !names.has(name)))) return;
-    answers.value = new Map([...old].map(([id, answer]) => {
-      const byNetwork = new Map([...answer.byNetwork].filter(([name]) => names.has(name)));
-      const isWhole = answer.ensemble?.members.split("\n").every((name) => names.has(name));
-      return [id, { byNetwork, ensemble: isWhole ? answer.ensemble : null }];
-    }));
+    answers.value = new Map(
+      [...old].map(([id, answer]) => {
+        const byNetwork = new Map([...answer.byNetwork].filter(([name]) => names.has(name)));
+        const isWhole = answer.ensemble?.members.split("\n").every((name) => names.has(name));
+        return [id, { byNetwork, ensemble: isWhole ? answer.ensemble : null }];
+      }),
+    );
   });
   effect(() => {
     void [pictures.value, teachers.value, students.value, isReady.value, hasFailed.value];

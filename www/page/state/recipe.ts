@@ -49,7 +49,16 @@ export const BOUNDS: Readonly<Record<NumberSetting, { min: number; max: number; 
 };
 
 /** Those of the paper's Fig. 3 that need no other images, the usual one first. */
-export const POLICIES: readonly Policy[] = ["flip_crop", "none", "rotation", "vertical_flip", "color_jitter", "combined", "mixup", "noise"];
+export const POLICIES: readonly Policy[] = [
+  "flip_crop",
+  "none",
+  "rotation",
+  "vertical_flip",
+  "color_jitter",
+  "combined",
+  "mixup",
+  "noise",
+];
 
 export const recipe = signal<Recipe>({ ...DEFAULT_RECIPE });
 
@@ -62,7 +71,8 @@ export function isValid(key: NumberSetting, value: number): boolean {
   return Number.isFinite(value) && value >= min && value <= max && (step !== 1 || Number.isInteger(value));
 }
 
-export const wrongSettings = (of: Recipe): NumberSetting[] => (Object.keys(BOUNDS) as NumberSetting[]).filter((key) => !isValid(key, of[key]));
+export const wrongSettings = (of: Recipe): NumberSetting[] =>
+  (Object.keys(BOUNDS) as NumberSetting[]).filter((key) => !isValid(key, of[key]));
 
 /** Why labels cannot have the weight that they are given. */
 export function alphaError({ alpha, policy }: Recipe, hasLabels: boolean): string | undefined {

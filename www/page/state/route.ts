@@ -7,7 +7,10 @@ import { notifyInfo } from "./notices.ts";
 export const VIEWS = ["compare", "fidelity", "distil", "findings"] as const;
 export type View = (typeof VIEWS)[number];
 
-interface Route { view: View; query: string }
+interface Route {
+  view: View;
+  query: string;
+}
 
 function parse(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);

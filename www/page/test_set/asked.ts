@@ -6,7 +6,10 @@ import { messageOf } from "../state/notices.ts";
 import { analysis, revision } from "./stored_logits.ts";
 
 /** An answer and what was asked, so that an old answer is never shown under a new name. */
-export interface Answer<Q, T> { question: Q; value: T }
+export interface Answer<Q, T> {
+  question: Q;
+  value: T;
+}
 
 export class Asked<Q extends object, T> {
   /** The last answer; it stays until the next one is there. */
@@ -22,7 +25,10 @@ export class Asked<Q extends object, T> {
   #stop: (() => void) | null = null;
 
   /** `question` reads signals and is null while there is nothing to ask. It must survive JSON. */
-  constructor(question: () => Q | null, ask: (analysis: AnalysisClient, question: Q, signal: AbortSignal) => Promise<T>) {
+  constructor(
+    question: () => Q | null,
+    ask: (analysis: AnalysisClient, question: Q, signal: AbortSignal) => Promise<T>,
+  ) {
     this.#question = question;
     this.#ask = ask;
   }
@@ -65,7 +71,9 @@ export class Asked<Q extends object, T> {
 }
 
 /** Asks while the component is shown. */
-export function useAsked<Q extends object, T>(asked: Asked<Q, T>): { answer: Answer<Q, T> | null; isBusy: boolean; error: string | null } {
+export function useAsked<Q extends object, T>(
+  asked: Asked<Q, T>,
+): { answer: Answer<Q, T> | null; isBusy: boolean; error: string | null } {
   useEffect(asked.watch, [asked]);
   return { answer: asked.answer.value, isBusy: asked.isBusy.value, error: asked.error.value };
 }

@@ -8,12 +8,30 @@ import { activeFamily } from "../state/networks.ts";
 import { notifyInfo } from "../state/notices.ts";
 import { hrefWith, queryOf, setQuery, view } from "../state/route.ts";
 import { a } from "./strings.ts";
-import { flag, initialOf, listOf, numberFrom, oneOf, orNull, parseLink, textCodec, writeLink, type Fields } from "./link.ts";
+import {
+  flag,
+  initialOf,
+  listOf,
+  numberFrom,
+  oneOf,
+  orNull,
+  parseLink,
+  textCodec,
+  writeLink,
+  type Fields,
+} from "./link.ts";
 import { isListed, listed, want, type Listed } from "./stored_logits.ts";
 
 export const SECTIONS = ["overview", "worth", "images", "confusion", "calibration", "inside"] as const;
 export type Section = (typeof SECTIONS)[number];
-export const SORT_KEYS: readonly SortKey[] = ["kl", "teacherConfidence", "studentConfidence", "teacherMargin", "studentMargin", "index"];
+export const SORT_KEYS: readonly SortKey[] = [
+  "kl",
+  "teacherConfidence",
+  "studentConfidence",
+  "teacherMargin",
+  "studentMargin",
+  "index",
+];
 export const MATRICES = ["teacher-student", "truth-student", "truth-teacher"] as const;
 export type Matrix = (typeof MATRICES)[number];
 export const KERNELS = ["linear", "rbf"] as const;
@@ -22,7 +40,10 @@ export type Kernel = (typeof KERNELS)[number];
 export const HIDEABLE = ["builder", "lens", "sections", "live", "exports"] as const;
 export type Hideable = (typeof HIDEABLE)[number];
 /** One bin of a reliability diagram: whose, and which. */
-export interface BinChoice { of: "teacher" | "student"; index: number }
+export interface BinChoice {
+  of: "teacher" | "student";
+  index: number;
+}
 
 export interface Choice {
   section: Section;
@@ -93,17 +114,25 @@ export const choice = signal<Choice>(initialOf(FIELDS));
 export const isHidden = (part: Hideable): boolean => choice.value.hidden.includes(part);
 
 /** Families with a teacher and a student whose answers ship, in the other views' order. */
-export const families = computed(() => [...new Set([...setsOf(listed.value), ...listed.value].map(({ family }) => family))].filter((name) => {
-  const roles = listed.value.filter((entry) => entry.family === name).map(({ role }) => role);
-  return roles.includes("teacher") && roles.includes("student");
-}));
+export const families = computed(() =>
+  [...new Set([...setsOf(listed.value), ...listed.value].map(({ family }) => family))].filter((name) => {
+    const roles = listed.value.filter((entry) => entry.family === name).map(({ role }) => role);
+    return roles.includes("teacher") && roles.includes("student");
+  }),
+);
 /** The chosen one, else that of the chosen networks, else the one in use in the other views. */
 export const family = computed(() => {
   const { family: chosen, student: own, teachers: members } = choice.value;
-  const named = [own, ...(members ?? [])].flatMap((name) => listed.value.find((entry) => entry.name === name) ?? [])[0]?.family;
-  return [chosen, named, activeFamily.value].find((name) => name != null && families.value.includes(name)) ?? families.value[0] ?? null;
+  const named = [own, ...(members ?? [])].flatMap((name) => listed.value.find((entry) => entry.name === name) ?? [])[0]
+    ?.family;
+  return (
+    [chosen, named, activeFamily.value].find((name) => name != null && families.value.includes(name)) ??
+    families.value[0] ??
+    null
+  );
 });
-const inFamily = (role: Listed["role"]) => listed.value.filter((entry) => entry.role === role && entry.family === family.value);
+const inFamily = (role: Listed["role"]) =>
+  listed.value.filter((entry) => entry.role === role && entry.family === family.value);
 export const allTeachers = computed(() => inFamily("teacher"));
 export const allStudents = computed(() => inFamily("student"));
 /** Of all families: two students of different kinds can be held against one ensemble as well. */
@@ -124,16 +153,30 @@ export const teachers = computed<string[]>(() => {
 });
 export const nClasses = computed(() => (choice.value.level === "fine" ? 100 : 20));
 
-const explicit = (next: Choice): Choice => ({ ...next, family: family.value, teachers: teachers.value, student: student.value });
-const FILTERS = { cells: [], agree: null, trueClass: null, teacherClass: null, studentClass: null, bin: null } satisfies Partial<Choice>;
+const explicit = (next: Choice): Choice => ({
+  ...next,
+  family: family.value,
+  teachers: teachers.value,
+  student: student.value,
+});
+const FILTERS = {
+  cells: [],
+  agree: null,
+  trueClass: null,
+  teacherClass: null,
+  studentClass: null,
+  bin: null,
+} satisfies Partial<Choice>;
 
 /** Changes what is looked at, and the address with it. What was default before is written out, so that a link says all. */
 export function change(patch: Partial<Choice>): void {
   batch(() => {
     let next = { ...choice.value, ...patch };
     // Classes mean others on the other level.
-    if (patch.level && patch.level !== choice.value.level) next = { ...next, trueClass: null, teacherClass: null, studentClass: null };
-    if (patch.family !== undefined && patch.family !== family.value) next = { ...next, teachers: null, student: null, control: null, other: null };
+    if (patch.level && patch.level !== choice.value.level)
+      next = { ...next, trueClass: null, teacherClass: null, studentClass: null };
+    if (patch.family !== undefined && patch.family !== family.value)
+      next = { ...next, teachers: null, student: null, control: null, other: null };
     choice.value = next;
     choice.value = explicit(next);
     setQuery("fidelity", writeLink(FIELDS, choice.value));
@@ -141,7 +184,8 @@ export function change(patch: Partial<Choice>): void {
 }
 
 /** Leads to the same state with some of it changed; for what is a step of the visitor's way. */
-export const hrefTo = (patch: Partial<Choice>): string => hrefWith("fidelity", writeLink(FIELDS, explicit({ ...choice.value, ...patch })));
+export const hrefTo = (patch: Partial<Choice>): string =>
+  hrefWith("fidelity", writeLink(FIELDS, explicit({ ...choice.value, ...patch })));
 /** Leads to the images that a figure is made of, and to no others. */
 export const imagesHref = (filter: Partial<Choice>): string => hrefTo({ ...FILTERS, ...filter, section: "images" });
 export const showImages = (filter: Partial<Choice>): void => {
@@ -185,12 +229,28 @@ export function watchChoice(): () => void {
       const unknown = [
         ...(wanted !== null && !families.value.includes(wanted) ? [`family=${wanted}`] : []),
         ...(members ?? []).filter((name) => !names(allTeachers.value).includes(name)).map((name) => `teachers=${name}`),
-        ...([["student", own, allStudents], ["control", control, allStudents], ["other", other, everyStudent]] as const).flatMap(([key, name, among]) => (name !== null && !names(among.value).includes(name) ? [`${key}=${name}`] : [])),
+        ...(
+          [
+            ["student", own, allStudents],
+            ["control", control, allStudents],
+            ["other", other, everyStudent],
+          ] as const
+        ).flatMap(([key, name, among]) =>
+          name !== null && !names(among.value).includes(name) ? [`${key}=${name}`] : [],
+        ),
       ];
       if (unknown.length === 0) return;
       const known = members?.filter((name) => names(allTeachers.value).includes(name)) ?? [];
-      const kept = (name: string | null, among = allStudents.value) => (name !== null && names(among).includes(name) ? name : null);
-      choice.value = { ...choice.value, family: family.value, teachers: known.length > 0 ? known : null, student: kept(own), control: kept(control), other: kept(other, everyStudent.value) };
+      const kept = (name: string | null, among = allStudents.value) =>
+        name !== null && names(among).includes(name) ? name : null;
+      choice.value = {
+        ...choice.value,
+        family: family.value,
+        teachers: known.length > 0 ? known : null,
+        student: kept(own),
+        control: kept(control),
+        other: kept(other, everyStudent.value),
+      };
       tellIgnored(unknown);
     }),
     effect(() => {
@@ -198,7 +258,9 @@ export function watchChoice(): () => void {
     }),
     effect(() => {
       const chosen = [...teachers.value, student.value, choice.value.other].filter((name) => name !== null);
-      const rest = [...allTeachers.value, ...allStudents.value].map(({ name }) => name).filter((name) => !chosen.includes(name));
+      const rest = [...allTeachers.value, ...allStudents.value]
+        .map(({ name }) => name)
+        .filter((name) => !chosen.includes(name));
       queueMicrotask(() => want([...chosen, ...rest]));
     }),
   ];

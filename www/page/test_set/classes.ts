@@ -4,10 +4,15 @@ import coarseLabelNames from "../../weights/coarse-label-names.txt?raw";
 import { CIFAR100_CLASSES, className, N_TEST_IMAGES } from "../state/class_names.ts";
 import { type TestLabels } from "./stored_logits.ts";
 
-const COARSE: readonly string[] = coarseLabelNames.trim().split("\n").map((name) => name.replaceAll("_", " "));
+const COARSE: readonly string[] = coarseLabelNames
+  .trim()
+  .split("\n")
+  .map((name) => name.replaceAll("_", " "));
 
-export const nameOf = (index: number, level: Level): string => (level === "fine" ? className(index) : (COARSE[index] ?? String(index)));
-export const namesOf = (level: Level): string[] => Array.from({ length: level === "fine" ? CIFAR100_CLASSES : COARSE.length }, (_, index) => nameOf(index, level));
+export const nameOf = (index: number, level: Level): string =>
+  level === "fine" ? className(index) : (COARSE[index] ?? String(index));
+export const namesOf = (level: Level): string[] =>
+  Array.from({ length: level === "fine" ? CIFAR100_CLASSES : COARSE.length }, (_, index) => nameOf(index, level));
 
 /** Superclass of each class, as the test images have them. */
 export function superclasses({ fine, coarse }: TestLabels): Uint8Array {

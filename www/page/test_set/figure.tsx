@@ -11,7 +11,10 @@ import { savePng, saveSvg, type Caption } from "../charts/export_figure.ts";
 import type { Pair } from "./questions.ts";
 
 type Cell = string | number | boolean | null;
-export interface Table { header: readonly string[]; rows: readonly (readonly Cell[])[] }
+export interface Table {
+  header: readonly string[];
+  rows: readonly (readonly Cell[])[];
+}
 
 interface Props {
   title: string;
@@ -33,36 +36,92 @@ interface Props {
 
 export const captionOf = (title: string, question: Pair): Caption => ({
   title,
-  lines: [a.caption.networks(question.teachers, question.student), a.caption.how(N_TEST_IMAGES, question.level === "coarse" ? 20 : 100, question.temperature ?? 1, __VERSION__)],
+  lines: [
+    a.caption.networks(question.teachers, question.student),
+    a.caption.how(N_TEST_IMAGES, question.level === "coarse" ? 20 : 100, question.temperature ?? 1, __VERSION__),
+  ],
 });
 
 /** What stands in every JSON file beside the figures. */
-export const provenance = (question: Pair) => ({ version: __VERSION__, nImages: N_TEST_IMAGES, teachers: question.teachers, student: question.student, level: question.level, temperature: question.temperature });
+export const provenance = (question: Pair) => ({
+  version: __VERSION__,
+  nImages: N_TEST_IMAGES,
+  teachers: question.teachers,
+  student: question.student,
+  level: question.level,
+  temperature: question.temperature,
+});
 
 /** A card with a title, a figure, and the figure's numbers to take home. */
-export function Figure({ title, term, hint, testId, isBusy = false, question, about, table, json, isDrawn = true, children }: Props) {
+export function Figure({
+  title,
+  term,
+  hint,
+  testId,
+  isBusy = false,
+  question,
+  about,
+  table,
+  json,
+  isDrawn = true,
+  children,
+}: Props) {
   const box = useRef<HTMLDivElement>(null);
   const name = `fidelity-${testId.replace(/^lab-/, "")}`;
   const asPicture = (write: typeof savePng | typeof saveSvg) => () => {
-    void Promise.resolve(write(name, box.current!, about ? { title, lines: about.lines } : captionOf(title, question!))).catch((error: unknown) => notifyError(a.exports.failed, [messageOf(error)]));
+    void Promise.resolve(
+      write(name, box.current!, about ? { title, lines: about.lines } : captionOf(title, question!)),
+    ).catch((error: unknown) => notifyError(a.exports.failed, [messageOf(error)]));
   };
-  const asObjects = () => table.rows.map((row) => Object.fromEntries(table.header.map((key, i) => [key, row[i] ?? null])));
+  const asObjects = () =>
+    table.rows.map((row) => Object.fromEntries(table.header.map((key, i) => [key, row[i] ?? null])));
   const kinds: [string, () => void][] = [
     ["csv", () => saveCsv(`${name}.csv`, table.header, table.rows)],
-    ["json", () => saveJson(`${name}.json`, { figure: title, ...(about?.facts ?? provenance(question!)), values: json ?? asObjects() })],
-    ...(isDrawn ? ([["svg", asPicture(saveSvg)], ["png", asPicture(savePng)]] as [string, () => void][]) : []),
+    [
+      "json",
+      () =>
+        saveJson(`${name}.json`, {
+          figure: title,
+          ...(about?.facts ?? provenance(question!)),
+          values: json ?? asObjects(),
+        }),
+    ],
+    ...(isDrawn
+      ? ([
+          ["svg", asPicture(saveSvg)],
+          ["png", asPicture(savePng)],
+        ] as [string, () => void][])
+      : []),
   ];
   return (
     <figure class="card lab-figure" data-testid={testId} aria-busy={isBusy}>
       <figcaption>
-        <h3>{title}{term && <Help term={term} />}</h3>
+        <h3>
+          {title}
+          {term && <Help term={term} />}
+        </h3>
         {hint && <p class="hint">{hint}</p>}
       </figcaption>
-      <div class="figure-body" ref={box}>{children}</div>
+      <div class="figure-body" ref={box}>
+        {children}
+      </div>
       {(question || about) && !isHidden("exports") && (
         <div class="row exports" role="group" aria-label={a.exports.label(title)}>
-          <span class="hint" aria-hidden="true">{a.exports.save}</span>
-          {kinds.map(([kind, save]) => <button key={kind} type="button" class="quiet" onClick={save} aria-label={a.exports.as(title, kind.toUpperCase())} data-testid={`${testId}-${kind}`}>{kind.toUpperCase()}</button>)}
+          <span class="hint" aria-hidden="true">
+            {a.exports.save}
+          </span>
+          {kinds.map(([kind, save]) => (
+            <button
+              key={kind}
+              type="button"
+              class="quiet"
+              onClick={save}
+              aria-label={a.exports.as(title, kind.toUpperCase())}
+              data-testid={`${testId}-${kind}`}
+            >
+              {kind.toUpperCase()}
+            </button>
+          ))}
         </div>
       )}
     </figure>

@@ -1,19 +1,32 @@
 /** A view's state as text for the address: a codec a field. What has its initial value is left out; what makes no sense is told by name. */
 
-export interface Codec<T> { /** Undefined where the text makes no sense. */ read(text: string): T | undefined; write(value: T): string }
-export type Fields<S> = { readonly [K in keyof S]: { readonly name: string; readonly codec: Codec<S[K]>; readonly initial: S[K] } };
+export interface Codec<T> {
+  /** Undefined where the text makes no sense. */ read(text: string): T | undefined;
+  write(value: T): string;
+}
+export type Fields<S> = {
+  readonly [K in keyof S]: { readonly name: string; readonly codec: Codec<S[K]>; readonly initial: S[K] };
+};
 
 /** Commas separate a list's items, so they are escaped within these. */
 const escaped = (item: string) => item.replaceAll("%", "%25").replaceAll(",", "%2C");
 const unescaped = (item: string) => item.replaceAll("%2C", ",").replaceAll("%25", "%");
 
-export const oneOf = <T extends string>(values: readonly T[]): Codec<T> => ({ read: (text) => values.find((value) => value === text), write: String });
+export const oneOf = <T extends string>(values: readonly T[]): Codec<T> => ({
+  read: (text) => values.find((value) => value === text),
+  write: String,
+});
 export const textCodec: Codec<string> = { read: (text) => text || undefined, write: String };
-export const flag: Codec<boolean> = { read: (text) => ({ yes: true, no: false })[text], write: (on) => (on ? "yes" : "no") };
+export const flag: Codec<boolean> = {
+  read: (text) => ({ yes: true, no: false })[text],
+  write: (on) => (on ? "yes" : "no"),
+};
 export const numberFrom = (min: number, max: number, isWhole = false): Codec<number> => ({
   read: (text) => {
     const value = Number(text);
-    return text.trim() !== "" && value >= min && value <= max && (!isWhole || Number.isInteger(value)) ? value : undefined;
+    return text.trim() !== "" && value >= min && value <= max && (!isWhole || Number.isInteger(value))
+      ? value
+      : undefined;
   },
   write: String,
 });
@@ -25,9 +38,13 @@ export const listOf = <T>({ read, write }: Codec<T>): Codec<T[]> => ({
   write: (items) => items.map((item) => escaped(write(item))).join(","),
 });
 /** A field that may be left open. */
-export const orNull = <T>({ read, write }: Codec<T>): Codec<T | null> => ({ read, write: (value) => (value === null ? "" : write(value)) });
+export const orNull = <T>({ read, write }: Codec<T>): Codec<T | null> => ({
+  read,
+  write: (value) => (value === null ? "" : write(value)),
+});
 
-export const initialOf = <S extends object>(fields: Fields<S>): S => Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, (field as { initial: unknown }).initial])) as S;
+export const initialOf = <S extends object>(fields: Fields<S>): S =>
+  Object.fromEntries(Object.entries(fields).map(([key, field]) => [key, (field as { initial: unknown }).initial])) as S;
 
 /** `ignored` are the parameters that nobody knows or that have no sensible value, as they stand in the address. */
 export function parseLink<S extends object>(fields: Fields<S>, query: string): { state: S; ignored: string[] } {
@@ -46,7 +63,9 @@ export function writeLink<S extends object>(fields: Fields<S>, state: S): string
   const parts = (Object.keys(fields) as (keyof S)[]).flatMap((key) => {
     const { name, codec, initial } = fields[key];
     const text = codec.write(state[key]);
-    return text === codec.write(initial) ? [] : [`${name}=${encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%20", "+")}`];
+    return text === codec.write(initial)
+      ? []
+      : [`${name}=${encodeURIComponent(text).replaceAll("%2C", ",").replaceAll("%20", "+")}`];
   });
   return parts.join("&");
 }

@@ -13,8 +13,16 @@ const LOGITS_BYTES = N_TEST_IMAGES * CIFAR100_CLASSES * 2;
 
 export type Listed = ManifestNetwork & { logits: ManifestLogits };
 /** Classes of the test images, in the order of the logits. */
-export interface TestLabels { fine: Uint8Array; coarse: Uint8Array }
-export interface Progress { name: string; nBytesDone: number; nBytesTotal: number; /** Networks that come after this one. */ nLeft: number }
+export interface TestLabels {
+  fine: Uint8Array;
+  coarse: Uint8Array;
+}
+export interface Progress {
+  name: string;
+  nBytesDone: number;
+  nBytesTotal: number;
+  /** Networks that come after this one. */ nLeft: number;
+}
 
 /** All networks of the page's own manifest. */
 export const shipped = signal<readonly ManifestNetwork[]>([]);
@@ -35,7 +43,8 @@ export const listed = computed<readonly Listed[]>(() => {
   const own = everyListed.value.filter(({ read }) => read);
   const names = new Set<string>();
   return [...shipped.value, ...own].filter((entry): entry is Listed => {
-    if (entry.logits?.bytes !== LOGITS_BYTES || entry.nClasses !== CIFAR100_CLASSES || names.has(entry.name)) return false;
+    if (entry.logits?.bytes !== LOGITS_BYTES || entry.nClasses !== CIFAR100_CLASSES || names.has(entry.name))
+      return false;
     names.add(entry.name);
     return true;
   });
@@ -45,7 +54,8 @@ async function readLabels(): Promise<TestLabels> {
   const response = await fetch(weightsUrl("test-labels.bin"));
   if (!response.ok) throw new Error(t.files.http("test-labels.bin", response.status));
   const bytes = new Uint8Array(await response.arrayBuffer());
-  if (bytes.length !== 2 * N_TEST_IMAGES) throw new Error(t.files.wrongLength("test-labels.bin", bytes.length, 2 * N_TEST_IMAGES));
+  if (bytes.length !== 2 * N_TEST_IMAGES)
+    throw new Error(t.files.wrongLength("test-labels.bin", bytes.length, 2 * N_TEST_IMAGES));
   return { fine: bytes.slice(0, N_TEST_IMAGES), coarse: bytes.slice(N_TEST_IMAGES) };
 }
 
@@ -62,7 +72,11 @@ export function openTestAnswers(): Promise<void> {
 async function open(): Promise<void> {
   failure.value = null;
   const [entries, classes] = await Promise.all([fetchManifest(), readLabels()]);
-  const client = await AnalysisClient.create({ labels: classes.fine, nClasses: CIFAR100_CLASSES, onRestart: (why) => notifyInfo(a.restarted, [why]) });
+  const client = await AnalysisClient.create({
+    labels: classes.fine,
+    nClasses: CIFAR100_CLASSES,
+    onRestart: (why) => notifyInfo(a.restarted, [why]),
+  });
   batch(() => {
     shipped.value = entries;
     labels.value = classes;
@@ -76,7 +90,9 @@ let isPumping = false;
 
 /** Loads the answers of these networks, one after the other, before all that were wanted earlier. */
 export function want(names: readonly string[]): void {
-  const wanted = names.flatMap((name) => listed.value.find((entry) => entry.name === name) ?? []).filter(({ name }) => !loaded.value.has(name) && !failures.value.has(name) && progress.value?.name !== name);
+  const wanted = names
+    .flatMap((name) => listed.value.find((entry) => entry.name === name) ?? [])
+    .filter(({ name }) => !loaded.value.has(name) && !failures.value.has(name) && progress.value?.name !== name);
   queue = [...wanted, ...queue.filter((entry) => !wanted.includes(entry))];
   void pump();
 }
@@ -107,7 +123,10 @@ async function pump(): Promise<void> {
 }
 
 /** Takes answers in, under the name of the network that gave them. */
-export async function add({ name, role, family, taughtBy }: Pick<ManifestNetwork, "name" | "role" | "family" | "taughtBy">, logits: Logits): Promise<void> {
+export async function add(
+  { name, role, family, taughtBy }: Pick<ManifestNetwork, "name" | "role" | "family" | "taughtBy">,
+  logits: Logits,
+): Promise<void> {
   await analysis.value!.add(name, logits, { role, family, taughtBy });
   loaded.value = new Set([...loaded.value, name]);
 }

@@ -12,8 +12,18 @@ import { messageOf, notifyError } from "../state/notices.ts";
 import { joinPixels, PIXELS_BYTES, samples } from "../state/pictures.ts";
 import { analysis, labels, loaded } from "./stored_logits.ts";
 
-export interface Verified { nImages: number; maxDifference: number; nTop1Changed: number; device: DeviceInfo["kind"] }
-export interface Run { phase: "running" | "done" | "cancelled"; nDone: number; nTotal: number; models: string[] }
+export interface Verified {
+  nImages: number;
+  maxDifference: number;
+  nTop1Changed: number;
+  device: DeviceInfo["kind"];
+}
+export interface Run {
+  phase: "running" | "done" | "cancelled";
+  nDone: number;
+  nTotal: number;
+  models: string[];
+}
 
 /** By network, over all images on which it was computed here. */
 export const verified = signal<ReadonlyMap<string, Verified>>(new Map());
@@ -30,16 +40,24 @@ export async function testImages(): Promise<Records> {
   const set = await testSet();
   if (!set) throw new Error(a.images.howToAdd);
   const { records } = set;
-  const isSame = records.isCifar100Test && records.nImages === N_TEST_IMAGES && labels.value!.fine.every((label, i) => label === records.labels[i]);
+  const isSame =
+    records.isCifar100Test &&
+    records.nImages === N_TEST_IMAGES &&
+    labels.value!.fine.every((label, i) => label === records.labels[i]);
   if (!isSame) throw new Error(a.images.otherOrder(set.title));
   return records;
 }
 
 /** The samples that ship are the first images of the test set, in its order; none of them where one could not be read. */
-export const nSamples = computed(() => (samples.value.every(({ id, label }, i) => id === `sample-${i}` && label === labels.value?.fine[i]) ? samples.value.length : 0));
+export const nSamples = computed(() =>
+  samples.value.every(({ id, label }, i) => id === `sample-${i}` && label === labels.value?.fine[i])
+    ? samples.value.length
+    : 0,
+);
 
 /** The first `n` images or more: of the samples, where they are enough. */
-const firstImages = async (n: number): Promise<Uint8Array> => (n <= nSamples.value ? joinPixels(samples.value) : (await testImages()).pixels);
+const firstImages = async (n: number): Promise<Uint8Array> =>
+  n <= nSamples.value ? joinPixels(samples.value) : (await testImages()).pixels;
 
 /** Computes the first `n` test images with these networks, a batch after the other. */
 export async function verify(names: readonly string[], n: number): Promise<void> {
@@ -55,15 +73,34 @@ export async function verify(names: readonly string[], n: number): Promise<void>
     const pixels = await firstImages(n);
     for (let start = 0; start < n && !mine.signal.aborted; start += BATCH) {
       const size = Math.min(BATCH, n - start);
-      const { logits, nClasses, models: order } = await lab.predict(pixels.subarray(start * PIXELS_BYTES, (start + size) * PIXELS_BYTES), size, { models, teachers: [] });
+      const {
+        logits,
+        nClasses,
+        models: order,
+      } = await lab.predict(pixels.subarray(start * PIXELS_BYTES, (start + size) * PIXELS_BYTES), size, {
+        models,
+        teachers: [],
+      });
       const indices = Uint32Array.from({ length: size }, (_, i) => start + i);
       for (const [m, name] of order.entries()) {
-        const { maxDifference, nTop1Changed } = await analysis.value!.verify({ name, logits: logits.slice(m * size * nClasses, (m + 1) * size * nClasses), indices });
+        const { maxDifference, nTop1Changed } = await analysis.value!.verify({
+          name,
+          logits: logits.slice(m * size * nClasses, (m + 1) * size * nClasses),
+          indices,
+        });
         const old = found.get(name);
-        found.set(name, { nImages: start + size, maxDifference: Math.max(old?.maxDifference ?? 0, maxDifference), nTop1Changed: (old?.nTop1Changed ?? 0) + nTop1Changed, device: lab.device.kind });
+        found.set(name, {
+          nImages: start + size,
+          maxDifference: Math.max(old?.maxDifference ?? 0, maxDifference),
+          nTop1Changed: (old?.nTop1Changed ?? 0) + nTop1Changed,
+          device: lab.device.kind,
+        });
       }
       if (!isCurrent()) return;
-      verified.value = new Map([...verified.value, ...[...found].filter(([name, { nImages }]) => nImages >= (verified.value.get(name)?.nImages ?? 0))]);
+      verified.value = new Map([
+        ...verified.value,
+        ...[...found].filter(([name, { nImages }]) => nImages >= (verified.value.get(name)?.nImages ?? 0)),
+      ]);
       run.value = { ...run.value!, nDone: start + size };
     }
     if (isCurrent()) run.value = { ...run.value!, phase: mine.signal.aborted ? "cancelled" : "done" };
@@ -84,7 +121,9 @@ export function watchMeasurements(names: () => readonly string[]): () => void {
     const measured = evaluation.value;
     if (measured?.phase !== "done" || !isReady.value || nSamples.value === 0 || measured.source === "own") return;
     const n = measured.source === "samples" ? nSamples.value : Math.min(N_ALONG, measured.report?.nImages ?? 0);
-    const open = names().filter((name) => canCompute(name) && loaded.value.has(name) && (verified.value.get(name)?.nImages ?? 0) < n);
+    const open = names().filter(
+      (name) => canCompute(name) && loaded.value.has(name) && (verified.value.get(name)?.nImages ?? 0) < n,
+    );
     const key = `${n} ${open.join()}`;
     if (open.length === 0 || run.peek()?.phase === "running" || key === done) return;
     done = key;

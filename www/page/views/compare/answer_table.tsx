@@ -8,24 +8,44 @@ import { Help } from "../../components/help.tsx";
 
 const TOP = 5;
 
-interface Column { name: string; kind: "ensemble" | "student" | "member"; logP: Float32Array }
+interface Column {
+  name: string;
+  kind: "ensemble" | "student" | "member";
+  logP: Float32Array;
+}
 
 /** Rows are the union of everyone's top classes in the ensemble's order, so that bars can be compared across. */
 export function AnswerTable({ comparison, label }: { comparison: Comparison; label: number | null }) {
   const columns = columnsOf(comparison);
   const lead = columns[0];
   if (!lead) return null;
-  const rows = [...new Set(columns.flatMap(({ logP }) => topClasses(logP, TOP)))].sort((a, b) => lead.logP[b]! - lead.logP[a]!);
+  const rows = [...new Set(columns.flatMap(({ logP }) => topClasses(logP, TOP)))].sort(
+    (a, b) => lead.logP[b]! - lead.logP[a]!,
+  );
   const tops = columns.map(({ logP }) => topClasses(logP, 1)[0]);
   const members = columns.filter(({ kind }) => kind === "member");
   return (
     <div class="table-wrap">
       <table class="answers" data-testid="answers">
-        <caption>{t.compare.table}<span class="hint">{t.compare.tableHint}</span></caption>
+        <caption>
+          {t.compare.table}
+          <span class="hint">{t.compare.tableHint}</span>
+        </caption>
         <thead>
           <tr>
             <th scope="col">{t.compare.classColumn}</th>
-            {columns.map(({ name, kind }) => <th key={name} scope="col" class={kind}>{kind === "ensemble" ? <>{t.ensemble}<Help term="ensemble" /></> : name}</th>)}
+            {columns.map(({ name, kind }) => (
+              <th key={name} scope="col" class={kind}>
+                {kind === "ensemble" ? (
+                  <>
+                    {t.ensemble}
+                    <Help term="ensemble" />
+                  </>
+                ) : (
+                  name
+                )}
+              </th>
+            ))}
           </tr>
         </thead>
         <tbody>
@@ -37,7 +57,10 @@ export function AnswerTable({ comparison, label }: { comparison: Comparison; lab
               </th>
               {columns.map(({ name, kind, logP }, i) => (
                 <td key={name} class={`${kind}${tops[i] === row ? " top" : ""}`}>
-                  <Bar share={Math.exp(logP[row]!)} dots={kind === "ensemble" ? members.map((member) => Math.exp(member.logP[row]!)) : []} />
+                  <Bar
+                    share={Math.exp(logP[row]!)}
+                    dots={kind === "ensemble" ? members.map((member) => Math.exp(member.logP[row]!)) : []}
+                  />
                 </td>
               ))}
             </tr>
@@ -65,7 +88,9 @@ function Bar({ share, dots }: { share: number; dots: readonly number[] }) {
     <div class="cell">
       <span class="bar" aria-hidden="true">
         <span class="fill" style={{ width: `${100 * share}%` }} />
-        {dots.map((dot, i) => <span key={i} class="dot" style={{ left: `${100 * dot}%` }} />)}
+        {dots.map((dot, i) => (
+          <span key={i} class="dot" style={{ left: `${100 * dot}%` }} />
+        ))}
       </span>
       <span class="value">{probability(share)}</span>
     </div>

@@ -10,10 +10,18 @@ export const changeWords = {
   kinds: {
     rotation: { name: "Rotation", text: (value: number) => `${value}°`, axis: "Rotation, degrees counter-clockwise" },
     shift: { name: "Shift", text: (value: number) => `${value} px`, axis: "Shift to the right, pixels" },
-    blur: { name: "Blur", text: (value: number) => `${value.toFixed(1)} px`, axis: "Blur, standard deviation in pixels" },
+    blur: {
+      name: "Blur",
+      text: (value: number) => `${value.toFixed(1)} px`,
+      axis: "Blur, standard deviation in pixels",
+    },
     brightness: { name: "Brightness", text: points, axis: "Brightness" },
     contrast: { name: "Contrast", text: points, axis: "Contrast" },
-    noise: { name: "Noise", text: (value: number) => `${Math.round(100 * value)}%`, axis: "Noise, share of values drawn anew" },
+    noise: {
+      name: "Noise",
+      text: (value: number) => `${Math.round(100 * value)}%`,
+      axis: "Noise, share of values drawn anew",
+    },
   },
   changes: "Changes",
   reset: "As it was",

@@ -28,13 +28,18 @@ export function Compare() {
           <h1>{t.compare.heading}</h1>
           <p class="lead">{t.compare.lead}</p>
         </div>
-        <div class="row">{sets.value.length > 1 && <FamilySwitch testId="family-switch" />}<StudentChoice /></div>
+        <div class="row">
+          {sets.value.length > 1 && <FamilySwitch testId="family-switch" />}
+          <StudentChoice />
+        </div>
       </div>
       <section class="card pictures" aria-label={t.compare.gallery}>
         <div class="row spread">
           <div class="row">
             <FileButton text={t.compare.add} accept="image/*" testId="picture-input" onFiles={takeIn} isPrimary />
-            <span class="hint">{nDecoding.value > 0 ? `${t.compare.decoding(nDecoding.value)} …` : t.compare.addHint}</span>
+            <span class="hint">
+              {nDecoding.value > 0 ? `${t.compare.decoding(nDecoding.value)} …` : t.compare.addHint}
+            </span>
           </div>
           <Summary />
         </div>
@@ -57,13 +62,19 @@ const loadChange = async () => (await import("./picture_change_view.tsx")).Pictu
 
 /** How often the two agree over what has been computed so far. */
 function Summary() {
-  const known = pictures.value.map((picture) => comparisonOf(picture)?.agrees ?? null).filter((agrees) => agrees !== null);
+  const known = pictures.value
+    .map((picture) => comparisonOf(picture)?.agrees ?? null)
+    .filter((agrees) => agrees !== null);
   const nAgree = known.filter(Boolean).length;
   return (
     <p class="legend" data-testid="agreement-summary">
       {known.length > 0 && <strong>{t.compare.summary(nAgree, known.length)}</strong>}
-      <span><Mark agrees={true} /> {t.compare.legend.agree}</span>
-      <span><Mark agrees={false} /> {t.compare.legend.differ}</span>
+      <span>
+        <Mark agrees={true} /> {t.compare.legend.agree}
+      </span>
+      <span>
+        <Mark agrees={false} /> {t.compare.legend.differ}
+      </span>
     </p>
   );
 }
@@ -74,13 +85,30 @@ function Detail({ picture }: { picture: Picture }) {
   return (
     <section class="card detail" aria-label={picture.name} data-testid="detail">
       <figure class="sees">
-        {picture.pixels ? <Pixels pixels={picture.pixels} label={`${t.compare.sees}: ${picture.name}`} /> : <img class="pixels" src={picture.url ?? ""} alt={picture.name} />}
+        {picture.pixels ? (
+          <Pixels pixels={picture.pixels} label={`${t.compare.sees}: ${picture.name}`} />
+        ) : (
+          <img class="pixels" src={picture.url ?? ""} alt={picture.name} />
+        )}
         <figcaption>
           <strong>{picture.name}</strong>
           <span>{picture.origin === "visitor" ? t.compare.seesHow : t.compare.seesSample}</span>
           {picture.origin === "visitor" && <span>{t.compare.from(picture.width, picture.height)}</span>}
-          <span class="truth" data-testid="truth">{t.compare.truth}: <strong>{picture.label === null ? t.compare.truthUnknown : className(picture.label)}</strong></span>
-          {picture.origin === "visitor" && <button type="button" class="quiet" aria-label={t.compare.removePicture(picture.name)} onClick={() => removePicture(picture.id)} data-testid="remove-picture">{t.remove}</button>}
+          <span class="truth" data-testid="truth">
+            {t.compare.truth}:{" "}
+            <strong>{picture.label === null ? t.compare.truthUnknown : className(picture.label)}</strong>
+          </span>
+          {picture.origin === "visitor" && (
+            <button
+              type="button"
+              class="quiet"
+              aria-label={t.compare.removePicture(picture.name)}
+              onClick={() => removePicture(picture.id)}
+              data-testid="remove-picture"
+            >
+              {t.remove}
+            </button>
+          )}
         </figcaption>
       </figure>
       <div class="answer">
@@ -95,21 +123,49 @@ function Verdict({ comparison, label }: { comparison: Comparison | null; label: 
   if (labState.value.phase === "failed") return <p class="empty">{t.boot.failed}.</p>;
   if (isReady.value && !student.value) return <p class="empty">{t.compare.noStudent}</p>;
   if (isReady.value && teachers.value.length === 0) return <p class="empty">{t.compare.noTeacher}</p>;
-  if (hasFailed.value) return <p><button type="button" onClick={retryAnswers}>{t.compare.retry}</button></p>;
-  if (!comparison?.ensemble || !comparison.student) return <p class="empty" data-testid="waiting">{isReady.value ? t.compare.thinking : t.compare.waiting} …</p>;
+  if (hasFailed.value)
+    return (
+      <p>
+        <button type="button" onClick={retryAnswers}>
+          {t.compare.retry}
+        </button>
+      </p>
+    );
+  if (!comparison?.ensemble || !comparison.student)
+    return (
+      <p class="empty" data-testid="waiting">
+        {isReady.value ? t.compare.thinking : t.compare.waiting} …
+      </p>
+    );
   const [teacherSays, studentSays] = [argmax(comparison.ensemble), argmax(comparison.student)];
   const agreeing = comparison.members.filter((member) => member && argmax(member) === teacherSays).length;
   const name = (index: number) => className(index, comparison.ensemble!.length);
   return (
     <div class="verdict" data-testid="verdict" data-agrees={String(comparison.agrees)}>
-      <h2><Mark agrees={comparison.agrees} />{comparison.agrees ? t.compare.agree : t.compare.differ}</h2>
+      <h2>
+        <Mark agrees={comparison.agrees} />
+        {comparison.agrees ? t.compare.agree : t.compare.differ}
+      </h2>
       <p>
-        {comparison.agrees ? t.compare.bothSay(name(teacherSays)) : t.compare.differSay(name(teacherSays), name(studentSays))}
+        {comparison.agrees
+          ? t.compare.bothSay(name(teacherSays))
+          : t.compare.differSay(name(teacherSays), name(studentSays))}
         {label !== null && ` ${t.compare.right(teacherSays === label, studentSays === label)}`}
       </p>
       <dl class="small-facts">
-        <div><dt>{t.fidelity.kl}<Help term="kl" /></dt><dd data-testid="picture-kl">{nats(comparison.kl ?? 0)} {t.fidelity.nats}</dd></div>
-        <div><dt>{t.distil.teachers}</dt><dd data-testid="members-agreeing">{t.compare.members(agreeing, comparison.members.length)}</dd></div>
+        <div>
+          <dt>
+            {t.fidelity.kl}
+            <Help term="kl" />
+          </dt>
+          <dd data-testid="picture-kl">
+            {nats(comparison.kl ?? 0)} {t.fidelity.nats}
+          </dd>
+        </div>
+        <div>
+          <dt>{t.distil.teachers}</dt>
+          <dd data-testid="members-agreeing">{t.compare.members(agreeing, comparison.members.length)}</dd>
+        </div>
       </dl>
     </div>
   );

@@ -13,9 +13,15 @@ import { images } from "../../test_set/questions.ts";
 import { openTestAnswers } from "../../test_set/stored_logits.ts";
 import { testImages } from "../../test_set/verification.ts";
 
-interface CompareLink { image: number | null; list: number[] }
+interface CompareLink {
+  image: number | null;
+  list: number[];
+}
 const index = numberFrom(0, N_TEST_IMAGES - 1, true);
-const FIELDS: Fields<CompareLink> = { image: { name: "image", codec: orNull(index), initial: null }, list: { name: "list", codec: listOf(index), initial: [] } };
+const FIELDS: Fields<CompareLink> = {
+  image: { name: "image", codec: orNull(index), initial: null },
+  list: { name: "list", codec: listOf(index), initial: [] },
+};
 
 /** On either side of the image. */
 const N_NEIGHBOURS = 10;
@@ -24,7 +30,8 @@ const shown = signal("");
 const idOf = (image: number) => `test-${image}`;
 
 /** Leads to an image of a list, by its place in it. */
-export const compareHref = (list: ArrayLike<number>, place: number): string => hrefWith("compare", queryAt(list, place));
+export const compareHref = (list: ArrayLike<number>, place: number): string =>
+  hrefWith("compare", queryAt(list, place));
 
 function queryAt(list: ArrayLike<number>, place: number): string {
   const from = Math.max(0, Math.min(place - N_NEIGHBOURS, list.length - 2 * N_NEIGHBOURS - 1));
@@ -89,7 +96,10 @@ export function watchCompareLink(): () => void {
 let told = "";
 
 async function show(query: string): Promise<void> {
-  const { state: { image, list }, ignored } = parseLink(FIELDS, query);
+  const {
+    state: { image, list },
+    ignored,
+  } = parseLink(FIELDS, query);
   if (ignored.length > 0 && told !== query) notifyInfo(a.link.ignored, ignored);
   const wanted = list.length > 0 ? list : image === null ? [] : [image];
   if (wanted.length === 0) return;
@@ -103,7 +113,14 @@ async function show(query: string): Promise<void> {
     await openTestAnswers();
     const { pixels, labels } = await testImages();
     const found = wanted.map((i): Picture => ({
-      id: idOf(i), name: a.images.open(i), origin: "test", label: labels[i]!, pixels: pixels.slice(i * PIXELS_BYTES, (i + 1) * PIXELS_BYTES), width: 32, height: 32, url: null,
+      id: idOf(i),
+      name: a.images.open(i),
+      origin: "test",
+      label: labels[i]!,
+      pixels: pixels.slice(i * PIXELS_BYTES, (i + 1) * PIXELS_BYTES),
+      width: 32,
+      height: 32,
+      url: null,
     }));
     batch(() => {
       shown.value = query;

@@ -11,9 +11,25 @@ export function Neighbours() {
   const { previous, next, place: text, back, label } = a.images.neighbours;
   return (
     <nav class="row" aria-label={label} data-testid="neighbours">
-      <button type="button" disabled={place === 0} onClick={() => goToPlace(list, place - 1)} data-testid="previous-image">{previous}</button>
-      <button type="button" disabled={place === list.length - 1} onClick={() => goToPlace(list, place + 1)} data-testid="next-image">{next}</button>
-      <span class="hint" role="status">{text(place, list.length)}</span>
+      <button
+        type="button"
+        disabled={place === 0}
+        onClick={() => goToPlace(list, place - 1)}
+        data-testid="previous-image"
+      >
+        {previous}
+      </button>
+      <button
+        type="button"
+        disabled={place === list.length - 1}
+        onClick={() => goToPlace(list, place + 1)}
+        data-testid="next-image"
+      >
+        {next}
+      </button>
+      <span class="hint" role="status">
+        {text(place, list.length)}
+      </span>
       <a href={hrefOf("fidelity")}>{back}</a>
     </nav>
   );

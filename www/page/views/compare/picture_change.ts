@@ -13,7 +13,12 @@ export const KINDS = ["rotation", "shift", "blur", "brightness", "contrast", "no
 export type Kind = (typeof KINDS)[number];
 export type Strengths = Readonly<Record<Kind, number>>;
 
-interface Range { min: number; max: number; step: number; /** Of the curves' points. */ every: number }
+interface Range {
+  min: number;
+  max: number;
+  step: number;
+  /** Of the curves' points. */ every: number;
+}
 export const RANGES: Readonly<Record<Kind, Range>> = {
   rotation: { min: -90, max: 90, step: 1, every: 9 },
   shift: { min: -16, max: 16, step: 0.5, every: 2 },
@@ -25,7 +30,10 @@ export const RANGES: Readonly<Record<Kind, Range>> = {
 const NONE: Strengths = { rotation: 0, shift: 0, blur: 0, brightness: 0, contrast: 0, noise: 0 };
 
 /** Log-probabilities. */
-export interface Answer { ensemble: Float32Array; student: Float32Array }
+export interface Answer {
+  ensemble: Float32Array;
+  student: Float32Array;
+}
 
 export const strengths = signal<Strengths>(NONE);
 /** What the curves run over: the slider that was moved last. */
@@ -68,7 +76,9 @@ export const pixelsNow = computed(() => {
 /** What is not known yet: the picture as it is now, then the curves, from far points to those between. */
 function wanted(): Strengths[] {
   const points = grid.value;
-  const coarseFirst = [8, 4, 2, 1].flatMap((stride) => points.filter((_, i) => i % stride === 0 && (stride === 8 || i % (2 * stride) !== 0)));
+  const coarseFirst = [8, 4, 2, 1].flatMap((stride) =>
+    points.filter((_, i) => i % stride === 0 && (stride === 8 || i % (2 * stride) !== 0)),
+  );
   return [strengths.value, ...coarseFirst.map(onAxis)].filter((at) => !answers.value.has(keyOf(at)));
 }
 
@@ -86,20 +96,36 @@ async function pump(): Promise<void> {
   let size = FIRST_BATCH;
   try {
     for (;;) {
-      const [lab, pixels, change, name, members] = [client.value, selected.value?.pixels, changer.value, student.value, teachers.value];
-      if (!isOpen || !lab || !pixels || !change || !name || members.length === 0 || !isReady.value || hasFailed.value) break;
+      const [lab, pixels, change, name, members] = [
+        client.value,
+        selected.value?.pixels,
+        changer.value,
+        student.value,
+        teachers.value,
+      ];
+      if (!isOpen || !lab || !pixels || !change || !name || members.length === 0 || !isReady.value || hasFailed.value)
+        break;
       const batch = wanted().slice(0, size);
       if (batch.length === 0) break;
       const joined = new Uint8Array(batch.length * PIXELS_BYTES);
       batch.forEach((at, i) => joined.set(change(pixels, changeAt(at)), i * PIXELS_BYTES));
       const keys = batch.map(keyOf);
       const [start, before] = [performance.now(), generation];
-      const { models, nClasses, logits, ensemble } = await lab.predict(joined, batch.length, { models: [...members, name], teachers: members });
+      const { models, nClasses, logits, ensemble } = await lab.predict(joined, batch.length, {
+        models: [...members, name],
+        teachers: members,
+      });
       size = performance.now() - start < SLOW_MS ? Math.min(LARGEST_BATCH, 2 * size) : Math.max(1, size >> 1);
       if (before !== generation || !ensemble) continue;
       const first = models.indexOf(name) * batch.length;
       const row = (values: Float32Array, i: number) => values.slice(i * nClasses, (i + 1) * nClasses);
-      answers.value = new Map([...answers.value, ...keys.map((key, i): [string, Answer] => [key, { ensemble: row(ensemble, i), student: logSoftmax(row(logits, first + i)) }])]);
+      answers.value = new Map([
+        ...answers.value,
+        ...keys.map((key, i): [string, Answer] => [
+          key,
+          { ensemble: row(ensemble, i), student: logSoftmax(row(logits, first + i)) },
+        ]),
+      ]);
     }
   } catch (error) {
     hasFailed.value = true;
@@ -115,9 +141,12 @@ let isOpen = false;
 export function watchChange(): () => void {
   isOpen = true;
   if (!changer.value) {
-    pictureChanger().then((change) => {
-      changer.value = change;
-    }, (error: unknown) => notifyError(changeWords.failed, [messageOf(error)]));
+    pictureChanger().then(
+      (change) => {
+        changer.value = change;
+      },
+      (error: unknown) => notifyError(changeWords.failed, [messageOf(error)]),
+    );
   }
   const forget = effect(() => {
     void [selected.value?.id, networks.value, teachers.value, student.value];
@@ -126,7 +155,16 @@ export function watchChange(): () => void {
     hasFailed.value = false;
   });
   const ask = effect(() => {
-    void [selected.value?.pixels, strengths.value, axis.value, seed.value, changer.value, isReady.value, hasFailed.value, answers.value];
+    void [
+      selected.value?.pixels,
+      strengths.value,
+      axis.value,
+      seed.value,
+      changer.value,
+      isReady.value,
+      hasFailed.value,
+      answers.value,
+    ];
     queueMicrotask(() => void pump());
   });
   return () => {

@@ -11,7 +11,23 @@ import { isReady, student, teachers } from "../../state/networks.ts";
 import { selected } from "../../state/pictures.ts";
 import { t } from "../../strings.ts";
 import { changeWords as words } from "./change_strings.ts";
-import { answerAt, answerNow, axis, drawOtherNoise, grid, isChanged, KINDS, move, pixelsNow, RANGES, reset, strengths, watchChange, type Answer, type Kind } from "./picture_change.ts";
+import {
+  answerAt,
+  answerNow,
+  axis,
+  drawOtherNoise,
+  grid,
+  isChanged,
+  KINDS,
+  move,
+  pixelsNow,
+  RANGES,
+  reset,
+  strengths,
+  watchChange,
+  type Answer,
+  type Kind,
+} from "./picture_change.ts";
 import { Plot, PlotKey, ValuesTable, type Axis, type PlotLine } from "../../charts/plot.tsx";
 import "./picture_change.css";
 
@@ -34,10 +50,16 @@ export function PictureChangeView() {
       <div class="change-grid">
         <Now />
         <div class="sliders" role="group" aria-label={words.changes}>
-          {KINDS.map((kind) => <Slider key={kind} kind={kind} />)}
+          {KINDS.map((kind) => (
+            <Slider key={kind} kind={kind} />
+          ))}
           <div class="row">
-            <button type="button" disabled={!isChanged.value} onClick={reset} data-testid="change-reset">{words.reset}</button>
-            <button type="button" onClick={drawOtherNoise} data-testid="change-other-noise">{words.otherNoise}</button>
+            <button type="button" disabled={!isChanged.value} onClick={reset} data-testid="change-reset">
+              {words.reset}
+            </button>
+            <button type="button" onClick={drawOtherNoise} data-testid="change-other-noise">
+              {words.otherNoise}
+            </button>
           </div>
         </div>
       </div>
@@ -52,9 +74,19 @@ function Slider({ kind }: { kind: Kind }) {
   const value = strengths.value[kind];
   return (
     <div class={`field${axis.value === kind ? " active" : ""}`}>
-      <label class="field-head" for={id}>{words.kinds[kind].name}<output>{words.kinds[kind].text(value)}</output></label>
+      <label class="field-head" for={id}>
+        {words.kinds[kind].name}
+        <output>{words.kinds[kind].text(value)}</output>
+      </label>
       <input
-        id={id} type="range" min={min} max={max} step={step} value={value} aria-valuetext={words.kinds[kind].text(value)} data-testid={`change-${kind}`}
+        id={id}
+        type="range"
+        min={min}
+        max={max}
+        step={step}
+        value={value}
+        aria-valuetext={words.kinds[kind].text(value)}
+        data-testid={`change-${kind}`}
         onInput={(event) => move(kind, event.currentTarget.valueAsNumber)}
       />
     </div>
@@ -71,12 +103,22 @@ function Now() {
         <span>{words.now}</span>
         {answer ? (
           <>
-            <strong><Mark agrees={agrees(answer)} /> {agrees(answer) ? t.compare.agree : t.compare.differ}</strong>
+            <strong>
+              <Mark agrees={agrees(answer)} /> {agrees(answer) ? t.compare.agree : t.compare.differ}
+            </strong>
             <Says who="ensemble" answer={answer} />
             <Says who="student" answer={answer} />
-            <span>{t.fidelity.kl}<Help term="kl" /> <strong data-testid="change-kl">{nats(klNats(answer.ensemble, answer.student))} {t.fidelity.nats}</strong></span>
+            <span>
+              {t.fidelity.kl}
+              <Help term="kl" />{" "}
+              <strong data-testid="change-kl">
+                {nats(klNats(answer.ensemble, answer.student))} {t.fidelity.nats}
+              </strong>
+            </span>
           </>
-        ) : <span>{isReady.value ? t.compare.thinking : t.compare.waiting} …</span>}
+        ) : (
+          <span>{isReady.value ? t.compare.thinking : t.compare.waiting} …</span>
+        )}
       </figcaption>
     </figure>
   );
@@ -84,7 +126,11 @@ function Now() {
 
 function Says({ who, answer }: { who: "ensemble" | "student"; answer: Answer }) {
   const top = argmax(answer[who]);
-  return <span class={`says ${who}`} data-testid={`change-${who}`}>{who === "ensemble" ? t.ensemble : student.value}: {words.says(nameOf(top, answer), Math.exp(answer[who][top]!))}</span>;
+  return (
+    <span class={`says ${who}`} data-testid={`change-${who}`}>
+      {who === "ensemble" ? t.ensemble : student.value}: {words.says(nameOf(top, answer), Math.exp(answer[who][top]!))}
+    </span>
+  );
 }
 
 function Curves() {
@@ -95,43 +141,97 @@ function Curves() {
   const { min, max } = RANGES[kind];
   const strengthAxis: Axis = { label: words.kinds[kind].axis, min, max, format: words.kinds[kind].text };
   const asItIs = known.find(({ value }) => value === 0)?.answer ?? answerNow.value;
-  const classes = [...new Set(known.flatMap(({ answer }) => [argmax(answer.ensemble), argmax(answer.student)]))].sort((a, b) => a - b);
+  const classes = [...new Set(known.flatMap(({ answer }) => [argmax(answer.ensemble), argmax(answer.student)]))].sort(
+    (a, b) => a - b,
+  );
   const follow = followed.value ?? (asItIs ? argmax(asItIs.ensemble) : null);
   const line = (look: "ensemble" | "student", y: (answer: Answer) => number): PlotLine => ({
-    name: look, look, isMarked: true, points: points.map(({ value, answer }) => ({ x: value, y: answer ? y(answer) : null })),
+    name: look,
+    look,
+    isMarked: true,
+    points: points.map(({ value, answer }) => ({ x: value, y: answer ? y(answer) : null })),
   });
   const kls = known.map(({ answer }) => klNats(answer.ensemble, answer.student));
   const nDiffer = known.filter(({ answer }) => !agrees(answer)).length;
   const rows = known.map(({ value, answer }) => rowOf(value, answer, follow));
-  const header = [words.strength, words.ensembleSays, words.studentSays, ...(follow === null ? [] : [words.ensembleSays, words.studentSays].map((who) => `${who}: ${asItIs ? nameOf(follow, asItIs) : follow}`)), `${t.fidelity.kl}, ${t.fidelity.nats}`];
+  const header = [
+    words.strength,
+    words.ensembleSays,
+    words.studentSays,
+    ...(follow === null
+      ? []
+      : [words.ensembleSays, words.studentSays].map((who) => `${who}: ${asItIs ? nameOf(follow, asItIs) : follow}`)),
+    `${t.fidelity.kl}, ${t.fidelity.nats}`,
+  ];
   return (
-    <div class="change-curves" data-testid="change-curves" data-axis={kind} data-done={known.length} data-total={points.length}>
+    <div
+      class="change-curves"
+      data-testid="change-curves"
+      data-axis={kind}
+      data-done={known.length}
+      data-total={points.length}
+    >
       <p class="hint">
-        {known.length < points.length ? words.progress(known.length, points.length) : words.parted(percent(nDiffer / points.length))}
+        {known.length < points.length
+          ? words.progress(known.length, points.length)
+          : words.parted(percent(nDiffer / points.length))}
       </p>
       <Strip points={points} axis={strengthAxis} now={now} />
       <div class="change-plots">
         <figure>
           <figcaption class="row spread">
-            <label class="field inline">{words.follow}
-              <select value={follow ?? ""} disabled={classes.length === 0} onChange={(event) => { followed.value = Number(event.currentTarget.value); }} data-testid="change-follow">
-                {(follow !== null && !classes.includes(follow) ? [follow, ...classes] : classes).map((index) => <option key={index} value={index}>{asItIs ? nameOf(index, asItIs) : index}</option>)}
+            <label class="field inline">
+              {words.follow}
+              <select
+                value={follow ?? ""}
+                disabled={classes.length === 0}
+                onChange={(event) => {
+                  followed.value = Number(event.currentTarget.value);
+                }}
+                data-testid="change-follow"
+              >
+                {(follow !== null && !classes.includes(follow) ? [follow, ...classes] : classes).map((index) => (
+                  <option key={index} value={index}>
+                    {asItIs ? nameOf(index, asItIs) : index}
+                  </option>
+                ))}
               </select>
             </label>
-            <span class="legend"><PlotKey look="ensemble">{t.ensemble}</PlotKey><PlotKey look="student">{student.value}</PlotKey></span>
+            <span class="legend">
+              <PlotKey look="ensemble">{t.ensemble}</PlotKey>
+              <PlotKey look="student">{student.value}</PlotKey>
+            </span>
           </figcaption>
           {follow !== null && asItIs && (
             <Plot
-              label={words.followLabel(nameOf(follow, asItIs))} x={strengthAxis} y={{ label: words.probability, min: 0, max: 1, format: String }} cursor={now} testId="change-probability"
-              lines={[line("student", (answer) => Math.exp(answer.student[follow]!)), line("ensemble", (answer) => Math.exp(answer.ensemble[follow]!))]}
+              label={words.followLabel(nameOf(follow, asItIs))}
+              x={strengthAxis}
+              y={{ label: words.probability, min: 0, max: 1, format: String }}
+              cursor={now}
+              testId="change-probability"
+              lines={[
+                line("student", (answer) => Math.exp(answer.student[follow]!)),
+                line("ensemble", (answer) => Math.exp(answer.ensemble[follow]!)),
+              ]}
             />
           )}
         </figure>
         <figure>
-          <figcaption><h3>{words.klLabel}</h3></figcaption>
+          <figcaption>
+            <h3>{words.klLabel}</h3>
+          </figcaption>
           {known.length > 0 && (
             <Plot
-              label={words.klLabel} x={strengthAxis} y={{ label: `${t.fidelity.kl}, ${t.fidelity.nats}`, min: 0, max: Math.max(0.1, ...kls) * 1.05, format: (value) => String(value) }} cursor={now} testId="change-kl-curve"
+              label={words.klLabel}
+              x={strengthAxis}
+              y={{
+                label: `${t.fidelity.kl}, ${t.fidelity.nats}`,
+                min: 0,
+                max: Math.max(0.1, ...kls) * 1.05,
+                format: (value) => String(value),
+              }}
+              cursor={now}
+              testId="change-kl-curve"
               lines={[line("student", (answer) => klNats(answer.ensemble, answer.student))]}
             />
           )}
@@ -139,9 +239,13 @@ function Curves() {
       </div>
       <div class="row">
         <button
-          type="button" disabled={known.length < points.length} data-testid="change-csv"
+          type="button"
+          disabled={known.length < points.length}
+          data-testid="change-csv"
           onClick={() => saveCsv(`${selected.value?.name ?? "picture"}-${kind}.csv`, header, rows)}
-        >{words.saveCsv}</button>
+        >
+          {words.saveCsv}
+        </button>
       </div>
       <ValuesTable title={words.tableTitle(strengthAxis.label)} header={header} rows={rows} testId="change-values" />
     </div>
@@ -150,26 +254,63 @@ function Curves() {
 
 function rowOf(value: number, answer: Answer, follow: number | null): string[] {
   const top = (who: "ensemble" | "student") => nameOf(argmax(answer[who]), answer);
-  const followedShares = follow === null ? [] : [probability(Math.exp(answer.ensemble[follow]!)), probability(Math.exp(answer.student[follow]!))];
-  return [String(value), top("ensemble"), top("student"), ...followedShares, nats(klNats(answer.ensemble, answer.student))];
+  const followedShares =
+    follow === null
+      ? []
+      : [probability(Math.exp(answer.ensemble[follow]!)), probability(Math.exp(answer.student[follow]!))];
+  return [
+    String(value),
+    top("ensemble"),
+    top("student"),
+    ...followedShares,
+    nats(klNats(answer.ensemble, answer.student)),
+  ];
 }
 
 /** Stretches of the same class, ensemble above student: where a border has no fellow, they part. */
-function Strip({ points, axis: { label, min, max, format }, now }: { points: readonly { value: number; answer: Answer | null }[]; axis: Axis; now: number }) {
-  const nearest = points.reduce((best, { value }, i) => (Math.abs(value - now) < Math.abs(points[best]!.value - now) ? i : best), 0);
+function Strip({
+  points,
+  axis: { label, min, max, format },
+  now,
+}: {
+  points: readonly { value: number; answer: Answer | null }[];
+  axis: Axis;
+  now: number;
+}) {
+  const nearest = points.reduce(
+    (best, { value }, i) => (Math.abs(value - now) < Math.abs(points[best]!.value - now) ? i : best),
+    0,
+  );
   return (
     <div class="strip" role="img" aria-label={words.answersLabel(label)} data-testid="change-strip">
       {(["ensemble", "student"] as const).map((who) => (
         <div key={who} class={`strip-row ${who}`}>
-          {stretches(points.map(({ answer }) => (answer ? nameOf(argmax(answer[who]), answer) : null))).map(({ text, from, n }) => (
-            <span key={from} class={`${text === null ? "unknown" : ""}${nearest >= from && nearest < from + n ? " here" : ""}`} style={{ flexGrow: n }} title={text ?? ""}>{text ?? "…"}</span>
-          ))}
+          {stretches(points.map(({ answer }) => (answer ? nameOf(argmax(answer[who]), answer) : null))).map(
+            ({ text, from, n }) => (
+              <span
+                key={from}
+                class={`${text === null ? "unknown" : ""}${nearest >= from && nearest < from + n ? " here" : ""}`}
+                style={{ flexGrow: n }}
+                title={text ?? ""}
+              >
+                {text ?? "…"}
+              </span>
+            ),
+          )}
         </div>
       ))}
       <div class="strip-row marks">
-        {points.map(({ value, answer }) => <span key={value} style={{ flexGrow: 1 }}><Mark agrees={answer ? agrees(answer) : null} /></span>)}
+        {points.map(({ value, answer }) => (
+          <span key={value} style={{ flexGrow: 1 }}>
+            <Mark agrees={answer ? agrees(answer) : null} />
+          </span>
+        ))}
       </div>
-      <div class="row spread hint">{[min, (min + max) / 2, max].map((value) => <span key={value}>{format(value)}</span>)}</div>
+      <div class="row spread hint">
+        {[min, (min + max) / 2, max].map((value) => (
+          <span key={value}>{format(value)}</span>
+        ))}
+      </div>
     </div>
   );
 }

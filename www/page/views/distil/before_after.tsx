@@ -2,13 +2,23 @@ import type { HoldOutMetrics } from "../../../../pkg/api.js";
 import { nats, percent } from "../../format.ts";
 import { t } from "../../strings.ts";
 
-interface Props { before: HoldOutMetrics; after: HoldOutMetrics | null; isOver: boolean }
+interface Props {
+  before: HoldOutMetrics;
+  after: HoldOutMetrics | null;
+  isOver: boolean;
+}
 
 /** A difference of two shares, in percentage points. */
 const points = (value: number) => t.distil.points((100 * value).toFixed(1));
 
 type Figure = "agreement" | "kl" | "accuracy" | "nll" | "ece";
-const ROWS: readonly { figure: Figure; name: string; format: (value: number) => string; changeFormat?: (value: number) => string; isBetterUp: boolean }[] = [
+const ROWS: readonly {
+  figure: Figure;
+  name: string;
+  format: (value: number) => string;
+  changeFormat?: (value: number) => string;
+  isBetterUp: boolean;
+}[] = [
   { figure: "agreement", name: t.fidelity.agreement, format: percent, changeFormat: points, isBetterUp: true },
   { figure: "kl", name: `${t.fidelity.kl}, ${t.fidelity.nats}`, format: nats, isBetterUp: false },
   { figure: "accuracy", name: t.fidelity.accuracy, format: percent, changeFormat: points, isBetterUp: true },
@@ -37,7 +47,9 @@ export function BeforeAfter({ before, after, isOver }: Props) {
               <th scope="row">{name}</th>
               <td data-testid={`before-${figure}`}>{was === null ? "–" : format(was)}</td>
               <td data-testid={`after-${figure}`}>{is === null ? "–" : format(is)}</td>
-              <td class={isBetter ? "better" : ""}>{change === null ? "–" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${changeFormat(Math.abs(change))}`}</td>
+              <td class={isBetter ? "better" : ""}>
+                {change === null ? "–" : `${change > 0 ? "+" : change < 0 ? "−" : ""}${changeFormat(Math.abs(change))}`}
+              </td>
             </tr>
           );
         })}

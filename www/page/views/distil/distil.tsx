@@ -4,7 +4,20 @@ import { RecipeForm } from "./recipe_form.tsx";
 import { RunCharts } from "./run_charts.tsx";
 import { brief, nats, percent } from "../../format.ts";
 import { saveCsv, saveJson } from "../../save.ts";
-import { canStart, downloadNetwork, goOn, isActive, nPoints, pause, pointsSoFar, reset, run, start, stop, type Run } from "../../state/distillation.ts";
+import {
+  canStart,
+  downloadNetwork,
+  goOn,
+  isActive,
+  nPoints,
+  pause,
+  pointsSoFar,
+  reset,
+  run,
+  start,
+  stop,
+  type Run,
+} from "../../state/distillation.ts";
 import { client } from "../../state/lab.ts";
 import { hrefOf } from "../../state/route.ts";
 import { t } from "../../strings.ts";
@@ -25,10 +38,16 @@ export function Distil() {
           <RecipeForm />
         </section>
         <div class="run-column">
-          {current ? <Progress current={current} /> : (
+          {current ? (
+            <Progress current={current} />
+          ) : (
             <section class="card before-run" data-testid="nothing-yet">
               <h2>{t.distil.whatHappens}</h2>
-              <ol>{t.distil.steps.map((text) => <li key={text}>{text}</li>)}</ol>
+              <ol>
+                {t.distil.steps.map((text) => (
+                  <li key={text}>{text}</li>
+                ))}
+              </ol>
             </section>
           )}
           {current?.before && <Result current={current} />}
@@ -44,12 +63,37 @@ function Buttons({ current }: { current: Run | null }) {
   const phase = current?.phase;
   return (
     <div class="row run-buttons">
-      {!isActive.value && <button type="button" class="primary large" disabled={!canStart.value} onClick={() => void start()} data-testid="start">{t.distil.start}</button>}
-      {isActive.value && (phase === "paused" || phase === "pausing"
-        ? <button type="button" class="primary large" onClick={goOn} data-testid="go-on">{t.distil.goOn}</button>
-        : <button type="button" class="large" disabled={phase === "stopping"} onClick={pause} data-testid="pause">{t.distil.pause}</button>)}
-      {isActive.value && <button type="button" class="large" disabled={phase === "stopping"} onClick={stop} data-testid="stop">{t.distil.stop}</button>}
-      {!isActive.value && current && <button type="button" class="large" onClick={reset} data-testid="reset">{t.distil.reset}</button>}
+      {!isActive.value && (
+        <button
+          type="button"
+          class="primary large"
+          disabled={!canStart.value}
+          onClick={() => void start()}
+          data-testid="start"
+        >
+          {t.distil.start}
+        </button>
+      )}
+      {isActive.value &&
+        (phase === "paused" || phase === "pausing" ? (
+          <button type="button" class="primary large" onClick={goOn} data-testid="go-on">
+            {t.distil.goOn}
+          </button>
+        ) : (
+          <button type="button" class="large" disabled={phase === "stopping"} onClick={pause} data-testid="pause">
+            {t.distil.pause}
+          </button>
+        ))}
+      {isActive.value && (
+        <button type="button" class="large" disabled={phase === "stopping"} onClick={stop} data-testid="stop">
+          {t.distil.stop}
+        </button>
+      )}
+      {!isActive.value && current && (
+        <button type="button" class="large" onClick={reset} data-testid="reset">
+          {t.distil.reset}
+        </button>
+      )}
     </div>
   );
 }
@@ -58,21 +102,38 @@ function Progress({ current: { phase, latest, recipe, outputName, report } }: { 
   const step = latest?.step ?? 0;
   return (
     <section class="card run-status" data-testid="run-status" data-phase={phase}>
-      <h2><span role="status">{t.distil.phase[phase]}</span> <small>{t.distil.step(step, recipe.steps)}</small></h2>
+      <h2>
+        <span role="status">{t.distil.phase[phase]}</span> <small>{t.distil.step(step, recipe.steps)}</small>
+      </h2>
       <progress value={step} max={recipe.steps} aria-label={t.distil.progressLabel} />
       {isActive.value && (
         <p class="numbers">
           {latest && latest.imagesPerSecond > 0 && <>{t.fidelity.rate(brief(latest.imagesPerSecond))} · </>}
-          <span data-testid="run-time-left">{latest?.secondsLeft === null || latest?.secondsLeft === undefined ? t.distil.firstSteps : t.fidelity.left(latest.secondsLeft)}</span>
+          <span data-testid="run-time-left">
+            {latest?.secondsLeft === null || latest?.secondsLeft === undefined
+              ? t.distil.firstSteps
+              : t.fidelity.left(latest.secondsLeft)}
+          </span>
         </p>
       )}
       {report && report.stepsDone > 0 && (
         <>
           <p>{t.distil.made(outputName, report.stepsDone)}</p>
           <div class="row">
-            <button type="button" class="student" onClick={() => void downloadNetwork(outputName)} data-testid="download-student">{t.distil.download}</button>
-            <a class="button" href={hrefOf("compare")}>{t.distil.compareLink}</a>
-            <a class="button" href={hrefOf("fidelity")}>{t.distil.fidelityLink}</a>
+            <button
+              type="button"
+              class="student"
+              onClick={() => void downloadNetwork(outputName)}
+              data-testid="download-student"
+            >
+              {t.distil.download}
+            </button>
+            <a class="button" href={hrefOf("compare")}>
+              {t.distil.compareLink}
+            </a>
+            <a class="button" href={hrefOf("fidelity")}>
+              {t.distil.fidelityLink}
+            </a>
           </div>
         </>
       )}
@@ -94,34 +155,95 @@ function Result({ current: { before, report, heldOutTitle } }: { current: Run })
 
 function Latest({ current }: { current: Run }) {
   const { latest } = current;
-  const show = (value: number | null | undefined, format: (value: number) => string) => (value === null || value === undefined ? "–" : format(value));
+  const show = (value: number | null | undefined, format: (value: number) => string) =>
+    value === null || value === undefined ? "–" : format(value);
   const above = latest?.loss != null && latest.lossFloor != null ? latest.loss - latest.lossFloor : null;
   return (
     <section class="card" aria-label={t.distil.now}>
       <h2>{t.distil.now}</h2>
       <dl class="small-facts">
-        <div><dt>{t.distil.loss}</dt><dd data-testid="loss">{show(latest?.loss, nats)}</dd></div>
-        <div><dt>{t.distil.lossFloor}<Help term="lossFloor" /></dt><dd data-testid="loss-floor">{show(latest?.lossFloor, nats)}</dd></div>
-        <div><dt>{t.distil.aboveFloor}</dt><dd>{show(above, nats)}</dd></div>
-        <div><dt>{t.distil.trainAgreement}</dt><dd>{show(latest?.trainAgreement, percent)}</dd></div>
-        <div><dt>{t.distil.learningRate}</dt><dd>{show(latest?.learningRate, brief)}</dd></div>
-        <div><dt>{t.distil.nImages}</dt><dd>{current.trainingTitle || "–"}</dd></div>
+        <div>
+          <dt>{t.distil.loss}</dt>
+          <dd data-testid="loss">{show(latest?.loss, nats)}</dd>
+        </div>
+        <div>
+          <dt>
+            {t.distil.lossFloor}
+            <Help term="lossFloor" />
+          </dt>
+          <dd data-testid="loss-floor">{show(latest?.lossFloor, nats)}</dd>
+        </div>
+        <div>
+          <dt>{t.distil.aboveFloor}</dt>
+          <dd>{show(above, nats)}</dd>
+        </div>
+        <div>
+          <dt>{t.distil.trainAgreement}</dt>
+          <dd>{show(latest?.trainAgreement, percent)}</dd>
+        </div>
+        <div>
+          <dt>{t.distil.learningRate}</dt>
+          <dd>{show(latest?.learningRate, brief)}</dd>
+        </div>
+        <div>
+          <dt>{t.distil.nImages}</dt>
+          <dd>{current.trainingTitle || "–"}</dd>
+        </div>
       </dl>
       <div class="row">
-        <button type="button" onClick={() => exportCurves(current)} data-testid="export-curves">{t.distil.exportCsv}</button>
-        <button type="button" onClick={() => exportRun(current)} data-testid="export-run">{t.distil.exportJson}</button>
+        <button type="button" onClick={() => exportCurves(current)} data-testid="export-curves">
+          {t.distil.exportCsv}
+        </button>
+        <button type="button" onClick={() => exportRun(current)} data-testid="export-run">
+          {t.distil.exportJson}
+        </button>
       </div>
     </section>
   );
 }
 
 function exportCurves({ outputName }: Run): void {
-  const header = ["step", "loss", "loss_floor", "train_agreement", "learning_rate", "held_out_n_images", "held_out_agreement", "held_out_kl_nats", "held_out_accuracy", "held_out_ensemble_accuracy", "held_out_nll", "held_out_ece"];
-  const rows = pointsSoFar().map(({ step, loss, lossFloor, trainAgreement, learningRate, holdOut: held }) =>
-    [step, loss, lossFloor, trainAgreement, learningRate, held?.nImages, held?.agreement, held?.kl, held?.accuracy, held?.ensembleAccuracy, held?.nll, held?.ece]);
+  const header = [
+    "step",
+    "loss",
+    "loss_floor",
+    "train_agreement",
+    "learning_rate",
+    "held_out_n_images",
+    "held_out_agreement",
+    "held_out_kl_nats",
+    "held_out_accuracy",
+    "held_out_ensemble_accuracy",
+    "held_out_nll",
+    "held_out_ece",
+  ];
+  const rows = pointsSoFar().map(({ step, loss, lossFloor, trainAgreement, learningRate, holdOut: held }) => [
+    step,
+    loss,
+    lossFloor,
+    trainAgreement,
+    learningRate,
+    held?.nImages,
+    held?.agreement,
+    held?.kl,
+    held?.accuracy,
+    held?.ensembleAccuracy,
+    held?.nll,
+    held?.ece,
+  ]);
   saveCsv(`${outputName}.csv`, header, rows);
 }
 
 function exportRun({ recipe, student, teachers, outputName, trainingTitle, heldOutTitle, report }: Run): void {
-  saveJson(`${outputName}.json`, { outputName, student, teachers, recipe, trainedOn: trainingTitle, heldOut: heldOutTitle, device: client.value?.device ?? null, report, steps: pointsSoFar() });
+  saveJson(`${outputName}.json`, {
+    outputName,
+    student,
+    teachers,
+    recipe,
+    trainedOn: trainingTitle,
+    heldOut: heldOutTitle,
+    device: client.value?.device ?? null,
+    report,
+    steps: pointsSoFar(),
+  });
 }

@@ -1,11 +1,27 @@
 import { useId } from "preact/hooks";
 import type { Policy } from "../../../../pkg/api.js";
 import { count } from "../../format.ts";
-import { chooseTrainingSource, heldOutTitle, trainingHasLabels, trainingSource, trainingSources, trainingTitle } from "../../state/distil_images.ts";
+import {
+  chooseTrainingSource,
+  heldOutTitle,
+  trainingHasLabels,
+  trainingSource,
+  trainingSources,
+  trainingTitle,
+} from "../../state/distil_images.ts";
 import { hasTestSet } from "../../state/data_sets.ts";
 import { isActive } from "../../state/distillation.ts";
 import { student, students, teachers } from "../../state/networks.ts";
-import { alphaError, BOUNDS, DEFAULT_RECIPE, isValid, POLICIES, recipe, set, type NumberSetting } from "../../state/recipe.ts";
+import {
+  alphaError,
+  BOUNDS,
+  DEFAULT_RECIPE,
+  isValid,
+  POLICIES,
+  recipe,
+  set,
+  type NumberSetting,
+} from "../../state/recipe.ts";
 import { t, type TermName } from "../../strings.ts";
 import { Help } from "../../components/help.tsx";
 import { Segmented } from "../../components/segmented.tsx";
@@ -17,22 +33,57 @@ export function RecipeForm() {
     <fieldset class="recipe" disabled={isActive.value} data-testid="recipe">
       <legend class="sr-only">{t.distil.recipe}</legend>
       <dl class="facts">
-        {students.value.length < 2 && <div><dt>{t.distil.student}</dt><dd><span class="key student" aria-hidden="true" />{student.value ?? "–"}</dd></div>}
-        <div><dt>{t.distil.teachers}</dt><dd><span class="key member" aria-hidden="true" />{teachers.value.join(", ") || "–"}</dd></div>
-        <div><dt>{t.distil.trains}</dt><dd data-testid="training-title">{trainingTitle.value}</dd></div>
-        <div><dt>{t.distil.measures}<Help term="heldOut" /></dt><dd data-testid="held-out-title">{heldOutTitle.value}</dd></div>
+        {students.value.length < 2 && (
+          <div>
+            <dt>{t.distil.student}</dt>
+            <dd>
+              <span class="key student" aria-hidden="true" />
+              {student.value ?? "–"}
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>{t.distil.teachers}</dt>
+          <dd>
+            <span class="key member" aria-hidden="true" />
+            {teachers.value.join(", ") || "–"}
+          </dd>
+        </div>
+        <div>
+          <dt>{t.distil.trains}</dt>
+          <dd data-testid="training-title">{trainingTitle.value}</dd>
+        </div>
+        <div>
+          <dt>
+            {t.distil.measures}
+            <Help term="heldOut" />
+          </dt>
+          <dd data-testid="held-out-title">{heldOutTitle.value}</dd>
+        </div>
       </dl>
       {trainingSource.value !== "train" && <p class="hint">{t.distil.fewImages}</p>}
       <StudentChoice label={t.distil.startFrom} />
       {trainingSources.value.length > 1 && (
-        <Segmented label={t.distil.trainFrom} testId="training-source" value={trainingSource.value} isDisabled={isActive.value} onChange={chooseTrainingSource}
-          options={trainingSources.value.map((source) => ({ value: source, text: t.distil.sources[source] }))} />
+        <Segmented
+          label={t.distil.trainFrom}
+          testId="training-source"
+          value={trainingSource.value}
+          isDisabled={isActive.value}
+          onChange={chooseTrainingSource}
+          options={trainingSources.value.map((source) => ({ value: source, text: t.distil.sources[source] }))}
+        />
       )}
       <Temperature />
-      <div class="pair"><NumberField setting="steps" /><NumberField setting="learningRate" /></div>
+      <div class="pair">
+        <NumberField setting="steps" />
+        <NumberField setting="learningRate" />
+      </div>
       <details>
         <summary>{t.distil.more}</summary>
-        <div class="pair"><NumberField setting="batchSize" /><NumberField setting="weightDecay" /></div>
+        <div class="pair">
+          <NumberField setting="batchSize" />
+          <NumberField setting="weightDecay" />
+        </div>
         <div class="pair">
           <NumberField setting="alpha" term="alpha" error={alphaError(recipe.value, trainingHasLabels.value)} />
           <NumberField setting="seed" />
@@ -42,11 +93,24 @@ export function RecipeForm() {
           {hasTestSet.value && <NumberField setting="nHeldOut" />}
         </div>
         <PolicyChoice />
-        <Segmented label={t.distil.schedule} testId="schedule" value={recipe.value.schedule} isDisabled={isActive.value} onChange={(schedule) => set("schedule", schedule)}
-          options={(["cosine", "constant"] as const).map((value) => ({ value, text: t.distil.schedules[value] }))} />
-        <button type="button" class="quiet" onClick={() => {
-          recipe.value = { ...DEFAULT_RECIPE };
-        }} data-testid="default-recipe">{t.distil.defaults}</button>
+        <Segmented
+          label={t.distil.schedule}
+          testId="schedule"
+          value={recipe.value.schedule}
+          isDisabled={isActive.value}
+          onChange={(schedule) => set("schedule", schedule)}
+          options={(["cosine", "constant"] as const).map((value) => ({ value, text: t.distil.schedules[value] }))}
+        />
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            recipe.value = { ...DEFAULT_RECIPE };
+          }}
+          data-testid="default-recipe"
+        >
+          {t.distil.defaults}
+        </button>
       </details>
     </fieldset>
   );
@@ -56,9 +120,20 @@ function PolicyChoice() {
   const id = useId();
   return (
     <div class="field">
-      <span class="field-head"><label for={id}>{t.distil.policy}</label></span>
-      <select id={id} value={recipe.value.policy} onChange={(event) => set("policy", event.currentTarget.value as Policy)} data-testid="setting-policy">
-        {POLICIES.map((policy) => <option key={policy} value={policy}>{t.distil.policies[policy]}</option>)}
+      <span class="field-head">
+        <label for={id}>{t.distil.policy}</label>
+      </span>
+      <select
+        id={id}
+        value={recipe.value.policy}
+        onChange={(event) => set("policy", event.currentTarget.value as Policy)}
+        data-testid="setting-policy"
+      >
+        {POLICIES.map((policy) => (
+          <option key={policy} value={policy}>
+            {t.distil.policies[policy]}
+          </option>
+        ))}
       </select>
     </div>
   );
@@ -69,13 +144,34 @@ function Temperature() {
   const id = useId();
   return (
     <div class="field">
-      <span class="field-head"><label for={id}>{t.distil.settings.temperature}</label><Help term="temperature" /><output for={id}>{recipe.value.temperature}</output></span>
-      <input id={id} type="range" min={min} max={max} step={step} value={recipe.value.temperature} onInput={(event) => set("temperature", event.currentTarget.valueAsNumber)} data-testid="setting-temperature" />
+      <span class="field-head">
+        <label for={id}>{t.distil.settings.temperature}</label>
+        <Help term="temperature" />
+        <output for={id}>{recipe.value.temperature}</output>
+      </span>
+      <input
+        id={id}
+        type="range"
+        min={min}
+        max={max}
+        step={step}
+        value={recipe.value.temperature}
+        onInput={(event) => set("temperature", event.currentTarget.valueAsNumber)}
+        data-testid="setting-temperature"
+      />
     </div>
   );
 }
 
-function NumberField({ setting, term, error }: { setting: NumberSetting; term?: TermName; error?: string | undefined }) {
+function NumberField({
+  setting,
+  term,
+  error,
+}: {
+  setting: NumberSetting;
+  term?: TermName;
+  error?: string | undefined;
+}) {
   const id = useId();
   const { min, max, step } = BOUNDS[setting];
   const value = recipe.value[setting];
@@ -83,13 +179,28 @@ function NumberField({ setting, term, error }: { setting: NumberSetting; term?: 
   const wrong = error ?? (isValid(setting, value) ? undefined : bounds);
   return (
     <div class="field">
-      <span class="field-head"><label for={id}>{t.distil.settings[setting]}</label>{term && <Help term={term} />}</span>
+      <span class="field-head">
+        <label for={id}>{t.distil.settings[setting]}</label>
+        {term && <Help term={term} />}
+      </span>
       <input
-        id={id} type="number" inputMode="decimal" min={min} max={max} step={step} value={Number.isNaN(value) ? "" : value} data-testid={`setting-${setting}`}
-        aria-invalid={wrong ? "true" : undefined} aria-describedby={wrong ? `${id}-wrong` : undefined}
+        id={id}
+        type="number"
+        inputMode="decimal"
+        min={min}
+        max={max}
+        step={step}
+        value={Number.isNaN(value) ? "" : value}
+        data-testid={`setting-${setting}`}
+        aria-invalid={wrong ? "true" : undefined}
+        aria-describedby={wrong ? `${id}-wrong` : undefined}
         onInput={(event) => set(setting, event.currentTarget.valueAsNumber)}
       />
-      {wrong && <span id={`${id}-wrong`} class="wrong">{wrong}</span>}
+      {wrong && (
+        <span id={`${id}-wrong`} class="wrong">
+          {wrong}
+        </span>
+      )}
     </div>
   );
 }

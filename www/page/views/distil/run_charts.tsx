@@ -12,17 +12,61 @@ export function RunCharts() {
   const hasLabels = points.some(({ holdOut }) => typeof holdOut?.accuracy === "number");
   return (
     <div class="charts" data-testid="charts">
-      <Curve title={c.loss} term="lossFloor" testId="chart-loss" steps={steps} format={nats} series={[
-        { label: c.lossSeries, colour: "student", values: points.map(({ loss, lossFloor }) => (loss === null || lossFloor === null ? null : loss - lossFloor)) },
-      ]} />
-      <Curve title={c.agreement} term="agreement" testId="chart-agreement" steps={steps} format={percent} series={[
-        { label: c.train, colour: "muted", values: points.map(({ trainAgreement }) => trainAgreement) },
-        { label: c.heldOut, colour: "student", isSparse: true, values: points.map(({ holdOut }) => holdOut?.agreement ?? null) },
-      ]} />
-      <Curve title={c.accuracy} term="heldOut" testId="chart-accuracy" steps={steps} format={percent} emptyText={hasLabels ? undefined : c.noLabels} series={[
-        { label: c.studentSeries, colour: "student", isSparse: true, values: points.map(({ holdOut }) => holdOut?.accuracy ?? null) },
-        { label: c.ensembleSeries, colour: "ensemble", isSparse: true, isDashed: true, values: points.map(({ holdOut }) => holdOut?.ensembleAccuracy ?? null) },
-      ]} />
+      <Curve
+        title={c.loss}
+        term="lossFloor"
+        testId="chart-loss"
+        steps={steps}
+        format={nats}
+        series={[
+          {
+            label: c.lossSeries,
+            colour: "student",
+            values: points.map(({ loss, lossFloor }) =>
+              loss === null || lossFloor === null ? null : loss - lossFloor,
+            ),
+          },
+        ]}
+      />
+      <Curve
+        title={c.agreement}
+        term="agreement"
+        testId="chart-agreement"
+        steps={steps}
+        format={percent}
+        series={[
+          { label: c.train, colour: "muted", values: points.map(({ trainAgreement }) => trainAgreement) },
+          {
+            label: c.heldOut,
+            colour: "student",
+            isSparse: true,
+            values: points.map(({ holdOut }) => holdOut?.agreement ?? null),
+          },
+        ]}
+      />
+      <Curve
+        title={c.accuracy}
+        term="heldOut"
+        testId="chart-accuracy"
+        steps={steps}
+        format={percent}
+        emptyText={hasLabels ? undefined : c.noLabels}
+        series={[
+          {
+            label: c.studentSeries,
+            colour: "student",
+            isSparse: true,
+            values: points.map(({ holdOut }) => holdOut?.accuracy ?? null),
+          },
+          {
+            label: c.ensembleSeries,
+            colour: "ensemble",
+            isSparse: true,
+            isDashed: true,
+            values: points.map(({ holdOut }) => holdOut?.ensembleAccuracy ?? null),
+          },
+        ]}
+      />
     </div>
   );
 }

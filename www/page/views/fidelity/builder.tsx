@@ -4,7 +4,17 @@ import { Segmented } from "../../components/segmented.tsx";
 import { brief, percent } from "../../format.ts";
 import { t } from "../../strings.ts";
 import { a } from "../../test_set/strings.ts";
-import { allStudents, allTeachers, change, choice, families, family, isHidden, student, teachers } from "../../test_set/choice.ts";
+import {
+  allStudents,
+  allTeachers,
+  change,
+  choice,
+  families,
+  family,
+  isHidden,
+  student,
+  teachers,
+} from "../../test_set/choice.ts";
 import { loaded } from "../../test_set/stored_logits.ts";
 
 /** Which networks make the ensemble, which student is held against it, and how both are looked at. */
@@ -14,7 +24,13 @@ export function Builder() {
       {!isHidden("builder") && (
         <>
           {families.value.length > 1 && (
-            <Segmented label={t.networks.family} testId="lab-family" value={family.value ?? ""} options={families.value.map((name) => ({ value: name, text: name }))} onChange={(name) => change({ family: name })} />
+            <Segmented
+              label={t.networks.family}
+              testId="lab-family"
+              value={family.value ?? ""}
+              options={families.value.map((name) => ({ value: name, text: name }))}
+              onChange={(name) => change({ family: name })}
+            />
           )}
           <Members />
           <Student />
@@ -41,21 +57,45 @@ function Members() {
   };
   return (
     <fieldset class="members">
-      <legend>{a.members}<Help term="ensemble" /></legend>
+      <legend>
+        {a.members}
+        <Help term="ensemble" />
+      </legend>
       <div class="row">
         {all.map(({ name, metrics }) => {
           const isOn = members.includes(name);
           return (
             <label key={name} class={`toggle${isOn ? " on" : ""}`}>
-              <input type="checkbox" checked={isOn} disabled={isOn && members.length === 1} data-testid={`member-${name}`} onChange={(event) => toggle(name, event.currentTarget.checked)} />
-              <span>{name} <small>{percent(metrics.accuracy)}{loaded.value.has(name) ? "" : " …"}</small></span>
+              <input
+                type="checkbox"
+                checked={isOn}
+                disabled={isOn && members.length === 1}
+                data-testid={`member-${name}`}
+                onChange={(event) => toggle(name, event.currentTarget.checked)}
+              />
+              <span>
+                {name}{" "}
+                <small>
+                  {percent(metrics.accuracy)}
+                  {loaded.value.has(name) ? "" : " …"}
+                </small>
+              </span>
             </label>
           );
         })}
         {all.length > 1 && (
           <span class="field size-field">
             <label for={id}>{a.size(members.length, all.length)}</label>
-            <input id={id} type="range" min={1} max={all.length} step={1} value={members.length} data-testid="ensemble-size" onInput={(event) => resize(event.currentTarget.valueAsNumber)} />
+            <input
+              id={id}
+              type="range"
+              min={1}
+              max={all.length}
+              step={1}
+              value={members.length}
+              data-testid="ensemble-size"
+              onInput={(event) => resize(event.currentTarget.valueAsNumber)}
+            />
           </span>
         )}
       </div>
@@ -64,12 +104,28 @@ function Members() {
 }
 
 function Student() {
-  if (allStudents.value.length < 2) return <p class="field inline"><span>{t.student}</span><strong class="student-name" data-testid="lab-student">{student.value}</strong></p>;
+  if (allStudents.value.length < 2)
+    return (
+      <p class="field inline">
+        <span>{t.student}</span>
+        <strong class="student-name" data-testid="lab-student">
+          {student.value}
+        </strong>
+      </p>
+    );
   return (
     <label class="field inline">
       <span>{t.distil.student}</span>
-      <select value={student.value ?? ""} data-testid="lab-student" onChange={(event) => change({ student: event.currentTarget.value })}>
-        {allStudents.value.map(({ name }) => <option key={name} value={name}>{name}</option>)}
+      <select
+        value={student.value ?? ""}
+        data-testid="lab-student"
+        onChange={(event) => change({ student: event.currentTarget.value })}
+      >
+        {allStudents.value.map(({ name }) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
       </select>
     </label>
   );
@@ -80,18 +136,42 @@ function Lens() {
   const { temperature } = choice.value;
   return (
     <div class="lens">
-      <Segmented label={a.level} testId="level" value={choice.value.level} options={[{ value: "fine", text: a.levels.fine }, { value: "coarse", text: a.levels.coarse }]} onChange={(level) => change({ level })} />
+      <Segmented
+        label={a.level}
+        testId="level"
+        value={choice.value.level}
+        options={[
+          { value: "fine", text: a.levels.fine },
+          { value: "coarse", text: a.levels.coarse },
+        ]}
+        onChange={(level) => change({ level })}
+      />
       <div class="field">
-        <span class="field-head"><label for={id}>{a.temperature}</label><Help term="temperature" /><output>{brief(temperature)}</output></span>
+        <span class="field-head">
+          <label for={id}>{a.temperature}</label>
+          <Help term="temperature" />
+          <output>{brief(temperature)}</output>
+        </span>
         <input
-          id={id} type="range" min={-2} max={4} step={0.1} value={Math.log2(temperature)} aria-valuetext={brief(temperature)} data-testid="lab-temperature"
+          id={id}
+          type="range"
+          min={-2}
+          max={4}
+          step={0.1}
+          value={Math.log2(temperature)}
+          aria-valuetext={brief(temperature)}
+          data-testid="lab-temperature"
           onInput={(event) => {
             const value = Number((2 ** event.currentTarget.valueAsNumber).toPrecision(3));
             change({ temperature: value });
           }}
         />
       </div>
-      {choice.value.temperature !== 1 && <button type="button" class="quiet" onClick={() => change({ temperature: 1 })} data-testid="temperature-reset">{a.temperatureReset}</button>}
+      {choice.value.temperature !== 1 && (
+        <button type="button" class="quiet" onClick={() => change({ temperature: 1 })} data-testid="temperature-reset">
+          {a.temperatureReset}
+        </button>
+      )}
     </div>
   );
 }

@@ -31,37 +31,88 @@ export function CellsBar() {
   const differX = nAgree * scale + GAP;
   return (
     <Figure
-      title={a.cells.title(percent(nAgree / n))} hint={a.cells.hint} testId="lab-cells" isBusy={isBusy} question={question}
-      table={{ header: ["cell", "images", "share"], rows: [...AGREE, ...DIFFER].map((cell) => [cell, value[cell], value[cell] / n]) }}
+      title={a.cells.title(percent(nAgree / n))}
+      hint={a.cells.hint}
+      testId="lab-cells"
+      isBusy={isBusy}
+      question={question}
+      table={{
+        header: ["cell", "images", "share"],
+        rows: [...AGREE, ...DIFFER].map((cell) => [cell, value[cell], value[cell] / n]),
+      }}
     >
       <svg class="cells-bar" viewBox={`0 0 ${WIDTH} ${BRACKET + BAR}`} preserveAspectRatio="none" aria-hidden="true">
         <defs>
-          <pattern id="cells-hatch" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="hatch-ground" width="8" height="8" /><rect class="hatch-line" width="3" height="8" /></pattern>
+          <pattern id="cells-hatch" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <rect class="hatch-ground" width="8" height="8" />
+            <rect class="hatch-line" width="3" height="8" />
+          </pattern>
         </defs>
         <path class="bracket" d={`M1 ${BRACKET - 6}V${BRACKET - 14}H${nAgree * scale - 1}V${BRACKET - 6}`} />
         <path class="bracket" d={`M${differX + 1} ${BRACKET - 6}V${BRACKET - 14}H${WIDTH - 1}V${BRACKET - 6}`} />
-        {parts.map(({ cell, x, width }) => <rect key={cell} class={`cell-part ${cell}`} x={x} y={BRACKET} width={width} height={BAR} onClick={() => showImages({ cells: [cell] })} />)}
+        {parts.map(({ cell, x, width }) => (
+          <rect
+            key={cell}
+            class={`cell-part ${cell}`}
+            x={x}
+            y={BRACKET}
+            width={width}
+            height={BAR}
+            onClick={() => showImages({ cells: [cell] })}
+          />
+        ))}
       </svg>
       <div class="cells-legend">
-        <Side title={a.cells.agree(count(nAgree))} href={imagesHref({ agree: true })} testId="cells-agree" list={AGREE} value={value} n={n} names={a.cells.names(question.student)} />
-        <Side title={a.cells.differ(count(n - nAgree))} href={imagesHref({ agree: false })} testId="cells-differ" list={DIFFER} value={value} n={n} names={a.cells.names(question.student)} />
+        <Side
+          title={a.cells.agree(count(nAgree))}
+          href={imagesHref({ agree: true })}
+          testId="cells-agree"
+          list={AGREE}
+          value={value}
+          n={n}
+          names={a.cells.names(question.student)}
+        />
+        <Side
+          title={a.cells.differ(count(n - nAgree))}
+          href={imagesHref({ agree: false })}
+          testId="cells-differ"
+          list={DIFFER}
+          value={value}
+          n={n}
+          names={a.cells.names(question.student)}
+        />
       </div>
     </Figure>
   );
 }
 
-interface SideProps { title: string; href: string; testId: string; list: readonly Cell[]; value: Record<Cell, number>; n: number; names: Record<Cell, string> }
+interface SideProps {
+  title: string;
+  href: string;
+  testId: string;
+  list: readonly Cell[];
+  value: Record<Cell, number>;
+  n: number;
+  names: Record<Cell, string>;
+}
 
 function Side({ title, href, testId, list, value, n, names }: SideProps) {
   return (
     <div>
-      <p><a href={href} data-testid={testId}><span class="export-text">{title}</span></a></p>
+      <p>
+        <a href={href} data-testid={testId}>
+          <span class="export-text">{title}</span>
+        </a>
+      </p>
       <ul>
         {list.map((cell) => (
           <li key={cell}>
             <a href={imagesHref({ cells: [cell] })} data-testid={`cell-${cell}`}>
-              <svg width="16" height="16" aria-hidden="true"><rect class={`cell-part ${cell}`} x="1" y="1" width="14" height="14" /></svg>
-              <span class="export-text">{names[cell]}</span> <strong class="export-text">{count(value[cell])}</strong> <small class="export-text">{percent(value[cell] / n)}</small>
+              <svg width="16" height="16" aria-hidden="true">
+                <rect class={`cell-part ${cell}`} x="1" y="1" width="14" height="14" />
+              </svg>
+              <span class="export-text">{names[cell]}</span> <strong class="export-text">{count(value[cell])}</strong>{" "}
+              <small class="export-text">{percent(value[cell] / n)}</small>
             </a>
           </li>
         ))}

@@ -18,18 +18,35 @@ const BATCH = 256;
 const LEAST = 4;
 const SIZES = [256, 1024, 2560, 10_000];
 
-export interface PairCka { first: string; second: string; isTaught: boolean; /** Empty before the first batch is done. */ stages: Cka[] }
-export interface Comparison { phase: "running" | "done" | "cancelled"; title: string; nDone: number; nTotal: number; secondsLeft: number | null; networks: string[]; pairs: PairCka[] }
+export interface PairCka {
+  first: string;
+  second: string;
+  isTaught: boolean;
+  /** Empty before the first batch is done. */ stages: Cka[];
+}
+export interface Comparison {
+  phase: "running" | "done" | "cancelled";
+  title: string;
+  nDone: number;
+  nTotal: number;
+  secondsLeft: number | null;
+  networks: string[];
+  pairs: PairCka[];
+}
 
 export const comparison = signal<Comparison | null>(null);
 export const isComparing = computed(() => comparison.value?.phase === "running");
 /** Numbers of test images; 0 for the samples. */
 export const sizes = computed(() => {
   const most = hasTestSet.value ? nTestImages.value : 0;
-  return [...new Set([0, ...SIZES.filter((n) => n <= most), Math.min(choice.value.insideImages, most)])].toSorted((a, b) => a - b);
+  return [...new Set([0, ...SIZES.filter((n) => n <= most), Math.min(choice.value.insideImages, most)])].toSorted(
+    (a, b) => a - b,
+  );
 });
 /** The chosen number, as far as there are images. */
-export const size = computed(() => (sizes.value.includes(choice.value.insideImages) ? choice.value.insideImages : sizes.value.at(-1)!));
+export const size = computed(() =>
+  sizes.value.includes(choice.value.insideImages) ? choice.value.insideImages : sizes.value.at(-1)!,
+);
 /** The chosen networks, in the order in which they are named. */
 export const chosen = computed(() => [...teachers.value, ...(student.value === null ? [] : [student.value])]);
 
@@ -47,7 +64,10 @@ async function images(n: number): Promise<{ title: string; pixels: Uint8Array }>
 function pairsOf(own: string | null, members: readonly string[]): PairCka[] {
   const pair = (first: string, second: string, isTaught: boolean): PairCka => ({ first, second, isTaught, stages: [] });
   const taught = own === null ? [] : members.map((teacher) => pair(own, teacher, true));
-  return [...taught, ...members.flatMap((first, i) => members.slice(i + 1).map((second) => pair(first, second, false)))];
+  return [
+    ...taught,
+    ...members.flatMap((first, i) => members.slice(i + 1).map((second) => pair(first, second, false))),
+  ];
 }
 
 /** Kernel matrices of a batch after the other, from which each pair's alignment is summed. */
@@ -75,22 +95,37 @@ export async function compare(): Promise<void> {
     while (nTotal - nDone >= LEAST && !aborted.aborted) {
       const n = Math.min(BATCH, nTotal - nDone);
       const base = nDone;
-      const { models, nStages, values } = await lab.gram(pixels.subarray(base * PIXELS_BYTES, (base + n) * PIXELS_BYTES), n, {
-        models: networks, signal: aborted, onProgress: ({ done }) => tell({ nDone: Math.floor(base + done * n) }),
-      });
+      const { models, nStages, values } = await lab.gram(
+        pixels.subarray(base * PIXELS_BYTES, (base + n) * PIXELS_BYTES),
+        n,
+        {
+          models: networks,
+          signal: aborted,
+          onProgress: ({ done }) => tell({ nDone: Math.floor(base + done * n) }),
+        },
+      );
       const matrix = (name: string, stage: number) => {
         const at = (models.indexOf(name) * nStages + stage) * n * n;
         return values.slice(at, at + n * n);
       };
       const stages = Array.from({ length: nStages }, (_, stage) => stage);
-      if (alignments.length === 0) for (const _ of pairs) alignments.push(await Promise.all(stages.map(() => statistics.cka())));
-      pairs = await Promise.all(pairs.map(async (pair, i) => ({
-        ...pair, stages: await Promise.all(stages.map((stage) => alignments[i]![stage]!.push(matrix(pair.first, stage), matrix(pair.second, stage), n))),
-      })));
+      if (alignments.length === 0)
+        for (const _ of pairs) alignments.push(await Promise.all(stages.map(() => statistics.cka())));
+      pairs = await Promise.all(
+        pairs.map(async (pair, i) => ({
+          ...pair,
+          stages: await Promise.all(
+            stages.map((stage) =>
+              alignments[i]![stage]!.push(matrix(pair.first, stage), matrix(pair.second, stage), n),
+            ),
+          ),
+        })),
+      );
       nDone += n;
       tell({ nDone, pairs, secondsLeft: ((performance.now() - start) / 1000 / nDone) * (nTotal - nDone) });
     }
-    if (nDone > 0) tell({ phase: aborted.aborted && nTotal - nDone >= LEAST ? "cancelled" : "done", nDone, secondsLeft: null });
+    if (nDone > 0)
+      tell({ phase: aborted.aborted && nTotal - nDone >= LEAST ? "cancelled" : "done", nDone, secondsLeft: null });
     else comparison.value = before;
   } catch (error) {
     if (!(error instanceof LabError && error.code === "cancelled")) notifyError(ckaWords.failed, [messageOf(error)]);

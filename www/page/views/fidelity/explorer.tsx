@@ -44,7 +44,12 @@ async function fetchImages(): Promise<void> {
 export function Explorer() {
   const { answer, isBusy, error } = useAsked(images);
   useEffect(() => void fetchImages(), [hasTestSet.value, client.value]);
-  if (error) return <p class="notice error" role="alert">{error}</p>;
+  if (error)
+    return (
+      <p class="notice error" role="alert">
+        {error}
+      </p>
+    );
   return (
     <div class="rooms explorer" data-testid="explorer">
       <Filters />
@@ -54,7 +59,11 @@ export function Explorer() {
           <FileButton text={t.sets.add} accept=".gz,.tgz,.tar,.bin" testId="lab-archive-input" onFiles={takeIn} />
         </div>
       )}
-      {answer ? <Found question={answer.question} listing={answer.value} isBusy={isBusy} /> : <p class="empty">{a.waiting} …</p>}
+      {answer ? (
+        <Found question={answer.question} listing={answer.value} isBusy={isBusy} />
+      ) : (
+        <p class="empty">{a.waiting} …</p>
+      )}
       <ImageAnswersCard />
     </div>
   );
@@ -62,24 +71,67 @@ export function Explorer() {
 
 function Filters() {
   const { sort, isDescending, cells, agree, bin, nBins, level } = choice.value;
-  const isFiltered = cells.length > 0 || agree !== null || bin !== null || [choice.value.trueClass, choice.value.teacherClass, choice.value.studentClass].some((value) => value !== null);
+  const isFiltered =
+    cells.length > 0 ||
+    agree !== null ||
+    bin !== null ||
+    [choice.value.trueClass, choice.value.teacherClass, choice.value.studentClass].some((value) => value !== null);
   const names = namesOf(level);
   return (
     <section class="card filters" aria-label={a.images.title}>
       <div class="row">
-        <label class="field inline"><span>{a.images.sort}</span>
-          <select value={sort} data-testid="sort" onChange={(event) => change({ sort: event.currentTarget.value as SortKey })}>{SORT_KEYS.map((key) => <option key={key} value={key}>{a.images.sorts[key]}</option>)}</select>
+        <label class="field inline">
+          <span>{a.images.sort}</span>
+          <select
+            value={sort}
+            data-testid="sort"
+            onChange={(event) => change({ sort: event.currentTarget.value as SortKey })}
+          >
+            {SORT_KEYS.map((key) => (
+              <option key={key} value={key}>
+                {a.images.sorts[key]}
+              </option>
+            ))}
+          </select>
         </label>
-        <Segmented label={a.images.order} testId="order" value={isDescending ? "down" : "up"} options={[{ value: "down", text: a.images.orders.down }, { value: "up", text: a.images.orders.up }]} onChange={(order) => change({ isDescending: order === "down" })} />
-        <Segmented label={a.images.agree} testId="agree" value={agree === null ? "all" : agree ? "yes" : "no"} options={(["all", "yes", "no"] as const).map((value) => ({ value, text: a.images.agrees[value] }))} onChange={(value) => change({ agree: value === "all" ? null : value === "yes" })} />
+        <Segmented
+          label={a.images.order}
+          testId="order"
+          value={isDescending ? "down" : "up"}
+          options={[
+            { value: "down", text: a.images.orders.down },
+            { value: "up", text: a.images.orders.up },
+          ]}
+          onChange={(order) => change({ isDescending: order === "down" })}
+        />
+        <Segmented
+          label={a.images.agree}
+          testId="agree"
+          value={agree === null ? "all" : agree ? "yes" : "no"}
+          options={(["all", "yes", "no"] as const).map((value) => ({ value, text: a.images.agrees[value] }))}
+          onChange={(value) => change({ agree: value === "all" ? null : value === "yes" })}
+        />
       </div>
       <fieldset class="members">
         <legend>{a.images.cell}</legend>
         <div class="row">
           {CELLS.map((cell) => (
             <label key={cell} class={`toggle cell${cells.includes(cell) ? " on" : ""}`}>
-              <input type="checkbox" checked={cells.includes(cell)} data-testid={`filter-${cell}`} onChange={(event) => change({ cells: event.currentTarget.checked ? CELLS.filter((other) => other === cell || cells.includes(other)) : cells.filter((other) => other !== cell) })} />
-              <svg width="14" height="14" aria-hidden="true"><rect class={`cell-part ${cell}`} x="1" y="1" width="12" height="12" /></svg>
+              <input
+                type="checkbox"
+                checked={cells.includes(cell)}
+                data-testid={`filter-${cell}`}
+                onChange={(event) =>
+                  change({
+                    cells: event.currentTarget.checked
+                      ? CELLS.filter((other) => other === cell || cells.includes(other))
+                      : cells.filter((other) => other !== cell),
+                  })
+                }
+              />
+              <svg width="14" height="14" aria-hidden="true">
+                <rect class={`cell-part ${cell}`} x="1" y="1" width="12" height="12" />
+              </svg>
               <span>{a.cells.names(t.student)[cell]}</span>
             </label>
           ))}
@@ -87,15 +139,39 @@ function Filters() {
       </fieldset>
       <div class="row">
         {(["trueClass", "teacherClass", "studentClass"] as const).map((key) => (
-          <label key={key} class="field inline"><span>{a.images[key]}</span>
-            <select value={choice.value[key] ?? ""} data-testid={`filter-${key}`} onChange={(event) => change({ [key]: event.currentTarget.value === "" ? null : Number(event.currentTarget.value) })}>
+          <label key={key} class="field inline">
+            <span>{a.images[key]}</span>
+            <select
+              value={choice.value[key] ?? ""}
+              data-testid={`filter-${key}`}
+              onChange={(event) =>
+                change({ [key]: event.currentTarget.value === "" ? null : Number(event.currentTarget.value) })
+              }
+            >
               <option value="">{a.images.anyClass}</option>
-              {names.map((name, index) => <option key={name} value={index}>{name}</option>)}
+              {names.map((name, index) => (
+                <option key={name} value={index}>
+                  {name}
+                </option>
+              ))}
             </select>
           </label>
         ))}
-        {bin && <button type="button" onClick={() => change({ bin: null })} aria-label={a.images.clearBin} data-testid="filter-bin">{a.images.bin(bin.of === "teacher" ? t.ensemble : t.student, bin.index, nBins)} ×</button>}
-        {isFiltered && <button type="button" class="quiet" onClick={clearFilters} data-testid="clear-filters">{a.images.clear}</button>}
+        {bin && (
+          <button
+            type="button"
+            onClick={() => change({ bin: null })}
+            aria-label={a.images.clearBin}
+            data-testid="filter-bin"
+          >
+            {a.images.bin(bin.of === "teacher" ? t.ensemble : t.student, bin.index, nBins)} ×
+          </button>
+        )}
+        {isFiltered && (
+          <button type="button" class="quiet" onClick={clearFilters} data-testid="clear-filters">
+            {a.images.clear}
+          </button>
+        )}
       </div>
     </section>
   );
@@ -106,8 +182,19 @@ function Found({ question, listing, isBusy }: { question: Pair; listing: Listing
   return (
     <section class="card found" aria-label={a.images.title} aria-busy={isBusy}>
       <div class="row spread">
-        <p role="status" data-testid="found">{n === 0 ? a.images.none : a.images.count(n, N_TEST_IMAGES)}</p>
-        {!isHidden("exports") && <button type="button" class="quiet" onClick={() => savePredictions(question, listing)} data-testid="predictions-csv">{n === N_TEST_IMAGES ? a.images.savePredictions : a.images.saveCsv}</button>}
+        <p role="status" data-testid="found">
+          {n === 0 ? a.images.none : a.images.count(n, N_TEST_IMAGES)}
+        </p>
+        {!isHidden("exports") && (
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => savePredictions(question, listing)}
+            data-testid="predictions-csv"
+          >
+            {n === N_TEST_IMAGES ? a.images.savePredictions : a.images.saveCsv}
+          </button>
+        )}
       </div>
       {n > 0 && <Grid question={question} listing={listing} />}
       <p class="hint">{records.value ? a.images.compareHint : a.images.answersHint}</p>
@@ -117,10 +204,33 @@ function Found({ question, listing, isBusy }: { question: Pair; listing: Listing
 
 export function savePredictions(question: Pair, listing: Listing): void {
   const level = question.level ?? "fine";
-  const header = ["index", "true_class", "true_name", "ensemble_class", "ensemble_name", "student_class", "student_name", "cell", "kl_nats", "ensemble_confidence", "student_confidence", "ensemble_margin", "student_margin"];
+  const header = [
+    "index",
+    "true_class",
+    "true_name",
+    "ensemble_class",
+    "ensemble_name",
+    "student_class",
+    "student_name",
+    "cell",
+    "kl_nats",
+    "ensemble_confidence",
+    "student_confidence",
+    "ensemble_margin",
+    "student_margin",
+  ];
   const rows = Array.from(listing.indices, (index, i) => [
-    index, ...[listing.trueClass, listing.teacherClass, listing.studentClass].flatMap((classes) => [classes[i]!, nameOf(classes[i]!, level)]), CELLS[listing.cell[i]!]!,
-    listing.kl[i]!, listing.teacherConfidence[i]!, listing.studentConfidence[i]!, listing.teacherMargin[i]!, listing.studentMargin[i]!,
+    index,
+    ...[listing.trueClass, listing.teacherClass, listing.studentClass].flatMap((classes) => [
+      classes[i]!,
+      nameOf(classes[i]!, level),
+    ]),
+    CELLS[listing.cell[i]!]!,
+    listing.kl[i]!,
+    listing.teacherConfidence[i]!,
+    listing.studentConfidence[i]!,
+    listing.teacherMargin[i]!,
+    listing.studentMargin[i]!,
   ]);
   saveCsv(`fidelity-predictions-${question.student}.csv`, header, rows);
 }
@@ -173,14 +283,26 @@ function Grid({ question, listing }: { question: Pair; listing: Listing }) {
     const top = Math.floor(next / nColumns) * TILE_HEIGHT;
     const element = box.current!;
     if (top < element.scrollTop) element.scrollTop = top;
-    else if (top + TILE_HEIGHT > element.scrollTop + element.clientHeight) element.scrollTop = top + TILE_HEIGHT - element.clientHeight;
+    else if (top + TILE_HEIGHT > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + TILE_HEIGHT - element.clientHeight;
     setFirstRow(Math.floor(element.scrollTop / TILE_HEIGHT));
     setActive(next);
-    requestAnimationFrame(() => element.querySelector<HTMLElement>(`[data-place="${next}"]`)?.focus({ preventScroll: true }));
+    requestAnimationFrame(() =>
+      element.querySelector<HTMLElement>(`[data-place="${next}"]`)?.focus({ preventScroll: true }),
+    );
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const page = nColumns * Math.floor(VIEW_HEIGHT / TILE_HEIGHT);
-    const target = { ArrowRight: active + 1, ArrowLeft: active - 1, ArrowDown: active + nColumns, ArrowUp: active - nColumns, PageDown: active + page, PageUp: active - page, Home: 0, End: n - 1 }[event.key];
+    const target = {
+      ArrowRight: active + 1,
+      ArrowLeft: active - 1,
+      ArrowDown: active + nColumns,
+      ArrowUp: active - nColumns,
+      PageDown: active + page,
+      PageUp: active - page,
+      Home: 0,
+      End: n - 1,
+    }[event.key];
     if (target !== undefined) {
       event.preventDefault();
       go(target);
@@ -198,12 +320,29 @@ function Grid({ question, listing }: { question: Pair; listing: Listing }) {
     const old = isActiveRow ? undefined : drawn.current.rows.get(row);
     if (old) return old;
     const made = (
-      <div key={row} class="image-row" role="row" aria-rowindex={row + 1} ref={(element) => {
-        if (element) element.style.transform = `translateY(${row * TILE_HEIGHT}px)`;
-      }}>
-        {Array.from({ length: Math.min(nColumns, n - row * nColumns) }, (_, column) => row * nColumns + column).map((place) => (
-          <Tile key={listing.indices[place]} listing={listing} place={place} column={place % nColumns} level={question.level ?? "fine"} isActive={place === active} onOpen={() => open(place)} onFocus={() => setActive(place)} />
-        ))}
+      <div
+        key={row}
+        class="image-row"
+        role="row"
+        aria-rowindex={row + 1}
+        ref={(element) => {
+          if (element) element.style.transform = `translateY(${row * TILE_HEIGHT}px)`;
+        }}
+      >
+        {Array.from({ length: Math.min(nColumns, n - row * nColumns) }, (_, column) => row * nColumns + column).map(
+          (place) => (
+            <Tile
+              key={listing.indices[place]}
+              listing={listing}
+              place={place}
+              column={place % nColumns}
+              level={question.level ?? "fine"}
+              isActive={place === active}
+              onOpen={() => open(place)}
+              onFocus={() => setActive(place)}
+            />
+          ),
+        )}
       </div>
     );
     if (isActiveRow) drawn.current.rows.delete(row);
@@ -214,34 +353,91 @@ function Grid({ question, listing }: { question: Pair; listing: Listing }) {
   const isActiveThere = active >= from * nColumns && active < to * nColumns;
   return (
     <div
-      ref={box} class="image-grid" role="grid" aria-label={a.images.grid} aria-rowcount={nRows} aria-colcount={nColumns} data-testid="image-grid" tabIndex={isActiveThere ? -1 : 0}
-      onKeyDown={onKeyDown} onScroll={(event) => setFirstRow(Math.floor(event.currentTarget.scrollTop / TILE_HEIGHT))} onFocus={(event) => {
+      ref={box}
+      class="image-grid"
+      role="grid"
+      aria-label={a.images.grid}
+      aria-rowcount={nRows}
+      aria-colcount={nColumns}
+      data-testid="image-grid"
+      tabIndex={isActiveThere ? -1 : 0}
+      onKeyDown={onKeyDown}
+      onScroll={(event) => setFirstRow(Math.floor(event.currentTarget.scrollTop / TILE_HEIGHT))}
+      onFocus={(event) => {
         if (event.target === event.currentTarget) go(active);
       }}
     >
-      <div class="image-rows" role="presentation" ref={(element) => {
-        if (element) element.style.height = `${nRows * TILE_HEIGHT}px`;
-      }}>
+      <div
+        class="image-rows"
+        role="presentation"
+        ref={(element) => {
+          if (element) element.style.height = `${nRows * TILE_HEIGHT}px`;
+        }}
+      >
         {Array.from({ length: Math.max(0, to - from) }, (_, i) => rowAt(from + i))}
       </div>
     </div>
   );
 }
 
-interface TileProps { listing: Listing; place: number; column: number; level: "fine" | "coarse"; isActive: boolean; onOpen: () => void; onFocus: () => void }
+interface TileProps {
+  listing: Listing;
+  place: number;
+  column: number;
+  level: "fine" | "coarse";
+  isActive: boolean;
+  onOpen: () => void;
+  onFocus: () => void;
+}
 
 function Tile({ listing, place, column, level, isActive, onOpen, onFocus }: TileProps) {
   const index = listing.indices[place]!;
-  const [truth, teacher, student] = [listing.trueClass[place]!, listing.teacherClass[place]!, listing.studentClass[place]!];
+  const [truth, teacher, student] = [
+    listing.trueClass[place]!,
+    listing.teacherClass[place]!,
+    listing.studentClass[place]!,
+  ];
   return (
-    <div class="tile" role="gridcell" aria-colindex={column + 1} tabIndex={isActive ? 0 : -1} data-place={place} data-index={index} data-testid="tile" onClick={onOpen} onFocus={onFocus}>
-      {records.value ? <TestPixels pixels={records.value.pixels} index={index} /> : <span class="no-picture" aria-hidden="true">{count(index)}</span>}
+    <div
+      class="tile"
+      role="gridcell"
+      aria-colindex={column + 1}
+      tabIndex={isActive ? 0 : -1}
+      data-place={place}
+      data-index={index}
+      data-testid="tile"
+      onClick={onOpen}
+      onFocus={onFocus}
+    >
+      {records.value ? (
+        <TestPixels pixels={records.value.pixels} index={index} />
+      ) : (
+        <span class="no-picture" aria-hidden="true">
+          {count(index)}
+        </span>
+      )}
       <div class="tile-words">
-        <p class="tile-truth"><Mark agrees={teacher === student} /><strong>{nameOf(truth, level)}</strong><span class="sr-only">{teacher === student ? t.compare.marks.agree : t.compare.marks.differ}, {a.images.number} {index}</span></p>
-        <p class={`says ensemble${teacher === truth ? "" : " wrong-answer"}`}><span class="sr-only">{a.images.ensemble}: </span><span class="says-name">{nameOf(teacher, level)}</span> <small>{probability(listing.teacherConfidence[place]!)}</small></p>
-        <p class={`says student${student === truth ? "" : " wrong-answer"}`}><span class="sr-only">{a.images.student}: </span><span class="says-name">{nameOf(student, level)}</span> <small>{probability(listing.studentConfidence[place]!)}</small></p>
+        <p class="tile-truth">
+          <Mark agrees={teacher === student} />
+          <strong>{nameOf(truth, level)}</strong>
+          <span class="sr-only">
+            {teacher === student ? t.compare.marks.agree : t.compare.marks.differ}, {a.images.number} {index}
+          </span>
+        </p>
+        <p class={`says ensemble${teacher === truth ? "" : " wrong-answer"}`}>
+          <span class="sr-only">{a.images.ensemble}: </span>
+          <span class="says-name">{nameOf(teacher, level)}</span>{" "}
+          <small>{probability(listing.teacherConfidence[place]!)}</small>
+        </p>
+        <p class={`says student${student === truth ? "" : " wrong-answer"}`}>
+          <span class="sr-only">{a.images.student}: </span>
+          <span class="says-name">{nameOf(student, level)}</span>{" "}
+          <small>{probability(listing.studentConfidence[place]!)}</small>
+        </p>
       </div>
-      <small class="tile-kl">{a.images.kl} {nats(listing.kl[place]!)}</small>
+      <small class="tile-kl">
+        {a.images.kl} {nats(listing.kl[place]!)}
+      </small>
     </div>
   );
 }

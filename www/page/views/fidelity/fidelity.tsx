@@ -10,7 +10,17 @@ import { StudentChoice } from "../../components/student_choice.tsx";
 import { brief, count } from "../../format.ts";
 import { saveCsv, saveJson } from "../../save.ts";
 import { hasTestSet, testTitle } from "../../state/data_sets.ts";
-import { cancelEvaluation, evaluate, evaluation, isEvaluating, isLiveHidden, size, sizes, source, type Evaluation } from "../../state/evaluation.ts";
+import {
+  cancelEvaluation,
+  evaluate,
+  evaluation,
+  isEvaluating,
+  isLiveHidden,
+  size,
+  sizes,
+  source,
+  type Evaluation,
+} from "../../state/evaluation.ts";
 import { takeIn } from "../../state/intake.ts";
 import { client, labState } from "../../state/lab.ts";
 import { activeFamily, isReady, student } from "../../state/networks.ts";
@@ -22,12 +32,17 @@ export function Fidelity() {
     <div class="view fidelity">
       <div class="view-head">
         <div>
-          <h1>{t.fidelity.heading}<Help term="fidelity" /></h1>
+          <h1>
+            {t.fidelity.heading}
+            <Help term="fidelity" />
+          </h1>
           <p class="lead">{t.fidelity.lead}</p>
         </div>
         <StudentChoice />
       </div>
-      <div class="lab-room"><Lazy load={async () => (await import("./test_set_view.tsx")).LabView} props={{}} /></div>
+      <div class="lab-room">
+        <Lazy load={async () => (await import("./test_set_view.tsx")).LabView} props={{}} />
+      </div>
       {!isLiveHidden.value && <Live />}
     </div>
   );
@@ -46,13 +61,29 @@ function Live() {
       {report && current && (
         <>
           <div class="fidelity-grid">
-            {report.ensemble?.reliability || report.models[student.value ?? ""]?.reliability ? <Reliability series={seriesOf(current)} /> : null}
+            {report.ensemble?.reliability || report.models[student.value ?? ""]?.reliability ? (
+              <Reliability series={seriesOf(current)} />
+            ) : null}
             <section class="card" aria-label={t.fidelity.results}>
               <h2>{t.fidelity.results}</h2>
               <ResultsTable report={report} />
               <div class="row">
-                <button type="button" disabled={isEvaluating.value} onClick={() => exportCsv(current)} data-testid="export-csv">{t.fidelity.exportCsv}</button>
-                <button type="button" disabled={isEvaluating.value} onClick={() => exportJson(current)} data-testid="export-json">{t.fidelity.exportJson}</button>
+                <button
+                  type="button"
+                  disabled={isEvaluating.value}
+                  onClick={() => exportCsv(current)}
+                  data-testid="export-csv"
+                >
+                  {t.fidelity.exportCsv}
+                </button>
+                <button
+                  type="button"
+                  disabled={isEvaluating.value}
+                  onClick={() => exportJson(current)}
+                  data-testid="export-json"
+                >
+                  {t.fidelity.exportJson}
+                </button>
               </div>
             </section>
           </div>
@@ -66,23 +97,53 @@ function Live() {
 function Controls() {
   const options = [
     { value: "samples" as const, text: t.fidelity.sources.samples },
-    { value: "test" as const, text: hasTestSet.value ? testTitle.value : t.fidelity.noTestSet, isDisabled: !hasTestSet.value },
+    {
+      value: "test" as const,
+      text: hasTestSet.value ? testTitle.value : t.fidelity.noTestSet,
+      isDisabled: !hasTestSet.value,
+    },
     ...(ownPictures.value.length > 0 ? [{ value: "own" as const, text: t.fidelity.sources.own }] : []),
   ];
   return (
     <section class="card controls" aria-label={t.fidelity.images}>
       <div class="row">
-        <Segmented label={t.fidelity.images} testId="source" value={source.value} options={options} isDisabled={isEvaluating.value} onChange={(value) => {
-          source.value = value;
-        }} />
+        <Segmented
+          label={t.fidelity.images}
+          testId="source"
+          value={source.value}
+          options={options}
+          isDisabled={isEvaluating.value}
+          onChange={(value) => {
+            source.value = value;
+          }}
+        />
         {source.value === "test" && (
-          <Segmented label={t.fidelity.howMany} testId="size" value={size.value} options={sizes.value.map((n) => ({ value: n, text: count(n) }))} isDisabled={isEvaluating.value} onChange={(value) => {
-            size.value = value;
-          }} />
+          <Segmented
+            label={t.fidelity.howMany}
+            testId="size"
+            value={size.value}
+            options={sizes.value.map((n) => ({ value: n, text: count(n) }))}
+            isDisabled={isEvaluating.value}
+            onChange={(value) => {
+              size.value = value;
+            }}
+          />
         )}
-        {isEvaluating.value
-          ? <button type="button" onClick={cancelEvaluation} data-testid="cancel-evaluation">{t.fidelity.cancel}</button>
-          : <button type="button" class="primary" disabled={!isReady.value} onClick={() => void evaluate()} data-testid="run-evaluation">{t.fidelity.run}</button>}
+        {isEvaluating.value ? (
+          <button type="button" onClick={cancelEvaluation} data-testid="cancel-evaluation">
+            {t.fidelity.cancel}
+          </button>
+        ) : (
+          <button
+            type="button"
+            class="primary"
+            disabled={!isReady.value}
+            onClick={() => void evaluate()}
+            data-testid="run-evaluation"
+          >
+            {t.fidelity.run}
+          </button>
+        )}
       </div>
       <div class="row">
         <FileButton text={t.sets.add} accept=".gz,.tgz,.tar,.bin" testId="archive-input" onFiles={takeIn} />
@@ -104,8 +165,18 @@ function Status({ current }: { current: Evaluation | null }) {
         <progress value={n} max={Math.max(1, nTotal)} aria-label={t.fidelity.progressLabel} />
         <span class="numbers">
           {t.fidelity.running(n, nTotal)}
-          {imagesPerSecond > 0 && <> · <span data-testid="rate">{t.fidelity.rate(brief(imagesPerSecond))}</span></>}
-          {secondsLeft !== null && <> · <span data-testid="time-left">{t.fidelity.left(secondsLeft)}</span></>}
+          {imagesPerSecond > 0 && (
+            <>
+              {" "}
+              · <span data-testid="rate">{t.fidelity.rate(brief(imagesPerSecond))}</span>
+            </>
+          )}
+          {secondsLeft !== null && (
+            <>
+              {" "}
+              · <span data-testid="time-left">{t.fidelity.left(secondsLeft)}</span>
+            </>
+          )}
         </span>
       </div>
     );
@@ -121,7 +192,9 @@ function Status({ current }: { current: Evaluation | null }) {
 function seriesOf({ report }: Evaluation): ReliabilitySeries[] {
   const own = student.value ? report?.models[student.value]?.reliability : null;
   return [
-    ...(report?.ensemble?.reliability ? [{ name: t.ensemble, kind: "ensemble" as const, bins: report.ensemble.reliability }] : []),
+    ...(report?.ensemble?.reliability
+      ? [{ name: t.ensemble, kind: "ensemble" as const, bins: report.ensemble.reliability }]
+      : []),
     ...(own ? [{ name: student.value!, kind: "student" as const, bins: own }] : []),
   ];
 }
@@ -129,9 +202,32 @@ function seriesOf({ report }: Evaluation): ReliabilitySeries[] {
 const fileStem = ({ source: from, report }: Evaluation) => `fidelity-${from}-${report?.nImages ?? 0}`;
 
 function exportCsv(current: Evaluation): void {
-  const header = ["network", "role", "n_images", "accuracy", "top5_accuracy", "nll", "ece", "agreement", "agreement_teacher_right", "agreement_teacher_wrong", "kl_nats"];
-  const rows = rowsOf(current.report!).map(({ name, kind, general, agreement, agreementRight, agreementWrong, kl }) =>
-    [name, kind === "member" ? "teacher" : kind, current.report!.nImages, general.accuracy, general.top5Accuracy, general.nll, general.ece, agreement, agreementRight, agreementWrong, kl]);
+  const header = [
+    "network",
+    "role",
+    "n_images",
+    "accuracy",
+    "top5_accuracy",
+    "nll",
+    "ece",
+    "agreement",
+    "agreement_teacher_right",
+    "agreement_teacher_wrong",
+    "kl_nats",
+  ];
+  const rows = rowsOf(current.report!).map(({ name, kind, general, agreement, agreementRight, agreementWrong, kl }) => [
+    name,
+    kind === "member" ? "teacher" : kind,
+    current.report!.nImages,
+    general.accuracy,
+    general.top5Accuracy,
+    general.nll,
+    general.ece,
+    agreement,
+    agreementRight,
+    agreementWrong,
+    kl,
+  ]);
   saveCsv(`${fileStem(current)}.csv`, header, rows);
 }
 

@@ -26,7 +26,14 @@ export function Figures({ report }: { report: EvaluationReport | null }) {
         <Share who={null} value={fidelity?.agreement} n={n} testId="agreement" />
       </Card>
       <Card title={t.fidelity.kl} term="kl">
-        <Mean who={null} value={fidelity?.kl} standardError={fidelity?.klStandardError} n={n} unit={t.fidelity.nats} testId="kl" />
+        <Mean
+          who={null}
+          value={fidelity?.kl}
+          standardError={fidelity?.klStandardError}
+          n={n}
+          unit={t.fidelity.nats}
+          testId="kl"
+        />
       </Card>
       <Card title={t.fidelity.ece} term="ece">
         <Mean who="ensemble" value={ensemble?.ece} n={n} testId="ensemble-ece" />
@@ -37,36 +44,81 @@ export function Figures({ report }: { report: EvaluationReport | null }) {
 }
 
 function Card({ title, term, children }: { title: string; term: TermName; children: ComponentChildren }) {
-  return <div class="card figure"><h2>{title}<Help term={term} /></h2>{children}</div>;
+  return (
+    <div class="card figure">
+      <h2>
+        {title}
+        <Help term={term} />
+      </h2>
+      {children}
+    </div>
+  );
 }
 
 type Who = "ensemble" | "student" | null;
-interface FigureProps { who: Who; value: number | null | undefined; n: number; testId: string; unit?: string; standardError?: number | null | undefined }
+interface FigureProps {
+  who: Who;
+  value: number | null | undefined;
+  n: number;
+  testId: string;
+  unit?: string;
+  standardError?: number | null | undefined;
+}
 
 function Share({ who, value, n, testId }: FigureProps) {
   if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
   const { low, high } = wilson(value, n);
-  return <Value who={who} testId={testId} text={percent(value)} below={`${t.fidelity.interval(percent(low), percent(high))}\n${t.fidelity.n(n)}`} />;
+  return (
+    <Value
+      who={who}
+      testId={testId}
+      text={percent(value)}
+      below={`${t.fidelity.interval(percent(low), percent(high))}\n${t.fidelity.n(n)}`}
+    />
+  );
 }
 
 /** The mean and 1.96 standard errors on either side; ECE has no such error and says only how many images it is over. */
 function Mean({ who, value, n, testId, unit = "", standardError }: FigureProps) {
   if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
   const margin = standardError ? 1.96 * standardError : null;
-  const interval = margin === null ? "" : `${t.fidelity.interval(nats(Math.max(0, value - margin)), nats(value + margin))}\n`;
+  const interval =
+    margin === null ? "" : `${t.fidelity.interval(nats(Math.max(0, value - margin)), nats(value + margin))}\n`;
   return <Value who={who} testId={testId} text={nats(value)} unit={unit} below={`${interval}${t.fidelity.n(n)}`} />;
 }
 
 /** A figure that needs true classes which are not there, or a network that came after the measurement. */
 function Missing({ who, value, n, testId }: FigureProps) {
-  return <Value who={who} testId={testId} text="–" below={n === 0 ? " " : value === null ? t.fidelity.noLabels : t.fidelity.notMeasured} />;
+  return (
+    <Value
+      who={who}
+      testId={testId}
+      text="–"
+      below={n === 0 ? " " : value === null ? t.fidelity.noLabels : t.fidelity.notMeasured}
+    />
+  );
 }
 
-function Value({ who, text, below, unit = "", testId }: { who: Who; text: string; below: string; unit?: string; testId: string }) {
+function Value({
+  who,
+  text,
+  below,
+  unit = "",
+  testId,
+}: {
+  who: Who;
+  text: string;
+  below: string;
+  unit?: string;
+  testId: string;
+}) {
   return (
     <div class={`figure-value ${who ?? "both"}`}>
-      {who && <span class="who">{who === "ensemble" ? t.ensemble : student.value ?? t.student}</span>}
-      <span class="number"><span data-testid={testId}>{text}</span>{unit && <small> {unit}</small>}</span>
+      {who && <span class="who">{who === "ensemble" ? t.ensemble : (student.value ?? t.student)}</span>}
+      <span class="number">
+        <span data-testid={testId}>{text}</span>
+        {unit && <small> {unit}</small>}
+      </span>
       <span class="below">{below}</span>
     </div>
   );

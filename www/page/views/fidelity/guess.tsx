@@ -28,10 +28,34 @@ export function Guess() {
         <h3 id={`${id}-h`}>{a.guess.question}</h3>
         <p>{a.guess.known(percent(value.ensemble.accuracy ?? 0), percent(own.accuracy ?? 0))}</p>
         <div class="field">
-          <span class="field-head"><label for={id}>{a.guess.label}</label><output class="guess-value">{percent(guess.value)}</output></span>
-          <input id={id} type="range" min={0} max={1} step={0.005} value={guess.value} aria-valuetext={percent(guess.value)} data-testid="guess-slider" onInput={(event) => { guess.value = event.currentTarget.valueAsNumber; }} />
+          <span class="field-head">
+            <label for={id}>{a.guess.label}</label>
+            <output class="guess-value">{percent(guess.value)}</output>
+          </span>
+          <input
+            id={id}
+            type="range"
+            min={0}
+            max={1}
+            step={0.005}
+            value={guess.value}
+            aria-valuetext={percent(guess.value)}
+            data-testid="guess-slider"
+            onInput={(event) => {
+              guess.value = event.currentTarget.valueAsNumber;
+            }}
+          />
         </div>
-        <button type="button" class="primary large" onClick={() => { isRevealed.value = true; }} data-testid="guess-reveal">{a.guess.reveal}</button>
+        <button
+          type="button"
+          class="primary large"
+          onClick={() => {
+            isRevealed.value = true;
+          }}
+          data-testid="guess-reveal"
+        >
+          {a.guess.reveal}
+        </button>
       </section>
     );
   }
@@ -39,8 +63,25 @@ export function Guess() {
   return (
     <section class="card guess" aria-labelledby={`${id}-h`} data-testid="guess-result">
       <h3 id={`${id}-h`}>{a.guess.result(percent(guess.value), percent(agreement))}</h3>
-      <Ruler label={t.fidelity.agreement} marks={[{ name: a.guess.yours, value: guess.value, look: "control" }, { name: t.fidelity.agreement, value: agreement, look: "student" }, ...(chance === null ? [] : [{ name: a.worth.chance, value: chance, look: "control" as const, isOutline: true }])]} />
-      <button type="button" onClick={() => { isRevealed.value = false; }} data-testid="guess-again">{a.guess.again}</button>
+      <Ruler
+        label={t.fidelity.agreement}
+        marks={[
+          { name: a.guess.yours, value: guess.value, look: "control" },
+          { name: t.fidelity.agreement, value: agreement, look: "student" },
+          ...(chance === null
+            ? []
+            : [{ name: a.worth.chance, value: chance, look: "control" as const, isOutline: true }]),
+        ]}
+      />
+      <button
+        type="button"
+        onClick={() => {
+          isRevealed.value = false;
+        }}
+        data-testid="guess-again"
+      >
+        {a.guess.again}
+      </button>
     </section>
   );
 }

@@ -24,20 +24,47 @@ export function ImageAnswersCard() {
   return (
     <section class="card image-answers" aria-labelledby="image-answers-heading" data-testid="image-answers">
       <div class="row spread">
-        <h3 id="image-answers-heading" ref={heading} tabIndex={-1}>{title}</h3>
-        <button type="button" class="quiet" onClick={() => { openImage.value = null; }}>{a.images.close}</button>
+        <h3 id="image-answers-heading" ref={heading} tabIndex={-1}>
+          {title}
+        </h3>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            openImage.value = null;
+          }}
+        >
+          {a.images.close}
+        </button>
       </div>
-      <p>{t.compare.truth}: <strong>{nameOf(truth, level)}</strong></p>
+      <p>
+        {t.compare.truth}: <strong>{nameOf(truth, level)}</strong>
+      </p>
       {isThere && (
         <ScrollingTable label={title}>
           <table class="results">
-            <thead><tr><th scope="col">{t.compare.classColumn}</th><th scope="col">{t.ensemble}</th>{Object.keys(answer.value.models).map((name) => <th key={name} scope="col">{name}</th>)}</tr></thead>
+            <thead>
+              <tr>
+                <th scope="col">{t.compare.classColumn}</th>
+                <th scope="col">{t.ensemble}</th>
+                {Object.keys(answer.value.models).map((name) => (
+                  <th key={name} scope="col">
+                    {name}
+                  </th>
+                ))}
+              </tr>
+            </thead>
             <tbody>
               {answer.value.classes.map((index, i) => (
                 <tr key={index}>
-                  <th scope="row">{nameOf(index, level)}{index === truth && <span class="true-mark">{t.compare.trueMark}</span>}</th>
+                  <th scope="row">
+                    {nameOf(index, level)}
+                    {index === truth && <span class="true-mark">{t.compare.trueMark}</span>}
+                  </th>
                   <td>{probability(answer.value.ensemble[i]!)}</td>
-                  {Object.entries(answer.value.models).map(([name, values]) => <td key={name}>{probability(values[i]!)}</td>)}
+                  {Object.entries(answer.value.models).map(([name, values]) => (
+                    <td key={name}>{probability(values[i]!)}</td>
+                  ))}
                 </tr>
               ))}
             </tbody>

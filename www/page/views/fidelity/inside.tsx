@@ -8,7 +8,17 @@ import { t } from "../../strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { ckaWords as words } from "./inside_strings.ts";
 import { change, choice, KERNELS } from "../../test_set/choice.ts";
-import { cancelComparison, chosen, compare, comparison, isComparing, size, sizes, type Comparison, type PairCka } from "./cka.ts";
+import {
+  cancelComparison,
+  chosen,
+  compare,
+  comparison,
+  isComparing,
+  size,
+  sizes,
+  type Comparison,
+  type PairCka,
+} from "./cka.ts";
 import { Figure, type Table } from "../../test_set/figure.tsx";
 import { INSIDE } from "../../test_set/paper.ts";
 import { PlotKey } from "../../charts/plot.tsx";
@@ -28,17 +38,45 @@ export function Inside() {
         <h3 id="inside-heading">{words.heading}</h3>
         <p class="hint">{words.lead}</p>
         <div class="row">
-          <label class="field inline">{words.images}
-            <select value={size.value} disabled={isComparing.value} onChange={(event) => change({ insideImages: Number(event.currentTarget.value) })} data-testid="inside-images">
-              {sizes.value.map((n) => <option key={n} value={n}>{n === 0 ? words.source(t.fidelity.sources.samples, samples.value.length) : words.source(testTitle.value, n)}</option>)}
+          <label class="field inline">
+            {words.images}
+            <select
+              value={size.value}
+              disabled={isComparing.value}
+              onChange={(event) => change({ insideImages: Number(event.currentTarget.value) })}
+              data-testid="inside-images"
+            >
+              {sizes.value.map((n) => (
+                <option key={n} value={n}>
+                  {n === 0
+                    ? words.source(t.fidelity.sources.samples, samples.value.length)
+                    : words.source(testTitle.value, n)}
+                </option>
+              ))}
             </select>
           </label>
-          {isComparing.value
-            ? <button type="button" onClick={cancelComparison} data-testid="inside-cancel">{words.cancel}</button>
-            : <button type="button" class="primary" disabled={!canRun} onClick={() => void compare()} data-testid="inside-run">{words.run}</button>}
+          {isComparing.value ? (
+            <button type="button" onClick={cancelComparison} data-testid="inside-cancel">
+              {words.cancel}
+            </button>
+          ) : (
+            <button
+              type="button"
+              class="primary"
+              disabled={!canRun}
+              onClick={() => void compare()}
+              data-testid="inside-run"
+            >
+              {words.run}
+            </button>
+          )}
         </div>
         {!isPair && <p class="hint">{words.needs}</p>}
-        {!hasTestSet.value && <p class="hint" data-testid="inside-no-images">{words.onlySamples} {a.images.howToAdd}</p>}
+        {!hasTestSet.value && (
+          <p class="hint" data-testid="inside-no-images">
+            {words.onlySamples} {a.images.howToAdd}
+          </p>
+        )}
         {current ? <Status current={current} /> : <p class="status empty">{words.empty}</p>}
       </section>
       {current?.pairs.some(({ stages }) => stages.length > 0) && <Likeness current={current} />}
@@ -69,12 +107,16 @@ function Likeness({ current: { pairs, networks, nDone, title } }: { current: Com
   const { kernel } = choice.value;
   const nStages = pairs[0]!.stages.length;
   const stages = Array.from({ length: nStages }, (_, stage) => stage);
-  const known = (isTaught: boolean, stage: number) => pairs.filter((pair) => pair.isTaught === isTaught).flatMap((pair) => pair.stages[stage]?.[kernel] ?? []);
+  const known = (isTaught: boolean, stage: number) =>
+    pairs.filter((pair) => pair.isTaught === isTaught).flatMap((pair) => pair.stages[stage]?.[kernel] ?? []);
   const markOf = (isTaught: boolean, stage: number): RowMark[] => {
     const values = known(isTaught, stage);
-    return values.length > 0 ? [{ look: isTaught ? "student" : "member", low: Math.min(...values), high: Math.max(...values) }] : [];
+    return values.length > 0
+      ? [{ look: isTaught ? "student" : "member", low: Math.min(...values), high: Math.max(...values) }]
+      : [];
   };
-  const text = ([mark]: RowMark[]) => (!mark ? null : mark.low === mark.high ? nats(mark.low) : words.span(nats(mark.low), nats(mark.high)));
+  const text = ([mark]: RowMark[]) =>
+    !mark ? null : mark.low === mark.high ? nats(mark.low) : words.span(nats(mark.low), nats(mark.high));
   const rows = stages.map((stage): Row => {
     const [taught, among] = [markOf(true, stage), markOf(false, stage)];
     return { label: words.stage(stage), values: words.values(text(taught), text(among)), marks: [...among, ...taught] };
@@ -83,28 +125,61 @@ function Likeness({ current: { pairs, networks, nDone, title } }: { current: Com
   const nImages = pairs[0]!.stages[0]?.nImages ?? nDone;
   const table: Table = {
     header: words.header,
-    rows: pairs.flatMap(({ first, second, stages: found }) => found.map((cka, stage) => [first, second, stage + 1, cka.nImages, cka.linear, cka.rbf, ...cka.bandwidths])),
+    rows: pairs.flatMap(({ first, second, stages: found }) =>
+      found.map((cka, stage) => [first, second, stage + 1, cka.nImages, cka.linear, cka.rbf, ...cka.bandwidths]),
+    ),
   };
   return (
     <>
       <Figure
-        title={words.title} hint={words.kernelText[kernel]} testId="lab-inside" question={null} table={table}
-        about={{ lines: words.about(networks, `${title}, ${words.kernels[kernel]}`, nImages, __VERSION__), facts: { version: __VERSION__, nImages, images: title, networks } }}
+        title={words.title}
+        hint={words.kernelText[kernel]}
+        testId="lab-inside"
+        question={null}
+        table={table}
+        about={{
+          lines: words.about(networks, `${title}, ${words.kernels[kernel]}`, nImages, __VERSION__),
+          facts: { version: __VERSION__, nImages, images: title, networks },
+        }}
       >
         <Segmented
-          label={words.kernel} testId="inside-kernel" value={kernel} onChange={(next) => change({ kernel: next })}
+          label={words.kernel}
+          testId="inside-kernel"
+          value={kernel}
+          onChange={(next) => change({ kernel: next })}
           options={KERNELS.map((value) => ({ value, text: words.kernels[value] }))}
         />
-        <RowsPlot label={words.title} x={{ label: words.axis, min: Math.min(0, Math.floor(lowest * 10) / 10), max: 1, format: brief }} rows={rows} testId="inside-plot" />
+        <RowsPlot
+          label={words.title}
+          x={{ label: words.axis, min: Math.min(0, Math.floor(lowest * 10) / 10), max: 1, format: brief }}
+          rows={rows}
+          testId="inside-plot"
+        />
         <p class="legend">
-          {pairs.some(({ isTaught }) => isTaught) && <PlotKey look="student" isOutline={false}><span class="export-text">{words.student(pairs[0]!.first)}</span></PlotKey>}
-          {pairs.some(({ isTaught }) => !isTaught) && <PlotKey look="member" isOutline={false}><span class="export-text">{words.teachers}</span></PlotKey>}
+          {pairs.some(({ isTaught }) => isTaught) && (
+            <PlotKey look="student" isOutline={false}>
+              <span class="export-text">{words.student(pairs[0]!.first)}</span>
+            </PlotKey>
+          )}
+          {pairs.some(({ isTaught }) => !isTaught) && (
+            <PlotKey look="member" isOutline={false}>
+              <span class="export-text">{words.teachers}</span>
+            </PlotKey>
+          )}
         </p>
-        <p class="hint">{words.paper(INSIDE.cka.map((value) => value.toFixed(3)), INSIDE.source, INSIDE.kind)}</p>
+        <p class="hint">
+          {words.paper(
+            INSIDE.cka.map((value) => value.toFixed(3)),
+            INSIDE.source,
+            INSIDE.kind,
+          )}
+        </p>
       </Figure>
       <details data-testid="inside-pairs">
         <summary>{words.pairs}</summary>
-        <ScrollingTable label={words.pairs}><PairsTable pairs={pairs} stages={stages} /></ScrollingTable>
+        <ScrollingTable label={words.pairs}>
+          <PairsTable pairs={pairs} stages={stages} />
+        </ScrollingTable>
       </details>
     </>
   );
@@ -114,12 +189,27 @@ function PairsTable({ pairs, stages }: { pairs: readonly PairCka[]; stages: read
   const value = (of: number | null) => (of === null ? "–" : nats(of));
   return (
     <table class="results">
-      <thead><tr><th scope="col">{words.pair}</th>{stages.flatMap((stage) => words.columns(words.stage(stage))).map((word) => <th key={word} scope="col">{word}</th>)}</tr></thead>
+      <thead>
+        <tr>
+          <th scope="col">{words.pair}</th>
+          {stages
+            .flatMap((stage) => words.columns(words.stage(stage)))
+            .map((word) => (
+              <th key={word} scope="col">
+                {word}
+              </th>
+            ))}
+        </tr>
+      </thead>
       <tbody>
         {pairs.map(({ first, second, stages: found }) => (
           <tr key={`${first} ${second}`} data-testid={`inside-pair-${first}-${second}`}>
             <th scope="row">{words.names(first, second)}</th>
-            {found.flatMap(({ linear, rbf, bandwidths }, i) => [value(linear), value(rbf), bandwidths.map(brief).join(", ")].map((cell, j) => <td key={`${i} ${j}`}>{cell}</td>))}
+            {found.flatMap(({ linear, rbf, bandwidths }, i) =>
+              [value(linear), value(rbf), bandwidths.map(brief).join(", ")].map((cell, j) => (
+                <td key={`${i} ${j}`}>{cell}</td>
+              )),
+            )}
           </tr>
         ))}
       </tbody>

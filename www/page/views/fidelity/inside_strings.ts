@@ -13,11 +13,13 @@ export const ckaWords = {
   left: (seconds: number) => `${duration(seconds)} left`,
   progressLabel: "Images compared",
   done: (n: number, title: string) => `Computed here just now: ${title}, n = ${count(n)}, in batches of at most 256.`,
-  cancelled: (n: number, total: number, title: string) => `Cancelled: ${title}, the first ${count(n)} of ${count(total)} images.`,
+  cancelled: (n: number, total: number, title: string) =>
+    `Cancelled: ${title}, the first ${count(n)} of ${count(total)} images.`,
   failed: "The networks could not be compared.",
   few: "So few images say little; choose hundreds, with the test set.",
   needs: "Two networks at least must be chosen above.",
-  empty: "Nothing compared yet. The networks chosen above are computed on this device, which takes some seconds on a GPU and minutes for thousands of images on a processor.",
+  empty:
+    "Nothing compared yet. The networks chosen above are computed on this device, which takes some seconds on a GPU and minutes for thousands of images on a processor.",
   onlySamples: "Only the samples are here, too few to tell much.",
   outdated: "Other networks are chosen by now; these figures are of those named in them.",
   kernel: "Kernel",
@@ -31,13 +33,18 @@ export const ckaWords = {
   stage: (i: number) => `Stage ${i + 1}`,
   student: (name: string) => `${name} and each teacher`,
   teachers: "two teachers",
-  values: (student: string | null, teachers: string | null) => [student && `student ${student}`, teachers && `teachers ${teachers}`].filter(Boolean).join(" · "),
+  values: (student: string | null, teachers: string | null) =>
+    [student && `student ${student}`, teachers && `teachers ${teachers}`].filter(Boolean).join(" · "),
   span: (low: string, high: string) => `${low} to ${high}`,
-  paper: (values: readonly string[], source: string, kind: Kind) => `In the paper a self-distilled ResNet-20 and its teacher have ${inWords(values)} in the three stages [${kind}] (${source}).`,
+  paper: (values: readonly string[], source: string, kind: Kind) =>
+    `In the paper a self-distilled ResNet-20 and its teacher have ${inWords(values)} in the three stages [${kind}] (${source}).`,
   pairs: "All pairs",
   pair: "Pair",
   names: (first: string, second: string) => `${first}, ${second}`,
   header: ["first", "second", "stage", "n_images", "cka_linear", "cka_rbf", "bandwidth_first", "bandwidth_second"],
   columns: (stage: string) => [`${stage}, linear`, `${stage}, RBF`, `${stage}, bandwidths`],
-  about: (networks: readonly string[], title: string, n: number, version: string) => [`Networks: ${inWords(networks)}`, `${title}, n = ${count(n)}. Fidelity Lab ${version}`],
+  about: (networks: readonly string[], title: string, n: number, version: string) => [
+    `Networks: ${inWords(networks)}`,
+    `${title}, n = ${count(n)}. Fidelity Lab ${version}`,
+  ],
 } as const;

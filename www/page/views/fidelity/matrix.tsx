@@ -14,19 +14,41 @@ import { labels } from "../../test_set/stored_logits.ts";
 const N_LARGEST = 12;
 const [MOST_PX, WIDE_PX, LABELLED_PX, ZOOM, FEWEST] = [744, 520, 10, 1.6, 4];
 /** Room for the axes' names, and for the classes' where they can be read. */
-interface Room { gutter: number; header: number }
+interface Room {
+  gutter: number;
+  header: number;
+}
 const WORDS = 104;
-const hasWords = (width: number, span: number, perGroup: number) => (width - WORDS) / span >= LABELLED_PX || (width >= WIDE_PX && perGroup > 1);
-const roomOf = (width: number, span: number, perGroup: number): Room => (hasWords(width, span, perGroup) ? { gutter: WORDS, header: 84 } : { gutter: 22, header: 22 });
+const hasWords = (width: number, span: number, perGroup: number) =>
+  (width - WORDS) / span >= LABELLED_PX || (width >= WIDE_PX && perGroup > 1);
+const roomOf = (width: number, span: number, perGroup: number): Room =>
+  hasWords(width, span, perGroup) ? { gutter: WORDS, header: 84 } : { gutter: 22, header: 22 };
 
 /** Two answers against each other, class by class. */
 export function Confusion() {
   const { answer, isBusy, error } = useAsked(confusion);
-  if (error) return <p class="notice error" role="alert">{error}</p>;
+  if (error)
+    return (
+      <p class="notice error" role="alert">
+        {error}
+      </p>
+    );
   return (
     <div class="rooms" data-testid="confusion-answer">
-      <div class="card"><Segmented label={a.confusion.which} testId="matrix" value={choice.value.matrix} options={MATRICES.map((value) => ({ value, text: a.confusion.title[value] }))} onChange={(matrix) => change({ matrix })} /></div>
-      {answer ? <Shown question={answer.question} value={answer.value} isBusy={isBusy} /> : <p class="empty">{a.waiting} …</p>}
+      <div class="card">
+        <Segmented
+          label={a.confusion.which}
+          testId="matrix"
+          value={choice.value.matrix}
+          options={MATRICES.map((value) => ({ value, text: a.confusion.title[value] }))}
+          onChange={(matrix) => change({ matrix })}
+        />
+      </div>
+      {answer ? (
+        <Shown question={answer.question} value={answer.value} isBusy={isBusy} />
+      ) : (
+        <p class="empty">{a.waiting} …</p>
+      )}
     </div>
   );
 }
@@ -43,25 +65,77 @@ function Shown({ question, value, isBusy }: { question: Pair; value: Counts; isB
     return Array.from({ length: n }, (_, i) => i).sort((x, y) => group[x]! - group[y]! || x - y);
   }, [level, n]);
   const matrix = `${rows}-${columns}` as Matrix;
-  const filterOf = (row: number, column: number): Partial<Choice> => ({ [filterKey[rows]]: row, [filterKey[columns]]: column });
-  const text = (row: number, column: number) => a.confusion.field(names[row]!, names[column]!, counts[row * n + column]!, a.confusion.rows[rows], a.confusion.rows[columns]);
+  const filterOf = (row: number, column: number): Partial<Choice> => ({
+    [filterKey[rows]]: row,
+    [filterKey[columns]]: column,
+  });
+  const text = (row: number, column: number) =>
+    a.confusion.field(
+      names[row]!,
+      names[column]!,
+      counts[row * n + column]!,
+      a.confusion.rows[rows],
+      a.confusion.rows[columns],
+    );
   const nDiagonal = order.reduce((sum, i) => sum + counts[i * n + i]!, 0);
-  const largest = Array.from(counts.keys()).filter((i) => Math.floor(i / n) !== i % n && counts[i]! > 0).sort((x, y) => counts[y]! - counts[x]! || x - y).slice(0, N_LARGEST);
+  const largest = Array.from(counts.keys())
+    .filter((i) => Math.floor(i / n) !== i % n && counts[i]! > 0)
+    .sort((x, y) => counts[y]! - counts[x]! || x - y)
+    .slice(0, N_LARGEST);
   return (
     <Figure
-      title={`${a.confusion.title[matrix]}: ${a.confusion.diagonal(percent(nDiagonal / N_TEST_IMAGES))}`} hint={a.confusion.hint[matrix]} testId="lab-confusion" isBusy={isBusy} question={question}
-      table={{ header: [rows, ...names], rows: names.map((name, row) => [name, ...counts.subarray(row * n, (row + 1) * n)]) }} json={{ rows, columns, classes: names, counts: names.map((_, row) => Array.from(counts.subarray(row * n, (row + 1) * n))) }}
+      title={`${a.confusion.title[matrix]}: ${a.confusion.diagonal(percent(nDiagonal / N_TEST_IMAGES))}`}
+      hint={a.confusion.hint[matrix]}
+      testId="lab-confusion"
+      isBusy={isBusy}
+      question={question}
+      table={{
+        header: [rows, ...names],
+        rows: names.map((name, row) => [name, ...counts.subarray(row * n, (row + 1) * n)]),
+      }}
+      json={{
+        rows,
+        columns,
+        classes: names,
+        counts: names.map((_, row) => Array.from(counts.subarray(row * n, (row + 1) * n))),
+      }}
     >
       <div class="confusion-grid">
-        <Heat n={n} counts={counts} order={order} names={names} groups={level === "fine" ? namesOf("coarse") : names} rowsAre={a.confusion.rows[rows]} columnsAre={a.confusion.rows[columns]} text={text} onOpen={(row, column) => showImages(filterOf(row, column))} />
+        <Heat
+          n={n}
+          counts={counts}
+          order={order}
+          names={names}
+          groups={level === "fine" ? namesOf("coarse") : names}
+          rowsAre={a.confusion.rows[rows]}
+          columnsAre={a.confusion.rows[columns]}
+          text={text}
+          onOpen={(row, column) => showImages(filterOf(row, column))}
+        />
         <div>
           <h4>{a.confusion.largest}</h4>
           <table class="results largest" data-testid="largest-confusions">
-            <thead><tr><th scope="col">{a.confusion.rows[rows]}</th><th scope="col">{a.confusion.rows[columns]}</th><th scope="col">{a.confusion.show}</th></tr></thead>
+            <thead>
+              <tr>
+                <th scope="col">{a.confusion.rows[rows]}</th>
+                <th scope="col">{a.confusion.rows[columns]}</th>
+                <th scope="col">{a.confusion.show}</th>
+              </tr>
+            </thead>
             <tbody>
               {largest.map((i) => {
                 const [row, column] = [Math.floor(i / n), i % n];
-                return <tr key={i}><th scope="row">{names[row]}</th><td>{names[column]}</td><td><a href={imagesHref(filterOf(row, column))} aria-label={text(row, column)}>{count(counts[i]!)}</a></td></tr>;
+                return (
+                  <tr key={i}>
+                    <th scope="row">{names[row]}</th>
+                    <td>{names[column]}</td>
+                    <td>
+                      <a href={imagesHref(filterOf(row, column))} aria-label={text(row, column)}>
+                        {count(counts[i]!)}
+                      </a>
+                    </td>
+                  </tr>
+                );
               })}
             </tbody>
           </table>
@@ -71,9 +145,23 @@ function Shown({ question, value, isBusy }: { question: Pair; value: Counts; isB
   );
 }
 
-interface HeatProps { n: number; counts: Uint32Array; order: readonly number[]; names: readonly string[]; /** Of as many neighbours in the order each. */ groups: readonly string[]; rowsAre: string; columnsAre: string; text: (row: number, column: number) => string; onOpen: (row: number, column: number) => void }
+interface HeatProps {
+  n: number;
+  counts: Uint32Array;
+  order: readonly number[];
+  names: readonly string[];
+  /** Of as many neighbours in the order each. */ groups: readonly string[];
+  rowsAre: string;
+  columnsAre: string;
+  text: (row: number, column: number) => string;
+  onOpen: (row: number, column: number) => void;
+}
 /** Upper left corner in fields, and how many fields fill the width. */
-interface Window { x: number; y: number; span: number }
+interface Window {
+  x: number;
+  y: number;
+  span: number;
+}
 
 function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOpen }: HeatProps) {
   const box = useRef<HTMLDivElement>(null);
@@ -90,11 +178,12 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
     const fit = Math.max(FEWEST, Math.min(n, span));
     return { span: fit, x: Math.max(0, Math.min(n - fit, x)), y: Math.max(0, Math.min(n - fit, y)) };
   };
-  const zoom = (factor: number, centre = { x: view.x + view.span / 2, y: view.y + view.span / 2 }) => setView((now) => {
-    const span = Math.max(FEWEST, Math.min(n, now.span / factor));
-    const keep = span / now.span;
-    return clamp({ span, x: centre.x - (centre.x - now.x) * keep, y: centre.y - (centre.y - now.y) * keep });
-  });
+  const zoom = (factor: number, centre = { x: view.x + view.span / 2, y: view.y + view.span / 2 }) =>
+    setView((now) => {
+      const span = Math.max(FEWEST, Math.min(n, now.span / factor));
+      const keep = span / now.span;
+      return clamp({ span, x: centre.x - (centre.x - now.x) * keep, y: centre.y - (centre.y - now.y) * keep });
+    });
   useEffect(() => {
     setView({ x: 0, y: 0, span: n });
     setAt(null);
@@ -128,7 +217,10 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
 
   const fieldAt = (event: { clientX: number; clientY: number }) => {
     const frame = canvas.current!.getBoundingClientRect();
-    const [x, y] = [(event.clientX - frame.left - gutter) / cell + view.x, (event.clientY - frame.top - header) / cell + view.y];
+    const [x, y] = [
+      (event.clientX - frame.left - gutter) / cell + view.x,
+      (event.clientY - frame.top - header) / cell + view.y,
+    ];
     const inside = event.clientX - frame.left >= gutter && event.clientY - frame.top >= header && x < n && y < n;
     return inside ? { row: Math.floor(y), column: Math.floor(x), x, y } : null;
   };
@@ -165,11 +257,25 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const now = at ?? { row: Math.floor(view.y), column: Math.floor(view.x) };
-    const [dy, dx] = ({ ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] } as Record<string, [number, number]>)[event.key] ?? [0, 0];
+    const [dy, dx] = (
+      { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] } as Record<
+        string,
+        [number, number]
+      >
+    )[event.key] ?? [0, 0];
     if (dx || dy) {
-      const next = at === null ? now : { row: Math.max(0, Math.min(n - 1, now.row + dy)), column: Math.max(0, Math.min(n - 1, now.column + dx)) };
+      const next =
+        at === null
+          ? now
+          : { row: Math.max(0, Math.min(n - 1, now.row + dy)), column: Math.max(0, Math.min(n - 1, now.column + dx)) };
       setAt(next);
-      setView((old) => clamp({ ...old, x: next.column < old.x ? next.column : Math.max(old.x, next.column + 1 - old.span), y: next.row < old.y ? next.row : Math.max(old.y, next.row + 1 - old.span) }));
+      setView((old) =>
+        clamp({
+          ...old,
+          x: next.column < old.x ? next.column : Math.max(old.x, next.column + 1 - old.span),
+          y: next.row < old.y ? next.row : Math.max(old.y, next.row + 1 - old.span),
+        }),
+      );
     } else if (event.key === "Enter" && at) onOpen(order[at.row]!, order[at.column]!);
     else if (event.key === "+") zoom(ZOOM);
     else if (event.key === "-") zoom(1 / ZOOM);
@@ -179,28 +285,82 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
   return (
     <div class="heat" ref={box}>
       <div class="row zoom-row" role="group" aria-label={a.confusion.zoom}>
-        <button type="button" class="quiet" onClick={() => zoom(ZOOM)} disabled={view.span <= FEWEST} aria-label={a.confusion.zoomIn} data-testid="zoom-in">+</button>
-        <button type="button" class="quiet" onClick={() => zoom(1 / ZOOM)} disabled={view.span >= n} aria-label={a.confusion.zoomOut} data-testid="zoom-out">−</button>
-        {view.span < n && <button type="button" class="quiet" onClick={() => setView({ x: 0, y: 0, span: n })}>{a.confusion.whole}</button>}
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => zoom(ZOOM)}
+          disabled={view.span <= FEWEST}
+          aria-label={a.confusion.zoomIn}
+          data-testid="zoom-in"
+        >
+          +
+        </button>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => zoom(1 / ZOOM)}
+          disabled={view.span >= n}
+          aria-label={a.confusion.zoomOut}
+          data-testid="zoom-out"
+        >
+          −
+        </button>
+        {view.span < n && (
+          <button type="button" class="quiet" onClick={() => setView({ x: 0, y: 0, span: n })}>
+            {a.confusion.whole}
+          </button>
+        )}
       </div>
       <canvas
-        ref={canvas} class={`heat-canvas${view.span < n ? " zoomed" : ""}`} tabIndex={0} role="application" aria-label={a.confusion.canvas} data-testid="confusion-canvas" data-span={view.span.toFixed(1)}
+        ref={canvas}
+        class={`heat-canvas${view.span < n ? " zoomed" : ""}`}
+        tabIndex={0}
+        role="application"
+        aria-label={a.confusion.canvas}
+        data-testid="confusion-canvas"
+        data-span={view.span.toFixed(1)}
         onPointerDown={(event) => {
           pointers.current.set(event.pointerId, { x: event.clientX, y: event.clientY });
           event.currentTarget.setPointerCapture(event.pointerId);
         }}
-        onPointerMove={onPointerMove} onPointerUp={onPointerUp} onPointerCancel={(event) => pointers.current.delete(event.pointerId)} onKeyDown={onKeyDown}
+        onPointerMove={onPointerMove}
+        onPointerUp={onPointerUp}
+        onPointerCancel={(event) => pointers.current.delete(event.pointerId)}
+        onKeyDown={onKeyDown}
       />
       <p class="heat-field" aria-live="polite" data-testid="confusion-field">
-        {at ? <>{text(order[at.row]!, order[at.column]!)} <button type="button" class="quiet" onClick={() => onOpen(order[at.row]!, order[at.column]!)} data-testid="confusion-open">{a.confusion.show}</button></> : <span class="hint">{a.confusion.point}</span>}
+        {at ? (
+          <>
+            {text(order[at.row]!, order[at.column]!)}{" "}
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => onOpen(order[at.row]!, order[at.column]!)}
+              data-testid="confusion-open"
+            >
+              {a.confusion.show}
+            </button>
+          </>
+        ) : (
+          <span class="hint">{a.confusion.point}</span>
+        )}
       </p>
     </div>
   );
 }
 
-interface Painting extends Omit<HeatProps, "text" | "onOpen"> { view: Window; room: Room; side: number; cell: number; at: { row: number; column: number } | null }
+interface Painting extends Omit<HeatProps, "text" | "onOpen"> {
+  view: Window;
+  room: Room;
+  side: number;
+  cell: number;
+  at: { row: number; column: number } | null;
+}
 
-function paint(context: CanvasRenderingContext2D, { n, counts, order, names, groups, rowsAre, columnsAre, view, room: { gutter, header }, side, cell, at }: Painting): void {
+function paint(
+  context: CanvasRenderingContext2D,
+  { n, counts, order, names, groups, rowsAre, columnsAre, view, room: { gutter, header }, side, cell, at }: Painting,
+): void {
   const style = getComputedStyle(context.canvas);
   const token = (name: string) => style.getPropertyValue(`--${name}`).trim();
   context.clearRect(0, 0, side + gutter, side + header);
@@ -209,7 +369,10 @@ function paint(context: CanvasRenderingContext2D, { n, counts, order, names, gro
   const most = Math.max(1, ...counts.filter((_, i) => Math.floor(i / n) !== i % n));
   const [fromY, toY] = [Math.floor(view.y), Math.min(n, Math.ceil(view.y + view.span))];
   const [fromX, toX] = [Math.floor(view.x), Math.min(n, Math.ceil(view.x + view.span))];
-  const [left, top] = [(column: number) => gutter + (column - view.x) * cell, (row: number) => header + (row - view.y) * cell];
+  const [left, top] = [
+    (column: number) => gutter + (column - view.x) * cell,
+    (row: number) => header + (row - view.y) * cell,
+  ];
   const gap = cell > 8 ? 1 : 0;
   const [diagonal, off] = [token("text"), token("student")];
   context.save();
@@ -222,7 +385,10 @@ function paint(context: CanvasRenderingContext2D, { n, counts, order, names, gro
       if (value === 0) continue;
       context.fillStyle = row === column ? diagonal : off;
       // Counts differ by hundreds: their root keeps the small ones in sight.
-      context.globalAlpha = row === column ? 0.12 + 0.5 * Math.sqrt(Math.min(1, value / (N_TEST_IMAGES / n))) : 0.12 + 0.88 * Math.sqrt(value / most);
+      context.globalAlpha =
+        row === column
+          ? 0.12 + 0.5 * Math.sqrt(Math.min(1, value / (N_TEST_IMAGES / n)))
+          : 0.12 + 0.88 * Math.sqrt(value / most);
       context.fillRect(left(column), top(row), Math.max(1, cell - gap), Math.max(1, cell - gap));
     }
   }

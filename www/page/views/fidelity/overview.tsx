@@ -21,7 +21,12 @@ export function Overview() {
   const { answer, isBusy, error } = useAsked(report);
   useAsked(cells); // before the chart, which takes longer: questions are answered in this order
   const ofSizes = useAsked(reportOfSizes);
-  if (error) return <p class="notice error" role="alert">{error}</p>;
+  if (error)
+    return (
+      <p class="notice error" role="alert">
+        {error}
+      </p>
+    );
   // The first time all comes at once, so that nothing is pushed down; from then on the figures do not wait for the chart.
   if (!answer || !(ofSizes.answer || ofSizes.error)) return <p class="empty">{a.waiting} …</p>;
   const { question, value } = answer;
@@ -30,8 +35,14 @@ export function Overview() {
       {choice.value.isGuess && <Guess />}
       <CellsBar />
       <Figures question={question} report={value} isBusy={isBusy} />
-      {ofSizes.error && <p class="notice error" role="alert">{ofSizes.error}</p>}
-      {ofSizes.answer && <Sizes question={ofSizes.answer.question} report={ofSizes.answer.value} isBusy={ofSizes.isBusy} />}
+      {ofSizes.error && (
+        <p class="notice error" role="alert">
+          {ofSizes.error}
+        </p>
+      )}
+      {ofSizes.answer && (
+        <Sizes question={ofSizes.answer.question} report={ofSizes.answer.value} isBusy={ofSizes.isBusy} />
+      )}
       <AllNetworks question={question} report={value} isBusy={isBusy} />
       <Provenance />
       <TakeHome />
@@ -39,20 +50,38 @@ export function Overview() {
   );
 }
 
-interface Part { question: Pair; report: Report; isBusy: boolean }
+interface Part {
+  question: Pair;
+  report: Report;
+  isBusy: boolean;
+}
 
 function Figures({ question, report: { ensemble, models, students }, isBusy }: Part) {
   const { answer } = useAsked(intervals);
   // Intervals come later; those of another question are not shown with these figures.
-  const isCurrent = answer && JSON.stringify({ ...answer.question, other: undefined }) === JSON.stringify({ ...question, other: undefined });
+  const isCurrent =
+    answer &&
+    JSON.stringify({ ...answer.question, other: undefined }) === JSON.stringify({ ...question, other: undefined });
   const [around, own] = isCurrent ? [answer.value.ensemble, answer.value.student] : [null, null];
   const { student } = question;
   const fidelity = students[student]!;
   return (
     <section class="figures" aria-label={t.fidelity.figures} aria-busy={isBusy} data-testid="lab-figures">
       <Card title={t.fidelity.accuracy} term="accuracy">
-        <Value who="ensemble" value={ensemble.accuracy} interval={around?.accuracy} format={percent} testId="lab-ensemble-accuracy" />
-        <Value who={student} value={models[student]!.accuracy} interval={own?.accuracy} format={percent} testId="lab-student-accuracy" />
+        <Value
+          who="ensemble"
+          value={ensemble.accuracy}
+          interval={around?.accuracy}
+          format={percent}
+          testId="lab-ensemble-accuracy"
+        />
+        <Value
+          who={student}
+          value={models[student]!.accuracy}
+          interval={own?.accuracy}
+          format={percent}
+          testId="lab-student-accuracy"
+        />
       </Card>
       <Card title={t.fidelity.agreement} term="agreement">
         <Value value={fidelity.agreement} interval={own?.agreement} format={percent} testId="lab-agreement" />
@@ -69,17 +98,38 @@ function Figures({ question, report: { ensemble, models, students }, isBusy }: P
 }
 
 function Card({ title, term, children }: { title: string; term: TermName; children: ComponentChildren }) {
-  return <div class="card figure"><h3>{title}<Help term={term} /></h3>{children}</div>;
+  return (
+    <div class="card figure">
+      <h3>
+        {title}
+        <Help term={term} />
+      </h3>
+      {children}
+    </div>
+  );
 }
 
-interface ValueProps { who?: string; value: number | null; interval: Interval | undefined; format: (value: number) => string; unit?: string; testId: string }
+interface ValueProps {
+  who?: string;
+  value: number | null;
+  interval: Interval | undefined;
+  format: (value: number) => string;
+  unit?: string;
+  testId: string;
+}
 
 function Value({ who, value, interval, format, unit, testId }: ValueProps) {
   return (
     <div class={`figure-value ${who === undefined ? "both" : who === "ensemble" ? "ensemble" : "student"}`}>
       {who !== undefined && <span class="who">{who}</span>}
-      <span class="number"><span data-testid={testId}>{value === null ? "–" : format(value)}</span>{unit && <small> {unit}</small>}</span>
-      <span class="below" data-testid={`${testId}-interval`}>{interval ? t.fidelity.interval(format(interval.lower), format(interval.upper)) : " "}{`\n${t.fidelity.n(N_TEST_IMAGES)}`}</span>
+      <span class="number">
+        <span data-testid={testId}>{value === null ? "–" : format(value)}</span>
+        {unit && <small> {unit}</small>}
+      </span>
+      <span class="below" data-testid={`${testId}-interval`}>
+        {interval ? t.fidelity.interval(format(interval.lower), format(interval.upper)) : " "}
+        {`\n${t.fidelity.n(N_TEST_IMAGES)}`}
+      </span>
     </div>
   );
 }
@@ -94,31 +144,114 @@ export function around(values: readonly (number | null)[], label: string, format
 
 function Sizes({ question, report: { sizes, models }, isBusy }: Part) {
   const { student } = question;
-  const header = ["size", "ensemble_accuracy", "ensemble_ece", "student_ece", "student_accuracy", "agreement", "kl_nats"];
+  const header = [
+    "size",
+    "ensemble_accuracy",
+    "ensemble_ece",
+    "student_ece",
+    "student_accuracy",
+    "agreement",
+    "kl_nats",
+  ];
   const own = models[student]!;
-  const table: Table = { header, rows: sizes.map(({ size, ensemble, students }) => [size, ensemble.accuracy, ensemble.ece, own.ece, own.accuracy, students[student]!.agreement, students[student]!.kl]) };
-  const x: Axis = { label: a.sizeAxis, min: 1, max: Math.max(2, sizes.length), format: (value) => (Number.isInteger(value) ? String(value) : "") };
-  const line = (look: Look, name: string, y: (i: number) => number | null): PlotLine => ({ name, look, isMarked: true, points: sizes.map(({ size }, i) => ({ x: size, y: y(i) })) });
+  const table: Table = {
+    header,
+    rows: sizes.map(({ size, ensemble, students }) => [
+      size,
+      ensemble.accuracy,
+      ensemble.ece,
+      own.ece,
+      own.accuracy,
+      students[student]!.agreement,
+      students[student]!.kl,
+    ]),
+  };
+  const x: Axis = {
+    label: a.sizeAxis,
+    min: 1,
+    max: Math.max(2, sizes.length),
+    format: (value) => (Number.isInteger(value) ? String(value) : ""),
+  };
+  const line = (look: Look, name: string, y: (i: number) => number | null): PlotLine => ({
+    name,
+    look,
+    isMarked: true,
+    points: sizes.map(({ size }, i) => ({ x: size, y: y(i) })),
+  });
   const charts: [string, (value: number) => string, PlotLine[]][] = [
-    [t.fidelity.accuracy, percent, [line("ensemble", t.ensemble, (i) => sizes[i]!.ensemble.accuracy), line("student", student, () => own.accuracy)]],
+    [
+      t.fidelity.accuracy,
+      percent,
+      [line("ensemble", t.ensemble, (i) => sizes[i]!.ensemble.accuracy), line("student", student, () => own.accuracy)],
+    ],
     [t.fidelity.agreement, percent, [line("student", student, (i) => sizes[i]!.students[student]!.agreement)]],
     [`${t.fidelity.kl}, ${t.fidelity.nats}`, nats, [line("student", student, (i) => sizes[i]!.students[student]!.kl)]],
-    [t.fidelity.ece, nats, [line("ensemble", t.ensemble, (i) => sizes[i]!.ensemble.ece), line("student", student, () => own.ece)]],
+    [
+      t.fidelity.ece,
+      nats,
+      [line("ensemble", t.ensemble, (i) => sizes[i]!.ensemble.ece), line("student", student, () => own.ece)],
+    ],
   ];
   return (
-    <Figure title={a.sizes} hint={a.sizesHint(question.teachers)} testId="lab-sizes" isBusy={isBusy} question={question} table={table}>
-      {sizes.length < 2 ? <p class="empty">{a.oneSize}</p> : (
+    <Figure
+      title={a.sizes}
+      hint={a.sizesHint(question.teachers)}
+      testId="lab-sizes"
+      isBusy={isBusy}
+      question={question}
+      table={table}
+    >
+      {sizes.length < 2 ? (
+        <p class="empty">{a.oneSize}</p>
+      ) : (
         <div class="multiples">
           {charts.map(([name, format, lines]) => (
             <div key={name}>
               <p class="chart-title export-text">{name}</p>
-              <Plot label={`${name}, ${a.sizeAxis}`} x={x} y={around(lines.flatMap(({ points }) => points.map(({ y }) => y)), "", format)} lines={lines} height={200} testId={`lab-sizes-${name}`} />
+              <Plot
+                label={`${name}, ${a.sizeAxis}`}
+                x={x}
+                y={around(
+                  lines.flatMap(({ points }) => points.map(({ y }) => y)),
+                  "",
+                  format,
+                )}
+                lines={lines}
+                height={200}
+                testId={`lab-sizes-${name}`}
+              />
             </div>
           ))}
         </div>
       )}
-      <p class="legend"><PlotKey look="ensemble"><span class="export-text">{t.ensemble}</span></PlotKey><PlotKey look="student"><span class="export-text">{student}</span></PlotKey></p>
-      <div class="sr-only"><TableOf title={a.sizes} table={{ header: [a.sizeAxis, `${t.fidelity.accuracy}, ${t.ensemble}`, `${t.fidelity.ece}, ${t.ensemble}`, `${t.fidelity.ece}, ${student}`, `${t.fidelity.accuracy}, ${student}`, t.fidelity.agreement, t.fidelity.kl], rows: table.rows.map(([size, ...rest]) => [count(size as number), ...rest.map((value) => nats(value as number))]) }} /></div>
+      <p class="legend">
+        <PlotKey look="ensemble">
+          <span class="export-text">{t.ensemble}</span>
+        </PlotKey>
+        <PlotKey look="student">
+          <span class="export-text">{student}</span>
+        </PlotKey>
+      </p>
+      <div class="sr-only">
+        <TableOf
+          title={a.sizes}
+          table={{
+            header: [
+              a.sizeAxis,
+              `${t.fidelity.accuracy}, ${t.ensemble}`,
+              `${t.fidelity.ece}, ${t.ensemble}`,
+              `${t.fidelity.ece}, ${student}`,
+              `${t.fidelity.accuracy}, ${student}`,
+              t.fidelity.agreement,
+              t.fidelity.kl,
+            ],
+            rows: table.rows.map(([size, ...rest]) => [
+              count(size as number),
+              ...rest.map((value) => nats(value as number)),
+            ]),
+          }}
+        />
+      </div>
     </Figure>
   );
 }
@@ -128,8 +261,30 @@ export function TableOf({ title, table: { header, rows } }: { title: string; tab
   return (
     <table class="results">
       <caption>{title}</caption>
-      <thead><tr>{header.map((word) => <th key={word} scope="col">{word}</th>)}</tr></thead>
-      <tbody>{rows.map((row, i) => <tr key={i}>{row.map((cell, j) => (j === 0 ? <th key={j} scope="row">{cell}</th> : <td key={j}>{cell}</td>))}</tr>)}</tbody>
+      <thead>
+        <tr>
+          {header.map((word) => (
+            <th key={word} scope="col">
+              {word}
+            </th>
+          ))}
+        </tr>
+      </thead>
+      <tbody>
+        {rows.map((row, i) => (
+          <tr key={i}>
+            {row.map((cell, j) =>
+              j === 0 ? (
+                <th key={j} scope="row">
+                  {cell}
+                </th>
+              ) : (
+                <td key={j}>{cell}</td>
+              ),
+            )}
+          </tr>
+        ))}
+      </tbody>
     </table>
   );
 }
@@ -138,25 +293,88 @@ function AllNetworks({ question, report: { models, ensemble, students }, isBusy 
   const rows = [
     ...question.teachers.map((name) => ({ name, kind: "member", general: models[name]!, fidelity: null })),
     { name: t.ensemble, kind: "ensemble", general: ensemble, fidelity: null },
-    { name: question.student, kind: "student", general: models[question.student]!, fidelity: students[question.student]! },
+    {
+      name: question.student,
+      kind: "student",
+      general: models[question.student]!,
+      fidelity: students[question.student]!,
+    },
   ];
   const table: Table = {
-    header: ["network", "role", "n_images", "accuracy", "top5_accuracy", "nll", "ece", "agreement", "agreement_teacher_right", "agreement_teacher_wrong", "kl_nats"],
-    rows: rows.map(({ name, kind, general, fidelity }) => [name, kind === "member" ? "teacher" : kind, N_TEST_IMAGES, general.accuracy, general.top5Accuracy, general.nll, general.ece, fidelity?.agreement ?? null, fidelity?.agreementTeacherRight ?? null, fidelity?.agreementTeacherWrong ?? null, fidelity?.kl ?? null]),
+    header: [
+      "network",
+      "role",
+      "n_images",
+      "accuracy",
+      "top5_accuracy",
+      "nll",
+      "ece",
+      "agreement",
+      "agreement_teacher_right",
+      "agreement_teacher_wrong",
+      "kl_nats",
+    ],
+    rows: rows.map(({ name, kind, general, fidelity }) => [
+      name,
+      kind === "member" ? "teacher" : kind,
+      N_TEST_IMAGES,
+      general.accuracy,
+      general.top5Accuracy,
+      general.nll,
+      general.ece,
+      fidelity?.agreement ?? null,
+      fidelity?.agreementTeacherRight ?? null,
+      fidelity?.agreementTeacherWrong ?? null,
+      fidelity?.kl ?? null,
+    ]),
   };
   const share = (value: number | null | undefined) => (value === null || value === undefined ? "–" : percent(value));
   const mean = (value: number | null | undefined) => (value === null || value === undefined ? "–" : nats(value));
   return (
-    <Figure title={t.fidelity.results} testId="lab-networks" isBusy={isBusy} question={question} table={table} isDrawn={false}>
+    <Figure
+      title={t.fidelity.results}
+      testId="lab-networks"
+      isBusy={isBusy}
+      question={question}
+      table={table}
+      isDrawn={false}
+    >
       <ScrollingTable label={t.fidelity.results}>
         <table class="results">
-          <thead><tr>{[t.fidelity.network, t.fidelity.accuracy, t.fidelity.top5, t.fidelity.nll, t.fidelity.ece, t.fidelity.agreement, t.fidelity.agreementRight, t.fidelity.agreementWrong, `${t.fidelity.kl}, ${t.fidelity.nats}`].map((word) => <th key={word} scope="col">{word}</th>)}</tr></thead>
+          <thead>
+            <tr>
+              {[
+                t.fidelity.network,
+                t.fidelity.accuracy,
+                t.fidelity.top5,
+                t.fidelity.nll,
+                t.fidelity.ece,
+                t.fidelity.agreement,
+                t.fidelity.agreementRight,
+                t.fidelity.agreementWrong,
+                `${t.fidelity.kl}, ${t.fidelity.nats}`,
+              ].map((word) => (
+                <th key={word} scope="col">
+                  {word}
+                </th>
+              ))}
+            </tr>
+          </thead>
           <tbody>
             {rows.map(({ name, kind, general, fidelity }) => (
               <tr key={`${kind}${name}`} data-testid={`lab-result-${name}`}>
-                <th scope="row"><span class={`key ${kind}`} aria-hidden="true" />{name}</th>
-                <td>{share(general.accuracy)}</td><td>{share(general.top5Accuracy)}</td><td>{mean(general.nll)}</td><td>{mean(general.ece)}</td>
-                <td>{share(fidelity?.agreement)}</td><td>{share(fidelity?.agreementTeacherRight)}</td><td>{share(fidelity?.agreementTeacherWrong)}</td><td>{mean(fidelity?.kl)}</td>
+                <th scope="row">
+                  <span class={`key ${kind}`} aria-hidden="true" />
+                  {name}
+                </th>
+                <td>{share(general.accuracy)}</td>
+                <td>{share(general.top5Accuracy)}</td>
+                <td>{mean(general.nll)}</td>
+                <td>{mean(general.ece)}</td>
+                <td>{share(fidelity?.agreement)}</td>
+                <td>{share(fidelity?.agreementTeacherRight)}</td>
+                <td>{share(fidelity?.agreementTeacherWrong)}</td>
+                <td>{mean(fidelity?.kl)}</td>
               </tr>
             ))}
           </tbody>

@@ -27,25 +27,88 @@ export function Provenance() {
   const n = size.value !== null && sizes.includes(size.value) ? size.value : sizes[0];
   const nImages = Math.min(...checked.map((entry) => entry.nImages));
   return (
-    <section class="card provenance" aria-labelledby="provenance-heading" data-testid="provenance" data-verified={String(isVerified)}>
-      <h3 id="provenance-heading"><span class={`chip ${isVerified ? "verified" : ""}`}>{isVerified ? a.verify.verified : a.verify.precomputed}</span> {a.verify.title}</h3>
+    <section
+      class="card provenance"
+      aria-labelledby="provenance-heading"
+      data-testid="provenance"
+      data-verified={String(isVerified)}
+    >
+      <h3 id="provenance-heading">
+        <span class={`chip ${isVerified ? "verified" : ""}`}>
+          {isVerified ? a.verify.verified : a.verify.precomputed}
+        </span>{" "}
+        {a.verify.title}
+      </h3>
       <p role="status">
-        {isVerified ? a.verify.result(nImages, brief(Math.max(...checked.map(({ maxDifference }) => maxDifference))), checked.reduce((sum, { nTop1Changed }) => sum + nTop1Changed, 0), checked.length, inWords([...new Set(checked.map(({ device }) => t.device[device]))])) : a.verify.text}
+        {isVerified
+          ? a.verify.result(
+              nImages,
+              brief(Math.max(...checked.map(({ maxDifference }) => maxDifference))),
+              checked.reduce((sum, { nTop1Changed }) => sum + nTop1Changed, 0),
+              checked.length,
+              inWords([...new Set(checked.map(({ device }) => t.device[device]))]),
+            )
+          : a.verify.text}
       </p>
-      <ul class="recipes">{entries.map(({ name, role, recipe, read }) => <li key={name}><span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" /><strong>{name}</strong> {recipe ? a.verify.recipe(recipe) : read ? a.verify.yours : a.verify.noRecipe}</li>)}</ul>
+      <ul class="recipes">
+        {entries.map(({ name, role, recipe, read }) => (
+          <li key={name}>
+            <span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" />
+            <strong>{name}</strong> {recipe ? a.verify.recipe(recipe) : read ? a.verify.yours : a.verify.noRecipe}
+          </li>
+        ))}
+      </ul>
       <div class="row">
-        {!isRunning && n !== undefined && <Segmented label={a.verify.howMany} testId="verify-size" value={n} options={sizes.map((value) => ({ value, text: count(value) }))} onChange={(value) => { size.value = value; }} />}
-        {isRunning
-          ? <button type="button" onClick={cancelVerification} data-testid="verify-cancel">{t.fidelity.cancel}</button>
-          : <button type="button" class="primary" disabled={!isReady.value || n === undefined || computable.length === 0} onClick={() => void verify(names, n!)} data-testid="verify">{a.verify.button}</button>}
-        {isRunning && <label class="line"><span>{t.fidelity.running(run.value!.nDone, run.value!.nTotal)}</span><progress value={run.value!.nDone} max={run.value!.nTotal} /></label>}
+        {!isRunning && n !== undefined && (
+          <Segmented
+            label={a.verify.howMany}
+            testId="verify-size"
+            value={n}
+            options={sizes.map((value) => ({ value, text: count(value) }))}
+            onChange={(value) => {
+              size.value = value;
+            }}
+          />
+        )}
+        {isRunning ? (
+          <button type="button" onClick={cancelVerification} data-testid="verify-cancel">
+            {t.fidelity.cancel}
+          </button>
+        ) : (
+          <button
+            type="button"
+            class="primary"
+            disabled={!isReady.value || n === undefined || computable.length === 0}
+            onClick={() => void verify(names, n!)}
+            data-testid="verify"
+          >
+            {a.verify.button}
+          </button>
+        )}
+        {isRunning && (
+          <label class="line">
+            <span>{t.fidelity.running(run.value!.nDone, run.value!.nTotal)}</span>
+            <progress value={run.value!.nDone} max={run.value!.nTotal} />
+          </label>
+        )}
       </div>
-      {!hasTestSet.value && <p class="hint">{a.verify.more} {a.images.howToAdd}</p>}
+      {!hasTestSet.value && (
+        <p class="hint">
+          {a.verify.more} {a.images.howToAdd}
+        </p>
+      )}
       {labState.value.phase === "failed" && <p class="hint">{t.boot.failed}</p>}
       {isReady.value && networks.value.length > 0 && computable.length < names.length && (
         <p class="hint">
           {a.verify.notLoaded(names.filter((name) => !canCompute(name)))}
-          {activeFamily.value !== family.value && <> <button type="button" onClick={() => void useFamily(family.value!)} data-testid="use-family">{a.verify.useFamily(family.value!)}</button></>}
+          {activeFamily.value !== family.value && (
+            <>
+              {" "}
+              <button type="button" onClick={() => void useFamily(family.value!)} data-testid="use-family">
+                {a.verify.useFamily(family.value!)}
+              </button>
+            </>
+          )}
         </p>
       )}
     </section>

@@ -1,6 +1,14 @@
 /** The whole report as one file, which the page opens again. */
 import { signal } from "@preact/signals";
-import type { Baselines, Calibration, Cells, Intervals, McNemar, Report, TemperatureFits } from "../../../../pkg/analysis_api.js";
+import type {
+  Baselines,
+  Calibration,
+  Cells,
+  Intervals,
+  McNemar,
+  Report,
+  TemperatureFits,
+} from "../../../../pkg/analysis_api.js";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import { messageOf, notifyError, notifyInfo } from "../../state/notices.ts";
 import { saveJson } from "../../save.ts";
@@ -30,7 +38,10 @@ export interface ReportFile {
   temperatures: TemperatureFits;
 }
 
-export interface Opened { name: string; file: ReportFile }
+export interface Opened {
+  name: string;
+  file: ReportFile;
+}
 export const opened = signal<Opened | null>(null);
 
 export async function saveReport(): Promise<void> {
@@ -40,13 +51,41 @@ export async function saveReport(): Promise<void> {
   const { nBins, binning } = choice.value;
   try {
     const [report, cells, baselines, intervals, mcnemar, calibration, temperatures] = await Promise.all([
-      client.report(question), client.cells(question), client.baselines(question), client.intervals(question), client.mcnemar({ first: teachers, second: student, level }),
-      client.calibration({ models: [teachers, student], nBins, binning, level, temperature: question.temperature ?? 1 }), client.fitTemperature({ teachers, student, level }),
+      client.report(question),
+      client.cells(question),
+      client.baselines(question),
+      client.intervals(question),
+      client.mcnemar({ first: teachers, second: student, level }),
+      client.calibration({
+        models: [teachers, student],
+        nBins,
+        binning,
+        level,
+        temperature: question.temperature ?? 1,
+      }),
+      client.fitTemperature({ teachers, student, level }),
     ]);
-    const logits = Object.fromEntries([...teachers, student].map((name) => [name, listed.value.find((entry) => entry.name === name)?.logits.sha256 ?? ""]));
+    const logits = Object.fromEntries(
+      [...teachers, student].map((name) => [
+        name,
+        listed.value.find((entry) => entry.name === name)?.logits.sha256 ?? "",
+      ]),
+    );
     const file: ReportFile = {
-      kind: KIND, version: __VERSION__, savedAt: new Date().toISOString(), link: new URL(linkTo()).hash, nImages: N_TEST_IMAGES, question: question as Required<Pair>, logits,
-      report, cells, baselines, intervals, mcnemar, calibration, temperatures,
+      kind: KIND,
+      version: __VERSION__,
+      savedAt: new Date().toISOString(),
+      link: new URL(linkTo()).hash,
+      nImages: N_TEST_IMAGES,
+      question: question as Required<Pair>,
+      logits,
+      report,
+      cells,
+      baselines,
+      intervals,
+      mcnemar,
+      calibration,
+      temperatures,
     };
     saveJson(`fidelity-report-${student}.json`, file);
   } catch (error) {
@@ -61,11 +100,25 @@ const isShare = (value: unknown) => typeof value === "number" && value >= 0 && v
 export function faultOf(value: unknown): string | null {
   if (!isObject(value) || value.kind !== KIND) return a.file.noReport;
   const { question, report, link, logits } = value;
-  if (!isObject(question) || !Array.isArray(question.teachers) || !question.teachers.every((name) => typeof name === "string") || typeof question.student !== "string") return a.file.noPart("question");
+  if (
+    !isObject(question) ||
+    !Array.isArray(question.teachers) ||
+    !question.teachers.every((name) => typeof name === "string") ||
+    typeof question.student !== "string"
+  )
+    return a.file.noPart("question");
   if (typeof link !== "string" || !link.startsWith("#/fidelity")) return a.file.noPart("link");
   if (!isObject(logits)) return a.file.noPart("logits");
   const figures = isObject(report) && isObject(report.students) ? report.students[question.student] : null;
-  if (!isObject(report) || !isObject(report.ensemble) || !isObject(report.models) || !isObject(report.models[question.student]) || !isObject(figures) || !isShare(figures.agreement)) return a.file.noPart("report");
+  if (
+    !isObject(report) ||
+    !isObject(report.ensemble) ||
+    !isObject(report.models) ||
+    !isObject(report.models[question.student]) ||
+    !isObject(figures) ||
+    !isShare(figures.agreement)
+  )
+    return a.file.noPart("report");
   return null;
 }
 

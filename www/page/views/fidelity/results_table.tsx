@@ -4,17 +4,38 @@ import { t } from "../../strings.ts";
 import { Help } from "../../components/help.tsx";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 
-export interface ResultRow { name: string; kind: "member" | "ensemble" | "student"; general: Generalisation; agreement: number | null; kl: number | null; agreementRight: number | null; agreementWrong: number | null }
+export interface ResultRow {
+  name: string;
+  kind: "member" | "ensemble" | "student";
+  general: Generalisation;
+  agreement: number | null;
+  kl: number | null;
+  agreementRight: number | null;
+  agreementWrong: number | null;
+}
 
 /** Every teacher, the ensemble and every student of a report, in that order. */
 export function rowsOf(report: EvaluationReport): ResultRow[] {
   const nothing = { agreement: null, kl: null, agreementRight: null, agreementWrong: null };
-  const rows: ResultRow[] = report.teachers.map((name) => ({ name, kind: "member" as const, general: report.models[name]!, ...nothing }));
+  const rows: ResultRow[] = report.teachers.map((name) => ({
+    name,
+    kind: "member" as const,
+    general: report.models[name]!,
+    ...nothing,
+  }));
   if (report.ensemble) rows.push({ name: t.ensemble, kind: "ensemble", general: report.ensemble, ...nothing });
   for (const [name, general] of Object.entries(report.models)) {
     if (report.teachers.includes(name)) continue;
     const fidelity = report.students[name];
-    rows.push({ name, kind: "student", general, agreement: fidelity?.agreement ?? null, kl: fidelity?.kl ?? null, agreementRight: fidelity?.agreementTeacherRight ?? null, agreementWrong: fidelity?.agreementTeacherWrong ?? null });
+    rows.push({
+      name,
+      kind: "student",
+      general,
+      agreement: fidelity?.agreement ?? null,
+      kl: fidelity?.kl ?? null,
+      agreementRight: fidelity?.agreementTeacherRight ?? null,
+      agreementWrong: fidelity?.agreementTeacherWrong ?? null,
+    });
   }
   return rows;
 }
@@ -30,19 +51,30 @@ export function ResultsTable({ report }: { report: EvaluationReport }) {
           <tr>
             <th scope="col">{t.fidelity.network}</th>
             <th scope="col">{t.fidelity.accuracy}</th>
-            <th scope="col">{t.fidelity.top5}<Help term="top5" /></th>
-            <th scope="col">{t.fidelity.nll}<Help term="nll" /></th>
+            <th scope="col">
+              {t.fidelity.top5}
+              <Help term="top5" />
+            </th>
+            <th scope="col">
+              {t.fidelity.nll}
+              <Help term="nll" />
+            </th>
             <th scope="col">{t.fidelity.ece}</th>
             <th scope="col">{t.fidelity.agreement}</th>
             <th scope="col">{t.fidelity.agreementRight}</th>
             <th scope="col">{t.fidelity.agreementWrong}</th>
-            <th scope="col">{t.fidelity.kl}, {t.fidelity.nats}</th>
+            <th scope="col">
+              {t.fidelity.kl}, {t.fidelity.nats}
+            </th>
           </tr>
         </thead>
         <tbody>
           {rowsOf(report).map(({ name, kind, general, ...fidelity }) => (
             <tr key={`${kind}${name}`} data-testid={`result-${name}`}>
-              <th scope="row"><span class={`key ${kind}`} aria-hidden="true" />{name}</th>
+              <th scope="row">
+                <span class={`key ${kind}`} aria-hidden="true" />
+                {name}
+              </th>
               <td>{share(general.accuracy)}</td>
               <td>{share(general.top5Accuracy)}</td>
               <td>{mean(general.nll)}</td>

@@ -15,12 +15,30 @@ export function ShippedFigures() {
       <ScrollingTable label={t.fidelity.shipped}>
         <table class="results">
           <thead>
-            <tr>{[t.fidelity.network, t.fidelity.accuracy, t.fidelity.top5, t.fidelity.nll, t.fidelity.ece, t.fidelity.agreement, t.fidelity.kl, t.fidelity.testLogits].map((word) => <th key={word} scope="col">{word}</th>)}</tr>
+            <tr>
+              {[
+                t.fidelity.network,
+                t.fidelity.accuracy,
+                t.fidelity.top5,
+                t.fidelity.nll,
+                t.fidelity.ece,
+                t.fidelity.agreement,
+                t.fidelity.kl,
+                t.fidelity.testLogits,
+              ].map((word) => (
+                <th key={word} scope="col">
+                  {word}
+                </th>
+              ))}
+            </tr>
           </thead>
           <tbody>
             {[...set.teachers, ...set.students, ...set.others].map(({ name, role, metrics, logits }) => (
               <tr key={name}>
-                <th scope="row"><span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" />{name}</th>
+                <th scope="row">
+                  <span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" />
+                  {name}
+                </th>
                 <td>{percent(metrics.accuracy)}</td>
                 <td>{percent(metrics.top5Accuracy)}</td>
                 <td>{nats(metrics.nll)}</td>
@@ -39,5 +57,9 @@ export function ShippedFigures() {
 
 /** Fetched when it is followed, not before. */
 function LogitsLink({ name, logits }: { name: string; logits: ManifestLogits }) {
-  return <a href={weightsUrl(logits.file)} download={logits.file} aria-label={t.fidelity.testLogitsOf(name)}>{megabytes(logits.bytes)}</a>;
+  return (
+    <a href={weightsUrl(logits.file)} download={logits.file} aria-label={t.fidelity.testLogitsOf(name)}>
+      {megabytes(logits.bytes)}
+    </a>
+  );
 }

@@ -18,8 +18,16 @@ export function TakeHome() {
     <section class="card take-home" aria-labelledby="take-home-heading" data-testid="take-home">
       <h3 id="take-home-heading">{a.home.title}</h3>
       <div class="row">
-        <button type="button" onClick={() => void saveReport()} data-testid="save-report">{a.file.save}</button>
-        <FileButton text={a.file.open} accept=".json" isMultiple={false} testId="report-input" onFiles={([file]) => void file?.text().then((text) => openReport(file.name, text))} />
+        <button type="button" onClick={() => void saveReport()} data-testid="save-report">
+          {a.file.save}
+        </button>
+        <FileButton
+          text={a.file.open}
+          accept=".json"
+          isMultiple={false}
+          testId="report-input"
+          onFiles={([file]) => void file?.text().then((text) => openReport(file.name, text))}
+        />
       </div>
       <Link label={a.home.link} address={linkTo()} testId="link" />
       <Lesson />
@@ -33,11 +41,28 @@ function Link({ label, address, testId }: { label: string; address: string; test
     <div class="field">
       <label for={id}>{label}</label>
       <div class="row link-row">
-        <input id={id} type="text" readOnly value={address} data-testid={testId} onFocus={(event) => event.currentTarget.select()} />
-        <button type="button" onClick={(event) => {
-          const button = event.currentTarget;
-          void navigator.clipboard.writeText(address).then(() => { button.textContent = a.home.copied; }, () => (button.previousElementSibling as HTMLInputElement).focus());
-        }}>{a.home.copy}</button>
+        <input
+          id={id}
+          type="text"
+          readOnly
+          value={address}
+          data-testid={testId}
+          onFocus={(event) => event.currentTarget.select()}
+        />
+        <button
+          type="button"
+          onClick={(event) => {
+            const button = event.currentTarget;
+            void navigator.clipboard.writeText(address).then(
+              () => {
+                button.textContent = a.home.copied;
+              },
+              () => (button.previousElementSibling as HTMLInputElement).focus(),
+            );
+          }}
+        >
+          {a.home.copy}
+        </button>
       </div>
     </div>
   );
@@ -52,27 +77,55 @@ function Lesson() {
       <summary>{a.home.lesson}</summary>
       <p class="hint">{a.home.lessonText}</p>
       <div class="row">
-        <label class="check"><input type="checkbox" checked={asks.value} onChange={(event) => { asks.value = event.currentTarget.checked; }} data-testid="lesson-guess" />{a.guess.question}</label>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={asks.value}
+            onChange={(event) => {
+              asks.value = event.currentTarget.checked;
+            }}
+            data-testid="lesson-guess"
+          />
+          {a.guess.question}
+        </label>
         {HIDEABLE.map((part) => (
           <label key={part} class="check">
-            <input type="checkbox" checked={hidden.value.includes(part)} data-testid={`lesson-hide-${part}`} onChange={(event) => { hidden.value = event.currentTarget.checked ? [...hidden.value, part] : hidden.value.filter((other) => other !== part); }} />
+            <input
+              type="checkbox"
+              checked={hidden.value.includes(part)}
+              data-testid={`lesson-hide-${part}`}
+              onChange={(event) => {
+                hidden.value = event.currentTarget.checked
+                  ? [...hidden.value, part]
+                  : hidden.value.filter((other) => other !== part);
+              }}
+            />
             {a.home.hide[part]}
           </label>
         ))}
       </div>
-      <Link label={a.home.lessonLink} address={linkTo({ hidden: [...hidden.value], isGuess: asks.value })} testId="lesson-link" />
+      <Link
+        label={a.home.lessonLink}
+        address={linkTo({ hidden: [...hidden.value], isGuess: asks.value })}
+        testId="lesson-link"
+      />
     </details>
   );
 }
 
-const FIGURES: [string, (file: Pick<ReportFile, "report" | "question">) => number | null, (value: number) => string][] = [
-  [`${t.fidelity.accuracy}, ${t.ensemble}`, ({ report }) => report.ensemble.accuracy, percent],
-  [`${t.fidelity.accuracy}, ${t.student}`, ({ report, question }) => report.models[question.student]!.accuracy, percent],
-  [t.fidelity.agreement, ({ report, question }) => report.students[question.student]!.agreement, percent],
-  [t.fidelity.kl, ({ report, question }) => report.students[question.student]!.kl, nats],
-  [`${t.fidelity.ece}, ${t.ensemble}`, ({ report }) => report.ensemble.ece, nats],
-  [`${t.fidelity.ece}, ${t.student}`, ({ report, question }) => report.models[question.student]!.ece, nats],
-];
+const FIGURES: [string, (file: Pick<ReportFile, "report" | "question">) => number | null, (value: number) => string][] =
+  [
+    [`${t.fidelity.accuracy}, ${t.ensemble}`, ({ report }) => report.ensemble.accuracy, percent],
+    [
+      `${t.fidelity.accuracy}, ${t.student}`,
+      ({ report, question }) => report.models[question.student]!.accuracy,
+      percent,
+    ],
+    [t.fidelity.agreement, ({ report, question }) => report.students[question.student]!.agreement, percent],
+    [t.fidelity.kl, ({ report, question }) => report.students[question.student]!.kl, nats],
+    [`${t.fidelity.ece}, ${t.ensemble}`, ({ report }) => report.ensemble.ece, nats],
+    [`${t.fidelity.ece}, ${t.student}`, ({ report, question }) => report.models[question.student]!.ece, nats],
+  ];
 const EQUAL = 1e-6;
 
 /** A report that was opened: what it says, beside what is computed of the same networks now. */
@@ -81,22 +134,75 @@ export function OpenedReport() {
   if (!opened.value) return null;
   const { name, file } = opened.value;
   const missing = Object.keys(file.logits).filter((network) => !listed.value.some((entry) => entry.name === network));
-  const changed = Object.entries(file.logits).filter(([network, sha256]) => listed.value.some((entry) => entry.name === network && entry.logits.sha256 !== sha256)).map(([network]) => network);
-  const isSame = answer !== null && JSON.stringify(Object.values({ ...answer.question, temperature: answer.question.temperature ?? 1 })) === JSON.stringify(Object.values(file.question));
-  const rows = FIGURES.map(([figure, of, format]) => ({ figure, format, then: of(file), now: isSame ? of({ report: answer.value, question: file.question }) : null }));
-  const isEqual = isSame && rows.every(({ then, now }) => then !== null && now !== null && Math.abs(then - now) < EQUAL);
+  const changed = Object.entries(file.logits)
+    .filter(([network, sha256]) =>
+      listed.value.some((entry) => entry.name === network && entry.logits.sha256 !== sha256),
+    )
+    .map(([network]) => network);
+  const isSame =
+    answer !== null &&
+    JSON.stringify(Object.values({ ...answer.question, temperature: answer.question.temperature ?? 1 })) ===
+      JSON.stringify(Object.values(file.question));
+  const rows = FIGURES.map(([figure, of, format]) => ({
+    figure,
+    format,
+    then: of(file),
+    now: isSame ? of({ report: answer.value, question: file.question }) : null,
+  }));
+  const isEqual =
+    isSame && rows.every(({ then, now }) => then !== null && now !== null && Math.abs(then - now) < EQUAL);
   const show = (value: number | null, format: (value: number) => string) => (value === null ? "–" : format(value));
   return (
-    <section class="card opened" aria-labelledby="opened-heading" data-testid="opened-report" data-equal={String(isEqual)}>
+    <section
+      class="card opened"
+      aria-labelledby="opened-heading"
+      data-testid="opened-report"
+      data-equal={String(isEqual)}
+    >
       <div class="row spread">
         <h3 id="opened-heading">{a.file.heading(name, file.savedAt, file.version)}</h3>
-        <button type="button" class="quiet" onClick={() => { opened.value = null; }} data-testid="close-report">{a.file.close}</button>
+        <button
+          type="button"
+          class="quiet"
+          onClick={() => {
+            opened.value = null;
+          }}
+          data-testid="close-report"
+        >
+          {a.file.close}
+        </button>
       </div>
-      <p>{missing.length > 0 ? a.file.missing(missing) : changed.length > 0 ? a.file.changed(changed) : isEqual ? a.file.equal : isSame ? a.file.differs : a.file.elsewhere}</p>
+      <p>
+        {missing.length > 0
+          ? a.file.missing(missing)
+          : changed.length > 0
+            ? a.file.changed(changed)
+            : isEqual
+              ? a.file.equal
+              : isSame
+                ? a.file.differs
+                : a.file.elsewhere}
+      </p>
       <ScrollingTable label={a.file.heading(name, file.savedAt, file.version)}>
         <table class="results">
-          <thead><tr>{[t.distil.figure, a.file.then, a.file.now].map((word) => <th key={word} scope="col">{word}</th>)}</tr></thead>
-          <tbody>{rows.map(({ figure, format, then, now }) => <tr key={figure}><th scope="row">{figure}</th><td>{show(then, format)}</td><td>{show(now, format)}</td></tr>)}</tbody>
+          <thead>
+            <tr>
+              {[t.distil.figure, a.file.then, a.file.now].map((word) => (
+                <th key={word} scope="col">
+                  {word}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {rows.map(({ figure, format, then, now }) => (
+              <tr key={figure}>
+                <th scope="row">{figure}</th>
+                <td>{show(then, format)}</td>
+                <td>{show(now, format)}</td>
+              </tr>
+            ))}
+          </tbody>
         </table>
       </ScrollingTable>
     </section>

@@ -5,7 +5,17 @@ import { t } from "../../strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { Builder } from "./builder.tsx";
 import { Calibration } from "./calibration.tsx";
-import { choice, families, hrefTo, isHidden, SECTIONS, student, teachers, watchChoice, type Section } from "../../test_set/choice.ts";
+import {
+  choice,
+  families,
+  hrefTo,
+  isHidden,
+  SECTIONS,
+  student,
+  teachers,
+  watchChoice,
+  type Section,
+} from "../../test_set/choice.ts";
 import { Explorer } from "./explorer.tsx";
 import { Guess, isGuessing } from "./guess.tsx";
 import { Inside } from "./inside.tsx";
@@ -14,46 +24,97 @@ import { Overview } from "./overview.tsx";
 import { OpenedReport } from "./take_home.tsx";
 import { watchMeasurements } from "../../test_set/verification.ts";
 import { Worth } from "./worth.tsx";
-import { analysis, failure, failures, isListed, openTestAnswers, progress, retry } from "../../test_set/stored_logits.ts";
+import {
+  analysis,
+  failure,
+  failures,
+  isListed,
+  openTestAnswers,
+  progress,
+  retry,
+} from "../../test_set/stored_logits.ts";
 import "../../test_set/test_set.css";
 
-const views: Record<Section, () => preact.JSX.Element> = { overview: Overview, worth: Worth, images: Explorer, confusion: Confusion, calibration: Calibration, inside: Inside };
+const views: Record<Section, () => preact.JSX.Element> = {
+  overview: Overview,
+  worth: Worth,
+  images: Explorer,
+  confusion: Confusion,
+  calibration: Calibration,
+  inside: Inside,
+};
 
 /** Everything about the whole test set, from answers that are stored: no images, no device. */
 export function LabView() {
   useEffect(() => {
-    const stops = [watchChoice(), watchMeasurements(() => [...teachers.value, ...(student.value ? [student.value] : [])])];
+    const stops = [
+      watchChoice(),
+      watchMeasurements(() => [...teachers.value, ...(student.value ? [student.value] : [])]),
+    ];
     void openTestAnswers();
     return () => stops.forEach((stop) => stop());
   }, []);
   if (failure.value !== null) {
     return (
       <div class="notice error" role="alert" data-testid="lab-failed">
-        <div><p>{a.failed}</p><p>{failure.value}</p></div>
-        <button type="button" onClick={() => void openTestAnswers()}>{t.compare.retry}</button>
+        <div>
+          <p>{a.failed}</p>
+          <p>{failure.value}</p>
+        </div>
+        <button type="button" onClick={() => void openTestAnswers()}>
+          {t.compare.retry}
+        </button>
       </div>
     );
   }
-  if (!isListed.value || !analysis.value) return <p class="empty" data-testid="lab-opening">{a.opening} …</p>;
-  if (families.value.length === 0) return <p class="empty" data-testid="lab-none">{a.none}</p>;
+  if (!isListed.value || !analysis.value)
+    return (
+      <p class="empty" data-testid="lab-opening">
+        {a.opening} …
+      </p>
+    );
+  if (families.value.length === 0)
+    return (
+      <p class="empty" data-testid="lab-none">
+        {a.none}
+      </p>
+    );
   const Current = views[choice.value.section];
   // On a phone not all parts fit: the one that is shown is in sight.
   const toCurrent = (nav: HTMLElement | null) => {
     const link = nav?.querySelector<HTMLElement>("[aria-current]");
-    if (nav && link && (link.offsetLeft < nav.scrollLeft || link.offsetLeft + link.offsetWidth > nav.scrollLeft + nav.clientWidth)) nav.scrollLeft = link.offsetLeft;
+    if (
+      nav &&
+      link &&
+      (link.offsetLeft < nav.scrollLeft || link.offsetLeft + link.offsetWidth > nav.scrollLeft + nav.clientWidth)
+    )
+      nav.scrollLeft = link.offsetLeft;
   };
   return (
     <section class="lab" aria-labelledby="lab-heading" data-testid="lab">
-      <h2 id="lab-heading" class="lab-heading">{a.heading(N_TEST_IMAGES)}</h2>
+      <h2 id="lab-heading" class="lab-heading">
+        {a.heading(N_TEST_IMAGES)}
+      </h2>
       <Builder />
       {!isHidden("sections") && (
         <nav class="sections" ref={toCurrent} aria-label={a.sectionsLabel}>
-          {SECTIONS.map((name) => <a key={name} href={hrefTo({ section: name })} aria-current={choice.value.section === name ? "true" : undefined} data-testid={`section-${name}`}>{a.sections[name]}</a>)}
+          {SECTIONS.map((name) => (
+            <a
+              key={name}
+              href={hrefTo({ section: name })}
+              aria-current={choice.value.section === name ? "true" : undefined}
+              data-testid={`section-${name}`}
+            >
+              {a.sections[name]}
+            </a>
+          ))}
         </nav>
       )}
       <Arriving />
       <OpenedReport />
-      <div class="section-content" data-testid={`part-${choice.value.section}`}>{isGuessing.value ? <Guess /> : <Current />}</div>
+      <div class="section-content" data-testid={`part-${choice.value.section}`}>
+        {isGuessing.value ? <Guess /> : <Current />}
+      </div>
     </section>
   );
 }
@@ -71,8 +132,19 @@ function Arriving() {
       )}
       {failures.value.size > 0 && (
         <div class="notice error" role="alert" data-testid="answers-failed">
-          <div><p>{a.answersFailed(count(failures.value.size))}</p><ul>{[...failures.value].map(([name, why]) => <li key={name}>{name}: {why}</li>)}</ul></div>
-          <button type="button" onClick={retry}>{t.compare.retry}</button>
+          <div>
+            <p>{a.answersFailed(count(failures.value.size))}</p>
+            <ul>
+              {[...failures.value].map(([name, why]) => (
+                <li key={name}>
+                  {name}: {why}
+                </li>
+              ))}
+            </ul>
+          </div>
+          <button type="button" onClick={retry}>
+            {t.compare.retry}
+          </button>
         </div>
       )}
     </>

@@ -10,9 +10,14 @@ export const students = computed(() => shipped.value.filter(({ role }) => role =
 export const teachers = computed(() => shipped.value.filter(({ role }) => role === "teacher"));
 
 /** A network against an ensemble; where that taught it, against the ensembles of its first 1, 2, ... members too. */
-export interface Question { student: string; teachers: string[]; sizes: boolean }
+export interface Question {
+  student: string;
+  teachers: string[];
+  sizes: boolean;
+}
 const isThere = ({ student, teachers }: Question) => [student, ...teachers].every((name) => loaded.value.has(name));
-const fellowsOf = ({ name, family }: ManifestNetwork) => teachers.value.filter((other) => other.family === family && other.name !== name).map((other) => other.name);
+const fellowsOf = ({ name, family }: ManifestNetwork) =>
+  teachers.value.filter((other) => other.family === family && other.name !== name).map((other) => other.name);
 
 /** Every student against its teachers, and every teacher against the ensemble of its family's others: who was taught, and who was not. */
 const questions = (): { pairs: Question[] } | null => {
@@ -24,14 +29,28 @@ const questions = (): { pairs: Question[] } | null => {
   return pairs.length > 0 ? { pairs } : null;
 };
 
-export interface Answered extends Question { report: Report }
-export const reports = new Asked(questions, (analysis, { pairs }, signal): Promise<Answered[]> => Promise.all(pairs.map(async (question) => ({ ...question, report: await analysis.report({ ...question, signal }) }))));
+export interface Answered extends Question {
+  report: Report;
+}
+export const reports = new Asked(questions, (analysis, { pairs }, signal): Promise<Answered[]> =>
+  Promise.all(pairs.map(async (question) => ({ ...question, report: await analysis.report({ ...question, signal }) }))),
+);
 
 /** Names whose stored answers the figures are made from. */
 export const wantedNames = (): string[] => listed.value.filter(({ read }) => !read).map(({ name }) => name);
 
 /** Of a student with its teachers, as measured for the manifest or, once its logits are there, computed here. */
-export interface Evidence { network: ManifestNetwork; accuracy: number; ece: number; agreement: number | null; kl: number | null; ensembleOf: string[]; isTaught: boolean; isComputed: boolean; report: Report | null }
+export interface Evidence {
+  network: ManifestNetwork;
+  accuracy: number;
+  ece: number;
+  agreement: number | null;
+  kl: number | null;
+  ensembleOf: string[];
+  isTaught: boolean;
+  isComputed: boolean;
+  report: Report | null;
+}
 
 export function evidence(answers: readonly Answered[]): Evidence[] {
   return shipped.value.flatMap((network): Evidence[] => {
@@ -40,25 +59,40 @@ export function evidence(answers: readonly Answered[]): Evidence[] {
     const own = found?.report.models[network.name];
     const fidelity = found?.report.students[network.name];
     const { metrics } = network;
-    return [{
-      network, isTaught, isComputed: found !== undefined, report: found?.report ?? null,
-      ensembleOf: found?.teachers ?? network.taughtBy ?? [],
-      accuracy: own?.accuracy ?? metrics.accuracy, ece: own?.ece ?? metrics.ece,
-      agreement: fidelity?.agreement ?? metrics.agreement ?? null, kl: fidelity?.kl ?? metrics.kl ?? null,
-    }];
+    return [
+      {
+        network,
+        isTaught,
+        isComputed: found !== undefined,
+        report: found?.report ?? null,
+        ensembleOf: found?.teachers ?? network.taughtBy ?? [],
+        accuracy: own?.accuracy ?? metrics.accuracy,
+        ece: own?.ece ?? metrics.ece,
+        agreement: fidelity?.agreement ?? metrics.agreement ?? null,
+        kl: fidelity?.kl ?? metrics.kl ?? null,
+      },
+    ];
   });
 }
 
-export interface Difference { what: "epochs" | "smallEpochs" | "batch" | "learningRate" | "weightDecay" | "split"; ours: string; paper: string | null }
+export interface Difference {
+  what: "epochs" | "smallEpochs" | "batch" | "learningRate" | "weightDecay" | "split";
+  ours: string;
+  paper: string | null;
+}
 
 /** What a recipe has otherwise than the paper's; null where it is not known. */
 export function differences({ role, recipe }: ManifestNetwork): Difference[] | null {
   if (!recipe) return null;
   const paper: Partial<Record<keyof ManifestRecipe, number>> = { ...RECIPE[role], weightDecay: RECIPE.weightDecay };
-  const found = (["epochs", "smallEpochs", "batch", "learningRate", "weightDecay", "split"] as const).map((what): Difference | null => {
-    const [ours, theirs] = [recipe[what], paper[what]];
-    return ours === undefined || ours === theirs ? null : { what, ours: String(ours), paper: theirs === undefined ? null : String(theirs) };
-  });
+  const found = (["epochs", "smallEpochs", "batch", "learningRate", "weightDecay", "split"] as const).map(
+    (what): Difference | null => {
+      const [ours, theirs] = [recipe[what], paper[what]];
+      return ours === undefined || ours === theirs
+        ? null
+        : { what, ours: String(ours), paper: theirs === undefined ? null : String(theirs) };
+    },
+  );
   return found.filter((difference) => difference !== null);
 }
 

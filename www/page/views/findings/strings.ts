@@ -15,9 +15,11 @@ const differenceNames: Record<Difference["what"], (ours: string, paper: string |
 export const findingsWords = {
   opening: "Opening the networks’ figures",
   failed: "The networks’ figures could not be opened.",
-  loading: (name: string, done: string, total: string, nLeft: number) => `Loading the test logits of ${name}: ${done} of ${total}${nLeft > 0 ? `, ${count(nLeft)} more to come` : ""}`,
+  loading: (name: string, done: string, total: string, nLeft: number) =>
+    `Loading the test logits of ${name}: ${done} of ${total}${nLeft > 0 ? `, ${count(nLeft)} more to come` : ""}`,
   withoutLogits: "Some test logits could not be loaded; where they are needed, the maker’s figures stand in.",
-  legend: "Filled marks are our networks, computed here from their stored test logits; outlines are the paper’s, which were trained far longer.",
+  legend:
+    "Filled marks are our networks, computed here from their stored test logits; outlines are the paper’s, which were trained far longer.",
   paper: "the paper",
   oursTaught: "our students",
   oursUntaught: "our teachers, against the others’ ensemble",
@@ -25,18 +27,25 @@ export const findingsWords = {
   paperValues: (source: string) => `The paper’s values: ${source}.`,
   missing: "Missing",
   notTrained: "not trained yet",
-  about: (networks: readonly string[], n: number, version: string) => [`Ours: ${inWords(networks)}. Paper: Stanton et al. 2021, arXiv 2106.05945v2`, `CIFAR-100 test set, n = ${count(n)}. Fidelity Lab ${version}`],
+  about: (networks: readonly string[], n: number, version: string) => [
+    `Ours: ${inWords(networks)}. Paper: Stanton et al. 2021, arXiv 2106.05945v2`,
+    `CIFAR-100 test set, n = ${count(n)}. Fidelity Lab ${version}`,
+  ],
 
   recipe: {
     unknown: "How its recipe differs from the paper’s is not known.",
     same: "Its recipe is the paper’s.",
     near: (lambda: number) => `It began at λ = ${brief(lambda)} of its teacher’s weights.`,
-    differs: (differences: readonly Difference[]) => `Otherwise than in the paper: ${inWords(differences.map(({ what, ours, paper }) => differenceNames[what](ours, paper)))}.`,
+    differs: (differences: readonly Difference[]) =>
+      `Otherwise than in the paper: ${inWords(differences.map(({ what, ours, paper }) => differenceNames[what](ours, paper)))}.`,
   },
   detail: {
-    taught: (by: readonly string[], accuracy: number, agreement: number) => `taught by ${inWords(by)}: accuracy ${percent(accuracy)}, agreement with them ${percent(agreement)}.`,
-    untaught: (by: readonly string[], accuracy: number, agreement: number) => `not taught: accuracy ${percent(accuracy)}, agreement with the ensemble of ${inWords(by)} ${percent(agreement)}.`,
-    paper: (accuracy: number, agreement: number, source: string) => `accuracy ${percent(accuracy)}, agreement ${percent(agreement)}. ${source}.`,
+    taught: (by: readonly string[], accuracy: number, agreement: number) =>
+      `taught by ${inWords(by)}: accuracy ${percent(accuracy)}, agreement with them ${percent(agreement)}.`,
+    untaught: (by: readonly string[], accuracy: number, agreement: number) =>
+      `not taught: accuracy ${percent(accuracy)}, agreement with the ensemble of ${inWords(by)} ${percent(agreement)}.`,
+    paper: (accuracy: number, agreement: number, source: string) =>
+      `accuracy ${percent(accuracy)}, agreement ${percent(agreement)}. ${source}.`,
     computed: "Computed here from stored logits.",
     measured: "As measured by the maker.",
   },
@@ -66,47 +75,59 @@ export const findingsWords = {
 
   plane: {
     title: "Accuracy and fidelity",
-    x: "Test accuracy of the student", y: "Agreement with its teachers",
+    x: "Test accuracy of the student",
+    y: "Agreement with its teachers",
     hint: "Each mark is a network. Teachers stand where they are by chance and skill alone: nobody taught them to agree.",
     missing: "None of our students was trained as long as the paper’s (300 epochs), and none on GAN or SVHN images.",
     header: ["network", "whose", "accuracy", "agreement", "compared with", "source"],
   },
   sizes: {
     title: "Agreement over the number of teachers",
-    x: "Teachers in the ensemble, m", y: "Agreement",
+    x: "Teachers in the ensemble, m",
+    y: "Agreement",
     hint: "A line is one student of ours, held against ensembles of its first m teachers. The paper’s outlines are a student of m teachers each, at temperature 1.",
-    student: (name: string, m: number, agreement: number) => `${name} with the first ${count(m)}: ${percent(agreement)}`,
-    detail: (m: number, agreement: number, source: string) => `${plural(m, "teacher", "teachers")}: agreement ${percent(agreement)}. ${source}.`,
+    student: (name: string, m: number, agreement: number) =>
+      `${name} with the first ${count(m)}: ${percent(agreement)}`,
+    detail: (m: number, agreement: number, source: string) =>
+      `${plural(m, "teacher", "teachers")}: agreement ${percent(agreement)}. ${source}.`,
     missing: (m: number) => `No student of ${plural(m, "teacher", "teachers")} is trained yet.`,
     header: ["whose", "teachers", "agreement", "source"],
   },
   calibration: {
     title: "Fidelity and calibration",
-    x: "Agreement with its teachers", y: "ECE of the student",
+    x: "Agreement with its teachers",
+    y: "ECE of the student",
     hint: "In the paper’s words for ensembles: to the right, and further down.",
     detail: (agreement: number, ece: number) => `agreement ${percent(agreement)}, ECE ${brief(ece)}.`,
-    few: (n: number) => `${n === 0 ? "No student" : n === 1 ? "One student" : `${count(n)} students`} shipped: three or more are needed to see a tendency.`,
-    noPaper: "None of the paper’s students is drawn here: pairs of agreement and ECE stand in figures that were not read off.",
+    few: (n: number) =>
+      `${n === 0 ? "No student" : n === 1 ? "One student" : `${count(n)} students`} shipped: three or more are needed to see a tendency.`,
+    noPaper:
+      "None of the paper’s students is drawn here: pairs of agreement and ECE stand in figures that were not read off.",
     header: ["network", "agreement", "ece", "teachers"],
   },
   policies: {
     title: "Agreement by augmentation and temperature",
     x: "Agreement with the teachers on test images",
     values: (paper: string, ours: string) => `paper ${paper} · ours ${ours}`,
-    row: (policy: string, temperature: number | undefined) => (temperature === undefined ? policy : `${policy} (temperature ${brief(temperature)})`),
+    row: (policy: string, temperature: number | undefined) =>
+      temperature === undefined ? policy : `${policy} (temperature ${brief(temperature)})`,
     hint: "In the paper five ResNet-56 teach one. A row without a temperature is one whose temperature the figure’s label does not name; our students of any stand in it.",
     grid: "Agreement by temperature",
     header: ["training", "temperature", "whose", "agreement", "accuracy", "source"],
     missing: (rows: readonly string[]) => `Not trained yet by us: ${inWords(rows)}.`,
-    gridX: "Temperature of the distillation", gridY: "Agreement",
-    gridHint: "In the paper ResNet-20 on half the data: a line for students of 1, 3 and 5 teachers, from below. Ours stand at their own temperature.",
+    gridX: "Temperature of the distillation",
+    gridY: "Agreement",
+    gridHint:
+      "In the paper ResNet-20 on half the data: a line for students of 1, 3 and 5 teachers, from below. Ours stand at their own temperature.",
     gridMissing: "Students on half the data are not trained yet by us.",
   },
   cliff: {
     title: "The cliff between two basins",
-    x: "λ, the teacher’s share in the first weights", y: "Agreement on training images",
+    x: "λ, the teacher’s share in the first weights",
+    y: "Agreement on training images",
     hint: "A student of one teacher begins at λ times the teacher’s weights plus 1 − λ times random ones.",
-    detail: (lambda: number, low: number, high: number, source: string) => `λ = ${brief(lambda)}: ${low === high ? percent(low) : `${percent(low)} to ${percent(high)}`} over runs of a self-distilled ResNet-20 with LayerNorm. ${source}.`,
+    detail: (lambda: number, low: number, high: number, source: string) =>
+      `λ = ${brief(lambda)}: ${low === high ? percent(low) : `${percent(low)} to ${percent(high)}`} over runs of a self-distilled ResNet-20 with LayerNorm. ${source}.`,
     ours: (lambda: number, agreement: number) => `λ = ${brief(lambda)}: ${percent(agreement)}.`,
     missing: "Students of ours that begin near a teacher are not trained yet.",
     missingSome: (lambdas: readonly number[]) => `Not trained yet by us: λ = ${inWords(lambdas.map(brief))}.`,
@@ -114,7 +135,8 @@ export const findingsWords = {
   },
   trainTest: {
     title: "Agreement in training and in the test",
-    x: "Agreement on training images", y: "Agreement on test images",
+    x: "Agreement on training images",
+    y: "Agreement on test images",
     hint: "On the dashed line both are the same. Ours are measured on training images as they are.",
     detail: (train: number, test: number) => `training ${percent(train)}, test ${percent(test)}.`,
     missing: (names: readonly string[]) => `Without a train agreement: ${inWords(names)}.`,
@@ -123,8 +145,11 @@ export const findingsWords = {
   curve: {
     title: "A student by epoch",
     student: "Student",
-    x: "Epoch", y: "Share of images",
-    train: "agreement, training", test: "agreement, test", accuracy: "accuracy, test",
+    x: "Epoch",
+    y: "Share of images",
+    train: "agreement, training",
+    test: "agreement, test",
+    accuracy: "accuracy, test",
     hint: "The training’s own record: agreement on training images as they were augmented, on test images where it was measured.",
     missing: "No student that ships has a record by epoch in its manifest yet.",
     header: ["epoch", "loss", "train_agreement", "test_agreement", "accuracy"],
