@@ -3,7 +3,7 @@ import { LoadState } from "./components/load_state.tsx";
 import { Notices } from "./components/notices.tsx";
 import { isDragging } from "./state/intake.ts";
 import { view, type View } from "./state/route.ts";
-import { t } from "./strings.ts";
+import { t } from "./common/strings.ts";
 import { Compare } from "./views/compare/compare.tsx";
 import { Distil } from "./views/distil/distil.tsx";
 import { Fidelity } from "./views/fidelity/fidelity.tsx";

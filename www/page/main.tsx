@@ -14,7 +14,7 @@ import { watchDropAndPaste } from "./state/intake.ts";
 import { startLab } from "./state/lab.ts";
 import { startNetworks } from "./state/networks.ts";
 import { decodeSamples } from "./state/pictures.ts";
-import { t } from "./strings.ts";
+import { t } from "./common/strings.ts";
 
 /** The smallest module with a SIMD instruction: () -> v128, i32.const 0, i8x16.splat, i8x16.popcnt. */
 const SIMD_PROBE = new Uint8Array([

@@ -2,8 +2,8 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { count } from "../format.ts";
-import { t, type TermName } from "../strings.ts";
+import { count } from "../common/format.ts";
+import { t, type TermName } from "../common/strings.ts";
 import { Help } from "../components/help.tsx";
 
 export interface CurveSeries {

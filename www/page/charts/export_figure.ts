@@ -1,5 +1,5 @@
 /** A figure of the page as a file of its own: an SVG that needs no style sheet, and a PNG of it. */
-import { save } from "../save.ts";
+import { save } from "../common/save.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
 const STYLES = [

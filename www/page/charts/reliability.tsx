@@ -1,6 +1,6 @@
 import type { ReliabilityBin } from "../../../pkg/api.js";
-import { count, percent } from "../format.ts";
-import { t } from "../strings.ts";
+import { count, percent } from "../common/format.ts";
+import { t } from "../common/strings.ts";
 import { Help } from "../components/help.tsx";
 
 export interface ReliabilitySeries {

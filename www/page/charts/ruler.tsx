@@ -1,4 +1,4 @@
-import { percent } from "../format.ts";
+import { percent } from "../common/format.ts";
 import type { Look } from "./plot.tsx";
 import { RowsPlot } from "./rows_plot.tsx";
 

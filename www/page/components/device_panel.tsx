@@ -1,7 +1,7 @@
-import { count } from "../format.ts";
+import { count } from "../common/format.ts";
 import { labState } from "../state/lab.ts";
 import { addressWithDevice } from "../state/route.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import type { DeviceInfo } from "../../../pkg/api.js";
 
 const kindName = (kind: DeviceInfo["kind"]) => t.device[kind];

@@ -1,6 +1,6 @@
 import { comparisonOf } from "../state/predictions.ts";
 import { pictures, select, selected, type Picture } from "../state/pictures.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { Pixels } from "./pixels.tsx";
 
 export function Mark({ agrees }: { agrees: boolean | null }) {

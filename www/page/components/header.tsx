@@ -1,5 +1,5 @@
 import { hrefOf, view, VIEWS } from "../state/route.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { DevicePanel } from "./device_panel.tsx";
 import { NetworksPanel } from "./networks_panel.tsx";
 

@@ -1,6 +1,6 @@
 import type { TargetedToggleEvent } from "preact";
 import { useId } from "preact/hooks";
-import { t, type TermName } from "../strings.ts";
+import { t, type TermName } from "../common/strings.ts";
 
 const WIDTH = 320;
 const GAP = 8;

@@ -1,7 +1,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../state/notices.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 interface Props<P> {
   load: () => Promise<ComponentType<P>>;

@@ -1,9 +1,9 @@
-import { megabytes } from "../format.ts";
+import { megabytes } from "../common/format.ts";
 import { reading } from "../state/data_sets.ts";
 import { labState } from "../state/lab.ts";
 import { loadProgress } from "../state/networks.ts";
 import { addressWithDevice, deviceFromAddress } from "../state/route.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 /** One line under the header while something is on its way, or a card where the engine did not start. */
 export function LoadState() {

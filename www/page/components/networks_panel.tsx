@@ -1,6 +1,6 @@
 import { useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { count, megabytes } from "../format.ts";
+import { count, megabytes } from "../common/format.ts";
 import { downloadNetwork, isActive } from "../state/distillation.ts";
 import { networksToPlace, takeIn } from "../state/intake.ts";
 import {
@@ -17,7 +17,7 @@ import {
   useFamily,
   type Network,
 } from "../state/networks.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import type { Role } from "../../../pkg/api.js";
 import { FileButton } from "./file_button.tsx";
 import { Segmented } from "./segmented.tsx";

@@ -1,5 +1,5 @@
 import { dismiss, notices } from "../state/notices.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 /** Both regions are always there, so that a screen reader hears what comes into them. */
 export function Notices() {

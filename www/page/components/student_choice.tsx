@@ -1,5 +1,5 @@
 import { chooseStudent, student, students } from "../state/networks.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 /** Only there where there is something to choose. */
 export function StudentChoice({ label = t.networks.showStudent }: { label?: string }) {

@@ -1,6 +1,6 @@
 /** Reads CIFAR-100's binary archive as a stream: 170 MB pass by, the test records and the first training records stay. */
 import { createTarDecoder } from "modern-tar";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { N_TEST_IMAGES } from "./class_names.ts";
 
 export const RECORD_BYTES = 3074;

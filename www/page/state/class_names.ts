@@ -1,5 +1,5 @@
 import fineLabelNames from "../../weights/fine-label-names.txt?raw";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 const CIFAR100: readonly string[] = fineLabelNames
   .trim()

@@ -1,7 +1,7 @@
 /** CIFAR-100 in this page: offered by the server that serves it, or brought by the visitor. */
 import { computed, signal } from "@preact/signals";
 import type { Records } from "../../../pkg/api.js";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { KEPT_TRAIN_RECORDS, readArchive, RECORD_BYTES } from "./archive.ts";
 import { readAll } from "./download.ts";
 import { client } from "./lab.ts";

@@ -1,6 +1,6 @@
 /** Which images a run distils on, and which other images measure it. */
 import { computed, signal } from "@preact/signals";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import {
   hasTestSet,
   hasTrainSet,

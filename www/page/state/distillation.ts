@@ -1,8 +1,8 @@
 /** One distillation at a time, on the visitor's device, while the other views go on. */
 import { batch, computed, signal } from "@preact/signals";
 import type { DistillReport, HoldOutMetrics, StepProgress } from "../../../pkg/api.js";
-import { save } from "../save.ts";
-import { t } from "../strings.ts";
+import { save } from "../common/save.ts";
+import { t } from "../common/strings.ts";
 import { areImagesReady, heldOutImages, trainingHasLabels, trainingImages } from "./distil_images.ts";
 import { client } from "./lab.ts";
 import { addNetwork, chooseStudent, freeName, isReady, student, teachers } from "./networks.ts";

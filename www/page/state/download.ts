@@ -1,6 +1,6 @@
 /** Bytes from the page's own host, with progress, and checked against what they should be. */
 
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 export interface Expected {
   bytes: number;

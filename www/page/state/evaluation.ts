@@ -1,7 +1,7 @@
 /** One evaluation at a time: the samples at once, the test set or own pictures when asked. */
 import { computed, effect, signal } from "@preact/signals";
 import type { EvaluationReport } from "../../../pkg/api.js";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { CIFAR100_CLASSES } from "./class_names.ts";
 import { hasTestSet, nTestImages, testSet, testTitle } from "./data_sets.ts";
 import { client } from "./lab.ts";

@@ -4,7 +4,7 @@ import { readDroppedSet } from "./data_sets.ts";
 import { messageOf, notifyError } from "./notices.ts";
 import { addPictures } from "./pictures.ts";
 import { view } from "./route.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 /** Dropped networks that wait for the visitor to say teacher or student. */
 export const networksToPlace = signal<readonly File[]>([]);

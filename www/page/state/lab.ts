@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { LabClient } from "../../../pkg/client.js";
 import { createWorker } from "#worker";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { messageOf, notifyInfo } from "./notices.ts";
 import { deviceFromAddress } from "./route.ts";
 

@@ -1,6 +1,6 @@
 /** `www/weights/manifest.json`: which networks ship, where they are and what they measured. */
 
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { download, type Expected } from "./download.ts";
 
 export interface ManifestMetrics {

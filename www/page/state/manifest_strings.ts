@@ -1,5 +1,5 @@
 /** Words about a manifest of the visitor's, loaded with one. */
-import { count, plural } from "../format.ts";
+import { count, plural } from "../common/format.ts";
 
 export const manifestWords = {
   refused: (name: string) => `${name} was not taken over; everything stays as it was.`,

@@ -2,7 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import { LabError, type LabClient } from "../../../pkg/client.js";
 import type { ModelInfo, Role } from "../../../pkg/api.js";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { client } from "./lab.ts";
 import { fetchManifest, readFileOf, setsOf, type ManifestNetwork, type NetworkSet } from "./manifest.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";

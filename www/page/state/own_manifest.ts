@@ -5,7 +5,7 @@ import { client } from "./lab.ts";
 import { isNetwork, setsOf, type ManifestNetwork, type NetworkSet, type ReadFile } from "./manifest.ts";
 import { addSets, everyListed, freeCopyName, networks, sets } from "./networks.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { manifestWords as words } from "./manifest_strings.ts";
 
 const BYTES_OF_F16 = 2;

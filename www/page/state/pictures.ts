@@ -1,7 +1,7 @@
 /** The gallery: 20 samples that ship, whatever the visitor adds, and test images that a list of them led to. */
 import { computed, signal } from "@preact/signals";
 import type { LabClient } from "../../../pkg/client.js";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { client } from "./lab.ts";
 import { messageOf, notifyError } from "./notices.ts";
 

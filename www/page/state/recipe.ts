@@ -1,7 +1,7 @@
 /** What a distillation is set to, its defaults and its bounds. */
 import { signal } from "@preact/signals";
 import type { Policy, Schedule } from "../../../pkg/api.js";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 
 export interface Recipe {
   temperature: number;

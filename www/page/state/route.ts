@@ -1,7 +1,7 @@
 /** The page's address: a view after the hash, the view's own state after a `?`, the device and a manifest as parameters. */
 import { signal } from "@preact/signals";
 import type { DeviceChoice } from "../../../pkg/api.js";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { notifyInfo } from "./notices.ts";
 
 export const VIEWS = ["compare", "fidelity", "distil", "findings"] as const;

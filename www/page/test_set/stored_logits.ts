@@ -2,7 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import type { Logits } from "../../../pkg/analysis_api.js";
 import { AnalysisClient } from "../../../pkg/analysis_client.js";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { a } from "./strings.ts";
 import { CIFAR100_CLASSES, N_TEST_IMAGES } from "../state/class_names.ts";
 import { fetchManifest, readFileOf, weightsUrl, type ManifestLogits, type ManifestNetwork } from "../state/manifest.ts";

@@ -1,6 +1,6 @@
 /** Words of the lab's views, loaded with them. */
 import type { Cell, Interval, McNemar, NoControl, SortKey } from "../../../pkg/analysis_api.js";
-import { brief, count, images, nats, plural } from "../format.ts";
+import { brief, count, images, nats, plural } from "../common/format.ts";
 import type { ManifestRecipe } from "../state/manifest.ts";
 
 const points = (difference: number): string => `${Math.abs(100 * difference).toFixed(1)} points`;

@@ -2,7 +2,7 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { DeviceInfo, Records } from "../../../pkg/api.js";
 import { N_TEST_IMAGES } from "../state/class_names.ts";
-import { t } from "../strings.ts";
+import { t } from "../common/strings.ts";
 import { a } from "./strings.ts";
 import { testSet } from "../state/data_sets.ts";
 import { client } from "../state/lab.ts";

@@ -1,9 +1,9 @@
-import { probability } from "../../format.ts";
-import { topClasses } from "../../numbers.ts";
+import { probability } from "../../common/format.ts";
+import { topClasses } from "../../common/numbers.ts";
 import type { Comparison } from "../../state/predictions.ts";
 import { className } from "../../state/class_names.ts";
 import { student, teachers } from "../../state/networks.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 
 const TOP = 5;

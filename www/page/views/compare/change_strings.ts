@@ -1,5 +1,5 @@
 /** Words of the picture under change, loaded with it. */
-import { probability } from "../../format.ts";
+import { probability } from "../../common/format.ts";
 
 const signed = (value: number, text: string): string => `${value > 0 ? "+" : ""}${text}`;
 const points = (value: number): string => signed(value, `${Math.round(100 * value)}%`);

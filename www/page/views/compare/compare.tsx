@@ -8,8 +8,8 @@ import { FamilySwitch } from "../../components/networks_panel.tsx";
 import { Opening } from "../../components/opening.tsx";
 import { Pixels } from "../../components/pixels.tsx";
 import { StudentChoice } from "../../components/student_choice.tsx";
-import { nats } from "../../format.ts";
-import { argmax } from "../../numbers.ts";
+import { nats } from "../../common/format.ts";
+import { argmax } from "../../common/numbers.ts";
 import { comparisonOf, hasFailed, retryAnswers, type Comparison } from "../../state/predictions.ts";
 import { CIFAR100_CLASSES, className } from "../../state/class_names.ts";
 import { takeIn } from "../../state/intake.ts";
@@ -17,7 +17,7 @@ import { labState } from "../../state/lab.ts";
 import { isReady, nClasses, sets, student, teachers } from "../../state/networks.ts";
 import { nDecoding, pictures, removePicture, selected, type Picture } from "../../state/pictures.ts";
 import { queryOf } from "../../state/route.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 
 export function Compare() {
   const picture = selected.value;

@@ -1,7 +1,7 @@
 /** What the networks in use say of a picture while it is blurred, moved, turned: the strengths, and the answers over one of them. */
 import { computed, effect, signal } from "@preact/signals";
 import { pictureChanger, type PictureChange } from "../../../../pkg/pictures.js";
-import { logSoftmax } from "../../numbers.ts";
+import { logSoftmax } from "../../common/numbers.ts";
 import { client } from "../../state/lab.ts";
 import { isReady, networks, student, teachers } from "../../state/networks.ts";
 import { messageOf, notifyError } from "../../state/notices.ts";

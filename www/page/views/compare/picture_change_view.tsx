@@ -3,13 +3,13 @@ import { useEffect, useId } from "preact/hooks";
 import { Mark } from "../../components/gallery.tsx";
 import { Help } from "../../components/help.tsx";
 import { Pixels } from "../../components/pixels.tsx";
-import { nats, percent, probability } from "../../format.ts";
-import { argmax, klNats } from "../../numbers.ts";
-import { saveCsv } from "../../save.ts";
+import { nats, percent, probability } from "../../common/format.ts";
+import { argmax, klNats } from "../../common/numbers.ts";
+import { saveCsv } from "../../common/save.ts";
 import { className } from "../../state/class_names.ts";
 import { isReady, student, teachers } from "../../state/networks.ts";
 import { selected } from "../../state/pictures.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { changeWords as words } from "./change_strings.ts";
 import {
   answerAt,

@@ -1,6 +1,6 @@
 import type { HoldOutMetrics } from "../../../../pkg/api.js";
-import { nats, percent } from "../../format.ts";
-import { t } from "../../strings.ts";
+import { nats, percent } from "../../common/format.ts";
+import { t } from "../../common/strings.ts";
 
 interface Props {
   before: HoldOutMetrics;

@@ -2,8 +2,8 @@ import { BeforeAfter } from "./before_after.tsx";
 import { Help } from "../../components/help.tsx";
 import { RecipeForm } from "./recipe_form.tsx";
 import { RunCharts } from "./run_charts.tsx";
-import { brief, nats, percent } from "../../format.ts";
-import { saveCsv, saveJson } from "../../save.ts";
+import { brief, nats, percent } from "../../common/format.ts";
+import { saveCsv, saveJson } from "../../common/save.ts";
 import {
   canStart,
   downloadNetwork,
@@ -20,7 +20,7 @@ import {
 } from "../../state/distillation.ts";
 import { client } from "../../state/lab.ts";
 import { hrefOf } from "../../state/route.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 
 export function Distil() {
   const current = run.value;

@@ -1,6 +1,6 @@
 import { useId } from "preact/hooks";
 import type { Policy } from "../../../../pkg/api.js";
-import { count } from "../../format.ts";
+import { count } from "../../common/format.ts";
 import {
   chooseTrainingSource,
   heldOutTitle,
@@ -22,7 +22,7 @@ import {
   set,
   type NumberSetting,
 } from "../../state/recipe.ts";
-import { t, type TermName } from "../../strings.ts";
+import { t, type TermName } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 import { Segmented } from "../../components/segmented.tsx";
 import { StudentChoice } from "../../components/student_choice.tsx";

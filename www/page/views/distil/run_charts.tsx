@@ -1,6 +1,6 @@
-import { nats, percent } from "../../format.ts";
+import { nats, percent } from "../../common/format.ts";
 import { nPoints, pointsSoFar } from "../../state/distillation.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { Curve } from "../../charts/curve.tsx";
 
 /** Loss above its floor, agreement in training and held out, accuracy of student and ensemble. */

@@ -1,8 +1,8 @@
 import { useId } from "preact/hooks";
 import { Help } from "../../components/help.tsx";
 import { Segmented } from "../../components/segmented.tsx";
-import { brief, percent } from "../../format.ts";
-import { t } from "../../strings.ts";
+import { brief, percent } from "../../common/format.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import {
   allStudents,

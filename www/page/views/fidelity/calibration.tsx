@@ -9,8 +9,8 @@ import type {
 } from "../../../../pkg/analysis_api.js";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { Segmented } from "../../components/segmented.tsx";
-import { brief, count, nats, percent } from "../../format.ts";
-import { t } from "../../strings.ts";
+import { brief, count, nats, percent } from "../../common/format.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { change, choice, families, showImages } from "../../test_set/choice.ts";

@@ -1,5 +1,5 @@
 import type { Cell } from "../../../../pkg/analysis_api.js";
-import { count, percent } from "../../format.ts";
+import { count, percent } from "../../common/format.ts";
 import { a } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { imagesHref, showImages } from "../../test_set/choice.ts";

@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import type { Cka, CkaInterface } from "../../../../pkg/analysis_api.js";
 import { LabError } from "../../../../pkg/client.js";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { ckaWords } from "./inside_strings.ts";
 import { hasTestSet, nTestImages, testSet } from "../../state/data_sets.ts";

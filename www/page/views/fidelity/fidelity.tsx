@@ -7,8 +7,8 @@ import { ResultsTable, rowsOf } from "./results_table.tsx";
 import { Segmented } from "../../components/segmented.tsx";
 import { ShippedFigures } from "./shipped_figures.tsx";
 import { StudentChoice } from "../../components/student_choice.tsx";
-import { brief, count } from "../../format.ts";
-import { saveCsv, saveJson } from "../../save.ts";
+import { brief, count } from "../../common/format.ts";
+import { saveCsv, saveJson } from "../../common/save.ts";
 import { hasTestSet, testTitle } from "../../state/data_sets.ts";
 import {
   cancelEvaluation,
@@ -25,7 +25,7 @@ import { takeIn } from "../../state/intake.ts";
 import { client, labState } from "../../state/lab.ts";
 import { activeFamily, isReady, student } from "../../state/networks.ts";
 import { ownPictures } from "../../state/pictures.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 
 export function Fidelity() {
   return (

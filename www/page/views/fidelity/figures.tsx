@@ -1,9 +1,9 @@
 import type { ComponentChildren } from "preact";
 import type { EvaluationReport } from "../../../../pkg/api.js";
-import { nats, percent } from "../../format.ts";
-import { wilson } from "../../numbers.ts";
+import { nats, percent } from "../../common/format.ts";
+import { wilson } from "../../common/numbers.ts";
 import { student } from "../../state/networks.ts";
-import { t, type TermName } from "../../strings.ts";
+import { t, type TermName } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 
 /** Below this many images the intervals are wide enough to warn of. */

@@ -1,7 +1,7 @@
 import { computed, signal } from "@preact/signals";
 import { useId } from "preact/hooks";
-import { percent } from "../../format.ts";
-import { t } from "../../strings.ts";
+import { percent } from "../../common/format.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { choice } from "../../test_set/choice.ts";

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
-import { probability } from "../../format.ts";
-import { t } from "../../strings.ts";
+import { probability } from "../../common/format.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { nameOf } from "../../test_set/classes.ts";

@@ -1,10 +1,10 @@
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { Segmented } from "../../components/segmented.tsx";
-import { brief, nats } from "../../format.ts";
+import { brief, nats } from "../../common/format.ts";
 import { hasTestSet, testTitle } from "../../state/data_sets.ts";
 import { isReady } from "../../state/networks.ts";
 import { areSamplesDecoded, samples } from "../../state/pictures.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { ckaWords as words } from "./inside_strings.ts";
 import { change, choice, KERNELS } from "../../test_set/choice.ts";

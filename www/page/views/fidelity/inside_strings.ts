@@ -1,5 +1,5 @@
 /** Words of the comparison of networks' insides, loaded with it. */
-import { count, duration, inWords } from "../../format.ts";
+import { count, duration, inWords } from "../../common/format.ts";
 import type { Kind } from "../../test_set/paper.ts";
 
 export const ckaWords = {

@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Confusion as Counts } from "../../../../pkg/analysis_api.js";
 import { Segmented } from "../../components/segmented.tsx";
-import { count, percent } from "../../format.ts";
+import { count, percent } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import { a } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";

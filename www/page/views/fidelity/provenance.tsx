@@ -1,11 +1,11 @@
 import { signal } from "@preact/signals";
 import { Segmented } from "../../components/segmented.tsx";
-import { brief, count, inWords } from "../../format.ts";
+import { brief, count, inWords } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import { hasTestSet } from "../../state/data_sets.ts";
 import { labState } from "../../state/lab.ts";
 import { activeFamily, isReady, networks, useFamily } from "../../state/networks.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { family, student, teachers } from "../../test_set/choice.ts";
 import { listed } from "../../test_set/stored_logits.ts";

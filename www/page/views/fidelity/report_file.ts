@@ -11,7 +11,7 @@ import type {
 } from "../../../../pkg/analysis_api.js";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import { messageOf, notifyError, notifyInfo } from "../../state/notices.ts";
-import { saveJson } from "../../save.ts";
+import { saveJson } from "../../common/save.ts";
 import { a } from "../../test_set/strings.ts";
 import { choice, linkTo } from "../../test_set/choice.ts";
 import { pair, type Pair } from "../../test_set/questions.ts";

@@ -1,6 +1,6 @@
 import type { EvaluationReport, Generalisation } from "../../../../pkg/api.js";
-import { nats, percent } from "../../format.ts";
-import { t } from "../../strings.ts";
+import { nats, percent } from "../../common/format.ts";
+import { t } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 

@@ -1,7 +1,7 @@
-import { megabytes, nats, percent } from "../../format.ts";
+import { megabytes, nats, percent } from "../../common/format.ts";
 import { weightsUrl, type ManifestLogits } from "../../state/manifest.ts";
 import { activeFamily, sets } from "../../state/networks.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 
 /** What the manifest says the shipped networks measured: told apart from what is computed here. */

@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
-import { count, megabytes } from "../../format.ts";
+import { count, megabytes } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { Builder } from "./builder.tsx";
 import { Calibration } from "./calibration.tsx";

@@ -1,6 +1,6 @@
 import type { Baselines, Interval, Intervals, McNemar } from "../../../../pkg/analysis_api.js";
-import { count, nats, percent } from "../../format.ts";
-import { t } from "../../strings.ts";
+import { count, nats, percent } from "../../common/format.ts";
+import { t } from "../../common/strings.ts";
 import { a } from "../../test_set/strings.ts";
 import { useAsked, type Answer } from "../../test_set/asked.ts";
 import { change, choice, everyStudent, student } from "../../test_set/choice.ts";

@@ -1,5 +1,5 @@
 import { Lazy } from "../../components/lazy.tsx";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 
 const load = async () => (await import("./findings_view.tsx")).FindingsView;
 

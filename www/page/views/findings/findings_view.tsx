@@ -1,10 +1,10 @@
 import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { brief, megabytes, percent } from "../../format.ts";
+import { brief, megabytes, percent } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import type { ManifestNetwork } from "../../state/manifest.ts";
-import { t } from "../../strings.ts";
+import { t } from "../../common/strings.ts";
 import { findingsWords as words } from "./strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import {

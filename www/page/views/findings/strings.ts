@@ -1,5 +1,5 @@
 /** Words of the Findings view, loaded with it. */
-import { brief, count, inWords, percent, plural } from "../../format.ts";
+import { brief, count, inWords, percent, plural } from "../../common/format.ts";
 import type { Difference } from "./evidence.ts";
 import type { Kind } from "../../test_set/paper.ts";
 
