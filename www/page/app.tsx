@@ -3,7 +3,7 @@ import { LoadState } from "./components/load_state.tsx";
 import { Notices } from "./components/notices.tsx";
 import { isDragging } from "./state/intake.ts";
 import { view, type View } from "./state/route.ts";
-import { t } from "./common/strings.ts";
+import { words } from "./common/strings.ts";
 import { Compare } from "./views/compare/compare.tsx";
 import { Distil } from "./views/distil/distil.tsx";
 import { Fidelity } from "./views/fidelity/fidelity.tsx";
@@ -28,7 +28,7 @@ export function App() {
           document.getElementById("main")?.focus();
         }}
       >
-        {t.skip}
+        {words.skip}
       </a>
       <Header />
       <main id="main" tabIndex={-1} data-testid={`view-${view.value}`}>
@@ -38,7 +38,7 @@ export function App() {
       </main>
       {isDragging.value && (
         <div class="drop-veil" aria-hidden="true">
-          <p>{t.compare.dropHere}</p>
+          <p>{words.compare.dropHere}</p>
         </div>
       )}
     </>

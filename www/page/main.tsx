@@ -12,9 +12,9 @@ import { warnBeforeLeaving } from "./state/distillation.ts";
 import { watchEvaluation } from "./state/evaluation.ts";
 import { watchDropAndPaste } from "./state/intake.ts";
 import { startLab } from "./state/lab.ts";
-import { startNetworks } from "./state/networks.ts";
+import { startNetworks } from "./state/first_networks.ts";
 import { decodeSamples } from "./state/pictures.ts";
-import { t } from "./common/strings.ts";
+import { words } from "./common/strings.ts";
 
 /** The smallest module with a SIMD instruction: () -> v128, i32.const 0, i8x16.splat, i8x16.popcnt. */
 const SIMD_PROBE = new Uint8Array([
@@ -28,8 +28,8 @@ function hasWasmSimd(): boolean {
 function tellNoSimd(): void {
   const heading = document.querySelector("#boot h1");
   const text = document.querySelector("#boot p");
-  if (heading) heading.textContent = t.boot.noSimd;
-  if (text) text.textContent = t.boot.noSimdText;
+  if (heading) heading.textContent = words.boot.noSimd;
+  if (text) text.textContent = words.boot.noSimdText;
   document.querySelector("#boot ul")?.remove(); // the other causes are none here
 }
 

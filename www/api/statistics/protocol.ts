@@ -1,6 +1,6 @@
 /** What passes between `AnalysisClient` and its Worker. */
 import type { AnalysisInterface, AnalysisOptions } from "./types.js";
-import type { ErrorCode } from "../lab/types.js";
+import type { ErrorCode } from "./fidelity_lab_statistics.js";
 
 /** Every method but those that answer at once, and those of an alignment, which the Worker keeps by a number of the client's. */
 export type AnalysisMethod =

@@ -9,7 +9,7 @@
  * `Analysis.create(options)` (analysis.js) loads the wasm module into this thread; `AnalysisClient.create({ ...options, createWorker })`
  * (analysis_client.js) into a Worker that `createWorker` makes of analysis_worker.js, by default from beside the client's own file.
  */
-import type { Fidelity, Generalisation, ReliabilityBin, Role } from "../lab/types.js";
+import type { Fidelity, Generalisation, ReliabilityBin, Role } from "./fidelity_lab_statistics.js";
 
 export type { Fidelity, Generalisation, ReliabilityBin, Role };
 

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../lab/types.js";
+import type { ErrorCode } from "../statistics/fidelity_lab_statistics.js";
 
 /** Every error of this library: a code for programs, a sentence for people. */
 export class LabError extends Error {

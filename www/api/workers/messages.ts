@@ -1,5 +1,5 @@
 /** What the Workers of this library do alike with what they send. */
-import type { ErrorCode } from "../lab/types.js";
+import type { ErrorCode } from "../statistics/fidelity_lab_statistics.js";
 import { LabError } from "../wasm/errors.js";
 
 /** From a Worker to its client. */

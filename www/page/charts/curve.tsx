@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { count } from "../common/format.ts";
-import { t, type TermName } from "../common/strings.ts";
+import { words, type TermName } from "../common/strings.ts";
 import { Help } from "../components/help.tsx";
 
 export interface CurveSeries {
@@ -109,7 +109,7 @@ function optionsOf(element: HTMLElement, series: readonly CurveSeries[], format:
       { ...axis, size: 60, values: (_, ticks) => ticks.map(format) },
     ],
     series: [
-      { label: t.distil.charts.step },
+      { label: words.distil.charts.step },
       ...series.map(({ label, colour: name, isDashed, isSparse }): uPlot.Series => ({
         label,
         stroke: colour(name),
@@ -136,10 +136,10 @@ function Values({ title, steps, series, format }: Pick<Props, "title" | "steps" 
   return (
     <div class="sr-only">
       <table>
-        <caption>{t.distil.charts.tableOf(title)}</caption>
+        <caption>{words.distil.charts.tableOf(title)}</caption>
         <thead>
           <tr>
-            <th scope="col">{t.distil.charts.step}</th>
+            <th scope="col">{words.distil.charts.step}</th>
             {series.map(({ label }) => (
               <th key={label} scope="col">
                 {label}

@@ -1,6 +1,6 @@
 import type { ReliabilityBin } from "../../../pkg/api.js";
 import { count, percent } from "../common/format.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { Help } from "../components/help.tsx";
 
 export interface ReliabilitySeries {
@@ -27,10 +27,10 @@ export function Reliability({ series }: { series: readonly ReliabilitySeries[] }
     <figure class="card reliability" data-testid="reliability">
       <figcaption>
         <h2>
-          {t.fidelity.reliability}
+          {words.fidelity.reliability}
           <Help term="reliability" />
         </h2>
-        <p class="hint">{t.fidelity.reliabilityText}</p>
+        <p class="hint">{words.fidelity.reliabilityText}</p>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} aria-hidden="true">
         {TICKS.map((tick) => (
@@ -47,7 +47,7 @@ export function Reliability({ series }: { series: readonly ReliabilitySeries[] }
         ))}
         <line class="diagonal" x1={x(0)} y1={y(0)} x2={x(1)} y2={y(1)} />
         <text class="axis" transform={`translate(12 ${y(0.5)}) rotate(-90)`} text-anchor="middle">
-          {t.fidelity.accuracy}
+          {words.fidelity.accuracy}
         </text>
         {series.map(({ name, kind, bins }) => (
           <Line key={name} kind={kind} bins={bins} most={most} />
@@ -74,13 +74,13 @@ export function Reliability({ series }: { series: readonly ReliabilitySeries[] }
           transform={`translate(12 ${COUNTS_TOP + COUNTS_HEIGHT / 2}) rotate(-90)`}
           text-anchor="middle"
         >
-          {t.fidelity.binCount}
+          {words.fidelity.binCount}
         </text>
         <text class="tick" x={LEFT - 6} y={COUNTS_TOP + 8} text-anchor="end">
           {count(most)}
         </text>
         <text class="axis" x={x(0.5)} y={COUNTS_TOP + COUNTS_HEIGHT + 20} text-anchor="middle">
-          {t.fidelity.confidence}
+          {words.fidelity.confidence}
         </text>
       </svg>
       <p class="legend">
@@ -92,7 +92,7 @@ export function Reliability({ series }: { series: readonly ReliabilitySeries[] }
         ))}
         <span>
           <span class="key diagonal" aria-hidden="true" />
-          {t.fidelity.perfect}
+          {words.fidelity.perfect}
         </span>
       </p>
       <Table series={series} />
@@ -129,12 +129,12 @@ function Table({ series }: { series: readonly ReliabilitySeries[] }) {
   return (
     <div class="sr-only">
       <table>
-        <caption>{t.fidelity.reliability}</caption>
+        <caption>{words.fidelity.reliability}</caption>
         <thead>
           <tr>
-            <th scope="col">{t.fidelity.bin}</th>
+            <th scope="col">{words.fidelity.bin}</th>
             {series.flatMap(({ name }) =>
-              [t.fidelity.binCount, t.fidelity.binConfidence, t.fidelity.binAccuracy].map((word) => (
+              [words.fidelity.binCount, words.fidelity.binConfidence, words.fidelity.binAccuracy].map((word) => (
                 <th key={name + word} scope="col">
                   {name}, {word}
                 </th>

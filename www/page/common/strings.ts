@@ -7,7 +7,7 @@ interface Kind {
 }
 const kindText = ({ family, nClasses }: Kind): string => `${family} of ${plural(nClasses, "class", "classes")}`;
 
-export const t = {
+export const words = {
   title: "Fidelity Lab",
   skip: "Skip to the content",
   views: { compare: "Compare", fidelity: "Fidelity", distil: "Distil", findings: "Findings" },
@@ -416,4 +416,4 @@ export const t = {
   },
 } as const;
 
-export type TermName = keyof typeof t.help.terms;
+export type TermName = keyof typeof words.help.terms;

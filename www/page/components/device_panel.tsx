@@ -1,15 +1,15 @@
 import { count } from "../common/format.ts";
 import { labState } from "../state/lab.ts";
 import { addressWithDevice } from "../state/route.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import type { DeviceInfo } from "../../../pkg/api.js";
 
-const kindName = (kind: DeviceInfo["kind"]) => t.device[kind];
-const told = (text: string) => text || t.device.unknown;
+const kindName = (kind: DeviceInfo["kind"]) => words.device[kind];
+const told = (text: string) => text || words.device.unknown;
 
 function BadgeText() {
   const state = labState.value;
-  if (state.phase !== "ready") return <>{state.phase === "starting" ? t.device.starting : t.device.failed}</>;
+  if (state.phase !== "ready") return <>{state.phase === "starting" ? words.device.starting : words.device.failed}</>;
   const { kind, vendor, architecture } = state.client.device;
   const adapter = kind === "webgpu" ? [vendor, architecture].filter(Boolean).join(" ") : "";
   return (
@@ -42,13 +42,13 @@ export function DevicePanel() {
         popover="auto"
         class="panel"
         data-testid="device-panel"
-        aria-label={t.device.panel}
+        aria-label={words.device.panel}
         role="dialog"
       >
-        <h2>{t.device.panel}</h2>
+        <h2>{words.device.panel}</h2>
         {state.phase === "ready" && <Facts device={state.client.device} />}
         {state.phase === "failed" && <p>{state.message}</p>}
-        {state.phase === "starting" && <p>{t.boot.starting}</p>}
+        {state.phase === "starting" && <p>{words.boot.starting}</p>}
       </div>
     </>
   );
@@ -57,13 +57,13 @@ export function DevicePanel() {
 function Facts({ device }: { device: DeviceInfo }) {
   const other = device.kind === "webgpu" ? "cpu" : "webgpu";
   const facts: [string, string, string][] = [
-    [t.device.kind, kindName(device.kind), "kind"],
-    [t.device.reason, device.reason, "reason"],
-    [t.device.adapter, told(device.description), "adapter"],
-    [t.device.vendor, told(device.vendor), "vendor"],
-    [t.device.architecture, told(device.architecture), "architecture"],
-    [t.device.software, device.isSoftware ? t.device.yes : t.device.no, "software"],
-    [t.device.selfTest, t.device.selfTestPassed(device.selfTestError.toExponential(1)), "self-test"],
+    [words.device.kind, kindName(device.kind), "kind"],
+    [words.device.reason, device.reason, "reason"],
+    [words.device.adapter, told(device.description), "adapter"],
+    [words.device.vendor, told(device.vendor), "vendor"],
+    [words.device.architecture, told(device.architecture), "architecture"],
+    [words.device.software, device.isSoftware ? words.device.yes : words.device.no, "software"],
+    [words.device.selfTest, words.device.selfTestPassed(device.selfTestError.toExponential(1)), "self-test"],
   ];
   return (
     <>
@@ -75,10 +75,10 @@ function Facts({ device }: { device: DeviceInfo }) {
           </div>
         ))}
         <div>
-          <dt>{t.device.features}</dt>
+          <dt>{words.device.features}</dt>
           <dd>
             {device.features.length === 0 ? (
-              t.device.none
+              words.device.none
             ) : (
               <details>
                 <summary>{count(device.features.length)}</summary>
@@ -91,9 +91,9 @@ function Facts({ device }: { device: DeviceInfo }) {
         </div>
       </dl>
       <a class="button" href={addressWithDevice(other)} data-testid="switch-device">
-        {t.device.switchTo(kindName(other))}
+        {words.device.switchTo(kindName(other))}
       </a>
-      <p class="hint">{t.device.switchNote}</p>
+      <p class="hint">{words.device.switchNote}</p>
     </>
   );
 }

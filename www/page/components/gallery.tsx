@@ -1,6 +1,6 @@
 import { comparisonOf } from "../state/predictions.ts";
 import { pictures, select, selected, type Picture } from "../state/pictures.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { Pixels } from "./pixels.tsx";
 
 export function Mark({ agrees }: { agrees: boolean | null }) {
@@ -8,7 +8,7 @@ export function Mark({ agrees }: { agrees: boolean | null }) {
 }
 
 const markText = (agrees: boolean | null) =>
-  agrees === null ? t.compare.marks.none : agrees ? t.compare.marks.agree : t.compare.marks.differ;
+  agrees === null ? words.compare.marks.none : agrees ? words.compare.marks.agree : words.compare.marks.differ;
 
 /** All pictures as thumbs, each marked: a filled dot where student and ensemble agree, a ring where they differ. */
 export function Gallery() {
@@ -23,7 +23,7 @@ export function Gallery() {
     (event.currentTarget as HTMLElement).querySelector<HTMLElement>(`[data-picture="${next.id}"]`)?.focus();
   };
   return (
-    <ul class="gallery" aria-label={t.compare.gallery} onKeyDown={step} data-testid="gallery">
+    <ul class="gallery" aria-label={words.compare.gallery} onKeyDown={step} data-testid="gallery">
       {pictures.value.map((picture) => (
         <li key={picture.id}>
           <Thumb picture={picture} />

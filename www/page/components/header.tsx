@@ -1,5 +1,5 @@
 import { hrefOf, view, VIEWS } from "../state/route.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { DevicePanel } from "./device_panel.tsx";
 import { NetworksPanel } from "./networks_panel.tsx";
 
@@ -12,9 +12,9 @@ export function Header() {
           <circle class="mark-student" cx="20" cy="16" r="10" />
           <path class="mark-both" d="M16 6.84a10 10 0 0 1 0 18.32a10 10 0 0 1 0-18.32z" />
         </svg>
-        <span>{t.title}</span>
+        <span>{words.title}</span>
       </a>
-      <nav aria-label={t.viewsLabel}>
+      <nav aria-label={words.viewsLabel}>
         {VIEWS.map((name) => (
           <a
             key={name}
@@ -22,7 +22,7 @@ export function Header() {
             aria-current={view.value === name ? "page" : undefined}
             data-testid={`nav-${name}`}
           >
-            {t.views[name]}
+            {words.views[name]}
           </a>
         ))}
       </nav>

@@ -1,6 +1,6 @@
 import type { TargetedToggleEvent } from "preact";
 import { useId } from "preact/hooks";
-import { t, type TermName } from "../common/strings.ts";
+import { words, type TermName } from "../common/strings.ts";
 
 const WIDTH = 320;
 const GAP = 8;
@@ -8,7 +8,7 @@ const GAP = 8;
 /** A term's meaning in plain words, behind a small button beside it. */
 export function Help({ term }: { term: TermName }) {
   const id = useId();
-  const [name, meaning] = t.help.terms[term];
+  const [name, meaning] = words.help.terms[term];
 
   // Anchor positioning is not in every browser yet (Firefox): placed by hand when it opens.
   const place = (event: TargetedToggleEvent<HTMLSpanElement>) => {
@@ -24,7 +24,7 @@ export function Help({ term }: { term: TermName }) {
 
   return (
     <>
-      <button type="button" class="help" popovertarget={id} aria-label={t.help.what(name)}>
+      <button type="button" class="help" popovertarget={id} aria-label={words.help.what(name)}>
         ?
       </button>
       <span id={id} popover="auto" class="help-text" onBeforeToggle={place}>

@@ -1,7 +1,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { messageOf } from "../state/notices.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 interface Props<P> {
   load: () => Promise<ComponentType<P>>;
@@ -24,17 +24,17 @@ export function Lazy<P extends object>({ load, props }: Props<P>) {
   if (failure === null)
     return (
       <p class="empty" data-testid="part-loading">
-        {t.part.loading} …
+        {words.part.loading} …
       </p>
     );
   return (
     <div class="notice error" role="alert" data-testid="part-failed">
       <div>
-        <p>{t.part.failed}</p>
+        <p>{words.part.failed}</p>
         <p>{failure}</p>
       </div>
       <button type="button" onClick={fetchPart}>
-        {t.compare.retry}
+        {words.compare.retry}
       </button>
     </div>
   );

@@ -3,7 +3,7 @@ import { reading } from "../state/data_sets.ts";
 import { labState } from "../state/lab.ts";
 import { loadProgress } from "../state/networks.ts";
 import { addressWithDevice, deviceFromAddress } from "../state/route.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 /** One line under the header while something is on its way, or a card where the engine did not start. */
 export function LoadState() {
@@ -13,18 +13,18 @@ export function LoadState() {
       <div class="notice error" role="alert" data-testid="boot-failed">
         <div>
           <p>
-            <strong>{t.boot.failed}</strong>
+            <strong>{words.boot.failed}</strong>
           </p>
           <p>{state.message}</p>
         </div>
         <div class="row">
           {deviceFromAddress() !== "cpu" && (
             <a class="button" href={addressWithDevice("cpu")}>
-              {t.boot.tryCpu}
+              {words.boot.tryCpu}
             </a>
           )}
           <button type="button" onClick={() => location.reload()}>
-            {t.boot.reload}
+            {words.boot.reload}
           </button>
         </div>
       </div>
@@ -32,10 +32,10 @@ export function LoadState() {
   }
   return (
     <div class="load-state" data-testid="load-state" aria-live="off">
-      {state.phase === "starting" ? <Line text={`${t.boot.starting} …`} /> : networksLine()}
+      {state.phase === "starting" ? <Line text={`${words.boot.starting} …`} /> : networksLine()}
       {reading.value && (
         <Line
-          text={`${t.sets.reading(reading.value.name)}: ${megabytes(reading.value.nBytesDone)} / ${megabytes(reading.value.nBytesTotal)}`}
+          text={`${words.sets.reading(reading.value.name)}: ${megabytes(reading.value.nBytesDone)} / ${megabytes(reading.value.nBytesTotal)}`}
           done={reading.value.nBytesDone}
           total={reading.value.nBytesTotal}
         />
@@ -49,7 +49,9 @@ function networksLine() {
   if (!progress) return null;
   const { nBytesDone, nBytesTotal } = progress;
   const text =
-    nBytesDone < nBytesTotal ? t.networks.loading(megabytes(nBytesDone), megabytes(nBytesTotal)) : t.networks.checking;
+    nBytesDone < nBytesTotal
+      ? words.networks.loading(megabytes(nBytesDone), megabytes(nBytesTotal))
+      : words.networks.checking;
   return <Line text={text} done={nBytesDone} total={nBytesTotal} />;
 }
 

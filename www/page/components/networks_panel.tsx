@@ -17,7 +17,7 @@ import {
   useFamily,
   type Network,
 } from "../state/networks.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import type { Role } from "../../../pkg/api.js";
 import { FileButton } from "./file_button.tsx";
 import { Segmented } from "./segmented.tsx";
@@ -31,7 +31,7 @@ export function NetworksPanel() {
   return (
     <>
       <button type="button" class="badge" popovertarget="networks-panel" data-testid="networks-button">
-        {t.networks.button}
+        {words.networks.button}
       </button>
       <div
         id="networks-panel"
@@ -39,15 +39,15 @@ export function NetworksPanel() {
         popover="auto"
         class="panel wide"
         data-testid="networks-panel"
-        aria-label={t.networks.panel}
+        aria-label={words.networks.panel}
         role="dialog"
       >
-        <h2>{t.networks.panel}</h2>
+        <h2>{words.networks.panel}</h2>
         {networksToPlace.value.map((file) => (
           <Place key={file.name} file={file} />
         ))}
         {sets.value.length > 1 && <FamilySwitch testId="panel-family-switch" />}
-        <p class="hint">{isActive.value ? t.networks.busy : t.networks.intro}</p>
+        <p class="hint">{isActive.value ? words.networks.busy : words.networks.intro}</p>
         <ul class="network-list">
           {networks.value.map((network) => (
             <Entry key={network.info.name} network={network} />
@@ -55,7 +55,7 @@ export function NetworksPanel() {
         </ul>
         {available.value.length > 0 && (
           <>
-            <p class="hint">{t.networks.more}</p>
+            <p class="hint">{words.networks.more}</p>
             <div class="row" data-testid="available-networks">
               {available.value.map((entry) => (
                 <button
@@ -66,14 +66,19 @@ export function NetworksPanel() {
                   onClick={() => void addShipped(entry)}
                   data-testid={`load-${entry.name}`}
                 >
-                  {t.networks.load(entry.name, megabytes(entry.bytes))}
+                  {words.networks.load(entry.name, megabytes(entry.bytes))}
                 </button>
               ))}
             </div>
           </>
         )}
-        <FileButton text={t.networks.add} accept=".safetensors,.json,.f16" testId="network-input" onFiles={takeIn} />
-        <p class="hint">{t.networks.addHint}</p>
+        <FileButton
+          text={words.networks.add}
+          accept=".safetensors,.json,.f16"
+          testId="network-input"
+          onFiles={takeIn}
+        />
+        <p class="hint">{words.networks.addHint}</p>
       </div>
     </>
   );
@@ -82,7 +87,7 @@ export function NetworksPanel() {
 export function FamilySwitch({ testId }: { testId: string }) {
   return (
     <Segmented
-      label={t.networks.family}
+      label={words.networks.family}
       testId={testId}
       value={activeFamily.value ?? ""}
       options={sets.value.map((set) => ({ value: set.family, text: set.family }))}
@@ -99,15 +104,15 @@ function Place({ file }: { file: File }) {
   };
   return (
     <div class="place" data-testid="place-network">
-      <p>{t.networks.addAs(file.name)}</p>
+      <p>{words.networks.addAs(file.name)}</p>
       <button type="button" class="teacher" onClick={() => place("teacher")} data-testid="place-teacher">
-        {t.networks.addTeacher}
+        {words.networks.addTeacher}
       </button>
       <button type="button" class="student" onClick={() => place("student")} data-testid="place-student">
-        {t.networks.addStudent}
+        {words.networks.addStudent}
       </button>
       <button type="button" class="quiet" onClick={() => place(null)}>
-        {t.networks.skip}
+        {words.networks.skip}
       </button>
     </div>
   );
@@ -121,25 +126,25 @@ function Entry({ network: { info, origin } }: { network: Network }) {
           type="checkbox"
           checked={isInUse(info.name)}
           disabled={isActive.value}
-          aria-label={t.networks.useLabel(info.name)}
+          aria-label={words.networks.useLabel(info.name)}
           onChange={(event) => {
             use(info.name, event.currentTarget.checked);
             event.currentTarget.checked = isInUse(info.name);
           }}
         />
-        <span class={`chip ${info.role}`}>{t[info.role]}</span>
+        <span class={`chip ${info.role}`}>{words[info.role]}</span>
         <span>
           <strong>{info.name}</strong>
           <br />
           <small>
-            {info.family} · {t.networks.nParameters(count(info.nParameters))} · {t.networks.origin[origin]}
+            {info.family} · {words.networks.nParameters(count(info.nParameters))} · {words.networks.origin[origin]}
           </small>
         </span>
       </label>
       <button
         type="button"
         class="quiet"
-        aria-label={t.networks.download(info.name)}
+        aria-label={words.networks.download(info.name)}
         onClick={() => void downloadNetwork(info.name)}
       >
         ↓
@@ -149,7 +154,7 @@ function Entry({ network: { info, origin } }: { network: Network }) {
           type="button"
           class="quiet"
           disabled={isActive.value}
-          aria-label={t.networks.removeLabel(info.name)}
+          aria-label={words.networks.removeLabel(info.name)}
           onClick={() => void removeNetwork(info.name)}
         >
           ×

@@ -1,10 +1,10 @@
 import { dismiss, notices } from "../state/notices.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 /** Both regions are always there, so that a screen reader hears what comes into them. */
 export function Notices() {
   return (
-    <section class="notices" aria-label={t.notices}>
+    <section class="notices" aria-label={words.notices}>
       <div role="alert" data-testid="alerts">
         {list("error")}
       </div>
@@ -31,7 +31,7 @@ const list = (kind: "error" | "info") =>
           )}
         </div>
         <button type="button" class="quiet" onClick={() => dismiss(notice.id)}>
-          {t.dismiss}
+          {words.dismiss}
         </button>
       </div>
     ));

@@ -1,8 +1,8 @@
 import { chooseStudent, student, students } from "../state/networks.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 /** Only there where there is something to choose. */
-export function StudentChoice({ label = t.networks.showStudent }: { label?: string }) {
+export function StudentChoice({ label = words.networks.showStudent }: { label?: string }) {
   if (students.value.length < 2) return null;
   return (
     <label class="field inline">

@@ -1,6 +1,6 @@
 /** Reads CIFAR-100's binary archive as a stream: 170 MB pass by, the test records and the first training records stay. */
 import { createTarDecoder } from "modern-tar";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { N_TEST_IMAGES } from "./class_names.ts";
 
 export const RECORD_BYTES = 3074;
@@ -49,7 +49,7 @@ async function isGzip(file: Blob): Promise<boolean> {
 }
 
 export async function readArchive(file: Blob, onBytes: (nDone: number) => void): Promise<ArchiveContent> {
-  if (file.size === 0) throw new ArchiveError(t.archive.unreadable);
+  if (file.size === 0) throw new ArchiveError(words.archive.unreadable);
   let stream = counted(file.stream(), onBytes);
   if (await isGzip(file))
     stream = stream.pipeThrough(new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>);
@@ -63,24 +63,25 @@ export async function readArchive(file: Blob, onBytes: (nDone: number) => void):
       if (done) break;
       const name = entry.header.name.split("/").at(-1);
       if (name === "test.bin") {
-        if (entry.header.size > LARGEST_TEST_BYTES) throw new ArchiveError(t.archive.testTooLarge(entry.header.size));
+        if (entry.header.size > LARGEST_TEST_BYTES)
+          throw new ArchiveError(words.archive.testTooLarge(entry.header.size));
         test = await takeBytes(entry.body, entry.header.size);
-        if (test.length !== entry.header.size) throw new ArchiveError(t.archive.truncated);
+        if (test.length !== entry.header.size) throw new ArchiveError(words.archive.truncated);
       } else if (name === "train.bin") {
         const nBytes = Math.min(entry.header.size, KEPT_TRAIN_RECORDS * RECORD_BYTES);
         train = await takeBytes(entry.body, nBytes);
-        if (train.length !== nBytes) throw new ArchiveError(t.archive.truncated);
+        if (train.length !== nBytes) throw new ArchiveError(words.archive.truncated);
         train = train.slice(0, train.length - (train.length % RECORD_BYTES));
       } else await takeBytes(entry.body, 0);
     }
   } catch (error) {
     if (error instanceof ArchiveError) throw error;
     // Both the decompressor and the tar reader stop in the middle of a cut file, each with words of its own.
-    throw new ArchiveError(t.archive.unreadable, { cause: error });
+    throw new ArchiveError(words.archive.unreadable, { cause: error });
   } finally {
     entries.cancel().catch(() => undefined); // not awaited: it may wait for a source that gives no more
   }
-  if (!test) throw new ArchiveError(t.archive.noTest);
+  if (!test) throw new ArchiveError(words.archive.noTest);
   return { test, train };
 }
 

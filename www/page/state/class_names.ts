@@ -1,5 +1,5 @@
 import fineLabelNames from "../../weights/fine-label-names.txt?raw";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 const CIFAR100: readonly string[] = fineLabelNames
   .trim()
@@ -12,5 +12,5 @@ export const N_TEST_IMAGES = 10_000;
 
 /** The word for a class; networks of another class count answer with numbers. */
 export function className(index: number, nClasses: number = CIFAR100.length): string {
-  return (nClasses === CIFAR100.length && CIFAR100[index]) || t.compare.classNumber(index);
+  return (nClasses === CIFAR100.length && CIFAR100[index]) || words.compare.classNumber(index);
 }

@@ -1,7 +1,7 @@
 /** CIFAR-100 in this page: offered by the server that serves it, or brought by the visitor. */
 import { computed, signal } from "@preact/signals";
 import type { Records } from "../../../pkg/api.js";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { KEPT_TRAIN_RECORDS, readArchive, RECORD_BYTES } from "./archive.ts";
 import { readAll } from "./download.ts";
 import { client } from "./lab.ts";
@@ -41,9 +41,9 @@ export const nTrainImages = computed(() =>
     : Math.min(KEPT_TRAIN_RECORDS, Math.floor((offer("cifar-100-train")?.bytes ?? 0) / RECORD_BYTES)),
 );
 export const trainTitle = computed(() =>
-  loadedTrain.value && !offer("cifar-100-train") ? loadedTrain.value.title : t.sets.cifarTrain,
+  loadedTrain.value && !offer("cifar-100-train") ? loadedTrain.value.title : words.sets.cifarTrain,
 );
-export const testTitle = computed(() => loadedTest.value?.title ?? t.sets.cifarTest);
+export const testTitle = computed(() => loadedTest.value?.title ?? words.sets.cifarTest);
 
 /** `data/index.json` lists what the server has; file names in it are relative to it. A site without data ships an empty list. */
 export async function findOfferedSets(): Promise<void> {
@@ -71,7 +71,7 @@ async function fetchSet({ url, name, bytes }: OfferedSet, nBytes: number): Promi
       headers: nBytes < bytes ? { Range: `bytes=0-${nBytes - 1}` } : {},
       signal: abort.signal,
     });
-    if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
+    if (!response.ok || !response.body) throw new Error(words.files.http(name, response.status));
     const content = await readAll(response.body, nBytes, (nDone) => {
       reading.value = { name, nBytesDone: Math.min(nDone, nBytes), nBytesTotal: nBytes };
     });
@@ -84,14 +84,14 @@ async function fetchSet({ url, name, bytes }: OfferedSet, nBytes: number): Promi
 
 async function testHashes(): Promise<Uint8Array> {
   const response = await fetch(weightsUrl("test-records.bin"));
-  if (!response.ok) throw new Error(t.files.http("test-records.bin", response.status));
+  if (!response.ok) throw new Error(words.files.http("test-records.bin", response.status));
   return new Uint8Array(await response.arrayBuffer());
 }
 
 async function keepTest(bytes: Uint8Array, source: string): Promise<LoadedSet> {
   const records = await client.value!.readRecords(bytes, await testHashes());
-  const title = records.isCifar100Test ? t.sets.cifarTest : t.sets.notCifarTest(source);
-  if (!records.isCifar100Test) notifyInfo(t.sets.notCifarTestNotice(source, records.nImages));
+  const title = records.isCifar100Test ? words.sets.cifarTest : words.sets.notCifarTest(source);
+  if (!records.isCifar100Test) notifyInfo(words.sets.notCifarTestNotice(source, records.nImages));
   return (loadedTest.value = { title, records });
 }
 
@@ -109,12 +109,12 @@ export async function trainSet(n: number): Promise<LoadedSet | null> {
   if (!set || (has && has.records.nImages >= n)) return has;
   const bytes = await fetchSet(set, Math.min(set.bytes, n * RECORD_BYTES));
   const records = await client.value!.readRecords(bytes);
-  return (loadedTrain.value = { title: t.sets.cifarTrain, records });
+  return (loadedTrain.value = { title: words.sets.cifarTrain, records });
 }
 
 /** One archive (or its parts), a `test.bin` or a `train.bin` from the visitor. */
 export async function readDroppedSet(files: readonly File[]): Promise<void> {
-  if (!client.value) return notifyError(t.compare.notReady);
+  if (!client.value) return notifyError(words.compare.notReady);
   const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
   const name = sorted[0]?.name ?? "";
   const file = new Blob(sorted);
@@ -128,11 +128,11 @@ export async function readDroppedSet(files: readonly File[]): Promise<void> {
       const { test, train } = await readArchive(file, progress);
       await keepTest(test, name);
       if (train && train.length > 0)
-        loadedTrain.value = { title: t.sets.trainOf(name), records: await client.value.readRecords(train) };
-      notifyInfo(t.sets.read(name, loadedTest.value!.records.nImages, train ? train.length / RECORD_BYTES : 0));
+        loadedTrain.value = { title: words.sets.trainOf(name), records: await client.value.readRecords(train) };
+      notifyInfo(words.sets.read(name, loadedTest.value!.records.nImages, train ? train.length / RECORD_BYTES : 0));
     }
   } catch (error) {
-    notifyError(t.archive.failed(name), [messageOf(error)]);
+    notifyError(words.archive.failed(name), [messageOf(error)]);
   } finally {
     reading.value = null;
   }
@@ -142,10 +142,10 @@ async function readBin(file: Blob, name: string): Promise<void> {
   if (/train/i.test(name)) {
     const nBytes = Math.min(file.size - (file.size % RECORD_BYTES), KEPT_TRAIN_RECORDS * RECORD_BYTES);
     const records = await client.value!.readRecords(new Uint8Array(await file.slice(0, nBytes).arrayBuffer()));
-    loadedTrain.value = { title: t.sets.trainOf(name), records };
-    notifyInfo(t.sets.read(name, 0, records.nImages));
+    loadedTrain.value = { title: words.sets.trainOf(name), records };
+    notifyInfo(words.sets.read(name, 0, records.nImages));
     return;
   }
   const set = await keepTest(new Uint8Array(await file.arrayBuffer()), name);
-  notifyInfo(t.sets.read(name, set.records.nImages, 0));
+  notifyInfo(words.sets.read(name, set.records.nImages, 0));
 }

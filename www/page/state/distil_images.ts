@@ -1,6 +1,6 @@
 /** Which images a run distils on, and which other images measure it. */
 import { computed, signal } from "@preact/signals";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import {
   hasTestSet,
   hasTrainSet,
@@ -57,16 +57,16 @@ const heldOutPictures = computed(() => (trainsOnSamples.value ? halves.value.sec
 /** What the page says before a run about the images that a run would take. */
 export const trainingTitle = computed(() => {
   if (trainingSource.value === "train")
-    return t.sets.firstOf(Math.min(recipe.value.nImages, nTrainImages.value), trainTitle.value);
+    return words.sets.firstOf(Math.min(recipe.value.nImages, nTrainImages.value), trainTitle.value);
   const n = trainingPictures.value.length;
-  return trainsOnSamples.value ? t.sets.samples(n) : t.sets.own(n);
+  return trainsOnSamples.value ? words.sets.samples(n) : words.sets.own(n);
 });
 export const heldOutTitle = computed(() =>
   hasTestSet.value
-    ? t.sets.firstOf(Math.min(recipe.value.nHeldOut, nTestImages.value), testTitle.value)
+    ? words.sets.firstOf(Math.min(recipe.value.nHeldOut, nTestImages.value), testTitle.value)
     : trainsOnSamples.value
-      ? t.sets.otherSamples(heldOutPictures.value.length)
-      : t.sets.samples(heldOutPictures.value.length),
+      ? words.sets.otherSamples(heldOutPictures.value.length)
+      : words.sets.samples(heldOutPictures.value.length),
 );
 /** Samples are decoded one after the other; a run must not begin with the few that are there. */
 export const areImagesReady = computed(
@@ -83,10 +83,10 @@ const fromPictures = (title: string, list: readonly Picture[]): Images => ({
 export async function trainingImages(): Promise<Images> {
   if (trainingSource.value !== "train") return fromPictures(trainingTitle.value, trainingPictures.value);
   const set = await trainSet(recipe.value.nImages);
-  if (!set) throw new Error(t.distil.noTrainingImages);
+  if (!set) throw new Error(words.distil.noTrainingImages);
   const n = Math.min(recipe.value.nImages, set.records.nImages);
   return {
-    title: t.sets.firstOf(n, set.title),
+    title: words.sets.firstOf(n, set.title),
     pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES),
     labels: set.records.labels.subarray(0, n),
   };
@@ -114,7 +114,7 @@ export async function heldOutImages(training: Images): Promise<Images> {
     joined.set(pixels.subarray(record * PIXELS_BYTES, (record + 1) * PIXELS_BYTES), i * PIXELS_BYTES),
   );
   return {
-    title: t.sets.firstOf(kept.length, set.title),
+    title: words.sets.firstOf(kept.length, set.title),
     pixels: joined,
     labels: Uint8Array.from(kept, (record) => labels[record]!),
   };

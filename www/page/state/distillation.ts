@@ -2,7 +2,7 @@
 import { batch, computed, signal } from "@preact/signals";
 import type { DistillReport, HoldOutMetrics, StepProgress } from "../../../pkg/api.js";
 import { save } from "../common/save.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { areImagesReady, heldOutImages, trainingHasLabels, trainingImages } from "./distil_images.ts";
 import { client } from "./lab.ts";
 import { addNetwork, chooseStudent, freeName, isReady, student, teachers } from "./networks.ts";
@@ -143,7 +143,7 @@ export async function start(): Promise<void> {
       if (info) addNetwork(info, "distilled");
     });
   } catch (error) {
-    notifyError(t.distil.failed, [messageOf(error)]);
+    notifyError(words.distil.failed, [messageOf(error)]);
     update({ phase: "failed" });
   } finally {
     resume = null;
@@ -186,7 +186,7 @@ export async function downloadNetwork(name: string): Promise<void> {
     const bytes = await client.value!.exportModel(name);
     save(`${name}.safetensors`, new Blob([bytes as Uint8Array<ArrayBuffer>], { type: "application/octet-stream" }));
   } catch (error) {
-    notifyError(t.distil.exportFailed(name), [messageOf(error)]);
+    notifyError(words.distil.exportFailed(name), [messageOf(error)]);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Bytes from the page's own host, with progress, and checked against what they should be. */
 
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 export interface Expected {
   bytes: number;
@@ -40,7 +40,7 @@ export async function download(
   onBytes: (nDone: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(url);
-  if (!response.ok || !response.body) throw new Error(t.files.http(name, response.status));
+  if (!response.ok || !response.body) throw new Error(words.files.http(name, response.status));
   return checked(await readAll(response.body, expected.bytes, onBytes), name, expected);
 }
 
@@ -51,12 +51,12 @@ export async function checked(
   expected: Expected,
 ): Promise<Uint8Array<ArrayBuffer>> {
   if (bytes.length !== expected.bytes) {
-    throw new Error(t.files.wrongLength(name, bytes.length, expected.bytes));
+    throw new Error(words.files.wrongLength(name, bytes.length, expected.bytes));
   }
   // crypto.subtle exists in secure contexts only: https, or localhost.
-  if (!globalThis.crypto?.subtle) throw new Error(t.files.insecure(name));
+  if (!globalThis.crypto?.subtle) throw new Error(words.files.insecure(name));
   if (hex(await crypto.subtle.digest("SHA-256", bytes)) !== expected.sha256) {
-    throw new Error(t.files.wrongChecksum(name));
+    throw new Error(words.files.wrongChecksum(name));
   }
   return bytes;
 }

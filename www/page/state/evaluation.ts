@@ -1,7 +1,7 @@
 /** One evaluation at a time: the samples at once, the test set or own pictures when asked. */
 import { computed, effect, signal } from "@preact/signals";
 import type { EvaluationReport } from "../../../pkg/api.js";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { CIFAR100_CLASSES } from "./class_names.ts";
 import { hasTestSet, nTestImages, testSet, testTitle } from "./data_sets.ts";
 import { client } from "./lab.ts";
@@ -54,7 +54,7 @@ async function imagesOf(
   }
   const list = from === "samples" ? samples.value : ownPictures.value;
   if (list.length === 0) return null;
-  return { title: t.fidelity.sources[from], pixels: joinPixels(list), labels: joinLabels(list) };
+  return { title: words.fidelity.sources[from], pixels: joinPixels(list), labels: joinLabels(list) };
 }
 
 export async function evaluate(): Promise<void> {
@@ -101,7 +101,7 @@ export async function evaluate(): Promise<void> {
       report.nImages > 0 ? { ...evaluation.value!, phase, report, secondsLeft: null, finishedAt: new Date() } : null;
   } catch (error) {
     if (!isCurrent()) return;
-    notifyError(t.fidelity.failed, [messageOf(error)]);
+    notifyError(words.fidelity.failed, [messageOf(error)]);
     const partial = evaluation.value;
     evaluation.value = partial?.report ? { ...partial, phase: "cancelled", finishedAt: new Date() } : null;
   }

@@ -4,7 +4,7 @@ import { readDroppedSet } from "./data_sets.ts";
 import { messageOf, notifyError } from "./notices.ts";
 import { addPictures } from "./pictures.ts";
 import { view } from "./route.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 /** Dropped networks that wait for the visitor to say teacher or student. */
 export const networksToPlace = signal<readonly File[]>([]);
@@ -28,7 +28,7 @@ export function takeIn(files: readonly File[]): void {
   if (sets.length > 0) void readDroppedSet(sets);
   if (logits.length > 0)
     notifyError(
-      t.networks.logitsAlone,
+      words.networks.logitsAlone,
       logits.map(({ name }) => name),
     );
   if (images.length > 0) {
@@ -48,7 +48,7 @@ async function takeManifests(files: readonly File[]): Promise<void> {
     }
     if (rest.length > 0) takeIn(rest);
   } catch (error) {
-    notifyError(t.part.failed, [messageOf(error)]);
+    notifyError(words.part.failed, [messageOf(error)]);
   }
 }
 

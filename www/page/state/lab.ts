@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { LabClient } from "../../../pkg/client.js";
 import { createWorker } from "#worker";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { messageOf, notifyInfo } from "./notices.ts";
 import { deviceFromAddress } from "./route.ts";
 
@@ -16,7 +16,7 @@ export async function startLab(): Promise<LabClient | null> {
   try {
     const started = await LabClient.create({
       device: deviceFromAddress(),
-      onRestart: (why) => notifyInfo(t.device.restarted, [why]),
+      onRestart: (why) => notifyInfo(words.device.restarted, [why]),
       ...(createWorker ? { createWorker } : {}),
     });
     labState.value = { phase: "ready", client: started };

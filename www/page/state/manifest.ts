@@ -1,6 +1,6 @@
 /** `www/weights/manifest.json`: which networks ship, where they are and what they measured. */
 
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { download, type Expected } from "./download.ts";
 
 export interface ManifestMetrics {
@@ -92,7 +92,7 @@ const urls = import.meta.glob<string>("../../weights/*.{json,bin,safetensors,f16
 /** Address of a file of `www/weights` in this build. */
 export function weightsUrl(file: string): string {
   const url = urls[`../../weights/${file}`];
-  if (!url) throw new Error(t.files.notInBuild(file));
+  if (!url) throw new Error(words.files.notInBuild(file));
   return url;
 }
 
@@ -138,10 +138,10 @@ export function isNetwork(value: unknown): value is ManifestNetwork {
 
 export async function fetchManifest(): Promise<ManifestNetwork[]> {
   const response = await fetch(weightsUrl("manifest.json"));
-  if (!response.ok) throw new Error(t.files.http("manifest.json", response.status));
+  if (!response.ok) throw new Error(words.files.http("manifest.json", response.status));
   const manifest = (await response.json()) as { networks?: unknown };
   if (!Array.isArray(manifest.networks) || !manifest.networks.every(isNetwork)) {
-    throw new Error(t.files.manifestForm);
+    throw new Error(words.files.manifestForm);
   }
   return manifest.networks;
 }

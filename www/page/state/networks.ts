@@ -2,11 +2,10 @@
 import { batch, computed, signal } from "@preact/signals";
 import { LabError, type LabClient } from "../../../pkg/client.js";
 import type { ModelInfo, Role } from "../../../pkg/api.js";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { client } from "./lab.ts";
-import { fetchManifest, readFileOf, setsOf, type ManifestNetwork, type NetworkSet } from "./manifest.ts";
+import { readFileOf, type ManifestNetwork, type NetworkSet } from "./manifest.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";
-import { manifestFromAddress } from "./route.ts";
 
 export type Origin = "shipped" | "visitor" | "distilled";
 export interface Network {
@@ -65,7 +64,7 @@ export function use(name: string, on: boolean): void {
   if (on) {
     const info = networks.value.find((network) => network.info.name === name)?.info;
     if (info && nClasses.value !== null && info.nClasses !== nClasses.value) {
-      notifyError(t.networks.otherClasses(name, info.nClasses, nClasses.value));
+      notifyError(words.networks.otherClasses(name, info.nClasses, nClasses.value));
       return;
     }
     next.add(name);
@@ -79,22 +78,6 @@ export function addNetwork(info: ModelInfo, origin: Origin): void {
     use(info.name, true);
     if (info.role === "student" && origin !== "shipped") chosenStudent.value = info.name;
   });
-}
-
-/** Those that ship, unless the address names a manifest whose networks are to be shown. */
-export async function startNetworks(lab: LabClient): Promise<void> {
-  const manifest = manifestFromAddress();
-  try {
-    sets.value = setsOf(await fetchManifest());
-  } catch (error) {
-    notifyError(t.networks.manifestFailed, [messageOf(error)]);
-    if (manifest === null) return;
-  }
-  if (manifest !== null && (await (await import("./own_manifest.ts")).openManifest(manifest))) return;
-  // A GPU affords the best; a processor answers soonest with the smallest.
-  const first = lab.device.kind === "cpu" ? sets.value.toSorted((a, b) => a.depth - b.depth)[0] : sets.value[0];
-  if (first) await useFamily(first.family);
-  else notifyError(t.networks.none);
 }
 
 /** Loads what is missing of a family and puts it in use, alone. */
@@ -133,10 +116,10 @@ export async function haveLoaded(names: readonly string[]): Promise<void> {
   const lab = client.value;
   const missing = names.filter((name) => !isLoaded(name));
   if (missing.length === 0) return;
-  if (!lab || loadProgress.value) throw new Error(t.networks.notNow);
+  if (!lab || loadProgress.value) throw new Error(words.networks.notNow);
   const entries = missing.map((name) => {
     const entry = everyListed.value.find((candidate) => candidate.name === name);
-    if (!entry) throw new Error(t.networks.noWeights(name));
+    if (!entry) throw new Error(words.networks.noWeights(name));
     return entry;
   });
   const failures = await loadListed(lab, entries);
@@ -147,7 +130,7 @@ export async function haveLoaded(names: readonly string[]): Promise<void> {
 /** Takes over sets of the visitor's and puts the first in use; where one of its networks cannot be loaded, nothing changes. */
 export async function addSets(lab: LabClient, own: readonly NetworkSet[]): Promise<void> {
   const [first] = own;
-  if (!first || loadProgress.value) throw new Error(t.networks.notNow);
+  if (!first || loadProgress.value) throw new Error(words.networks.notNow);
   const entries = [...first.teachers, ...first.students];
   const failures = await loadListed(lab, entries);
   if (failures.length > 0) {
@@ -168,7 +151,7 @@ export async function addSets(lab: LabClient, own: readonly NetworkSet[]): Promi
 }
 
 const tellFailures = (failures: string[]): void => {
-  if (failures.length > 0) notifyError(t.networks.loadFailed(failures.length), failures);
+  if (failures.length > 0) notifyError(words.networks.loadFailed(failures.length), failures);
 };
 
 /** Adds those that can be loaded, and says of each other why not. */
@@ -189,7 +172,7 @@ async function loadListed(lab: LabClient, missing: readonly ManifestNetwork[]): 
         });
         if (info.depth !== entry.depth || info.nClasses !== entry.nClasses || info.family !== entry.family) {
           await lab.removeModel(info.name);
-          throw new Error(t.networks.manifestDiffers(entry.file, info, entry));
+          throw new Error(words.networks.manifestDiffers(entry.file, info, entry));
         }
         networks.value = [...networks.value, { info, origin: entry.read ? "visitor" : "shipped" }];
       } catch (error) {
@@ -214,9 +197,9 @@ export async function loadOwnNetwork(file: File, role: Role): Promise<void> {
       return lab.loadModel(bytes, { role, name: freeCopyName(file.name.replace(/\.safetensors$/i, "")) });
     });
     addNetwork(info, "visitor");
-    notifyInfo(t.networks.added(info.name, info.family, info.role), info.notices);
+    notifyInfo(words.networks.added(info.name, info.family, info.role), info.notices);
   } catch (error) {
-    notifyError(t.networks.ownFailed(file.name), [messageOf(error)]);
+    notifyError(words.networks.ownFailed(file.name), [messageOf(error)]);
   }
 }
 
@@ -226,7 +209,7 @@ export async function removeNetwork(name: string): Promise<void> {
     networks.value = networks.value.filter(({ info }) => info.name !== name);
     use(name, false);
   } catch (error) {
-    notifyError(t.networks.removeFailed(name), [messageOf(error)]);
+    notifyError(words.networks.removeFailed(name), [messageOf(error)]);
   }
 }
 

@@ -5,8 +5,8 @@ import { client } from "./lab.ts";
 import { isNetwork, setsOf, type ManifestNetwork, type NetworkSet, type ReadFile } from "./manifest.ts";
 import { addSets, everyListed, freeCopyName, networks, sets } from "./networks.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";
-import { t } from "../common/strings.ts";
-import { manifestWords as words } from "./manifest_strings.ts";
+import { words } from "../common/strings.ts";
+import { manifestWords } from "./manifest_strings.ts";
 
 const BYTES_OF_F16 = 2;
 
@@ -18,10 +18,10 @@ export async function takeManifest(manifest: File, files: readonly File[]): Prom
     listed = entries.flatMap(({ file, logits }) => [file, ...(logits ? [logits.file] : [])]).map(baseName);
     const find = (name: string) => files.find((file) => file.name === baseName(name));
     const missing = entries.map(({ file }) => file).filter((file) => !find(file));
-    if (missing.length > 0) throw new Error(words.missing(missing.join(", ")));
+    if (missing.length > 0) throw new Error(manifestWords.missing(missing.join(", ")));
     for (const { file, bytes } of entries.flatMap((entry) => [entry, ...(entry.logits ? [entry.logits] : [])])) {
       const size = find(file)?.size;
-      if (size !== undefined && size !== bytes) throw new Error(words.length(file, size, bytes));
+      if (size !== undefined && size !== bytes) throw new Error(manifestWords.length(file, size, bytes));
     }
     const read: ReadFile = async (name, expected, onBytes) => {
       const bytes = new Uint8Array(await find(name)!.arrayBuffer());
@@ -40,11 +40,11 @@ export async function takeManifest(manifest: File, files: readonly File[]): Prom
 /** Takes over the manifest at an address of this host; whether its networks are in use then. */
 export async function openManifest(address: string): Promise<boolean> {
   return takeOver(address, async () => {
-    if (!URL.canParse(address, location.href)) throw new Error(words.noAddress(address));
+    if (!URL.canParse(address, location.href)) throw new Error(manifestWords.noAddress(address));
     const url = new URL(address, location.href);
-    if (url.origin !== location.origin) throw new Error(words.otherHost(url.href));
+    if (url.origin !== location.origin) throw new Error(manifestWords.otherHost(url.href));
     const response = await fetch(url);
-    if (!response.ok) throw new Error(words.http(url.pathname, response.status));
+    if (!response.ok) throw new Error(manifestWords.http(url.pathname, response.status));
     const read: ReadFile = (name, expected, onBytes) => download(new URL(name, url).href, name, expected, onBytes);
     return parseManifest(await response.text()).map((entry) => ({ ...entry, read }));
   });
@@ -54,21 +54,21 @@ export async function openManifest(address: string): Promise<boolean> {
 async function takeOver(name: string, entries: () => Promise<ManifestNetwork[]>): Promise<boolean> {
   try {
     const lab = client.value;
-    if (!lab) throw new Error(t.compare.notReady);
+    if (!lab) throw new Error(words.compare.notReady);
     const { own, renamed } = withFreeNames(await entries());
     const found = setsOf(own).map((set) => ({ ...set, family: freeFamily(set.family) }));
     const [first] = found;
-    if (!first) throw new Error(words.noSet);
+    if (!first) throw new Error(manifestWords.noSet);
     found.forEach(checkClasses);
     await addSets(lab, found);
     const without = own.filter(({ logits }) => !logits).map((entry) => entry.name);
-    notifyInfo(words.added(name, own.length, first.family), [
+    notifyInfo(manifestWords.added(name, own.length, first.family), [
       ...renamed,
-      ...(without.length > 0 ? [words.withoutLogits(without.join(", "))] : []),
+      ...(without.length > 0 ? [manifestWords.withoutLogits(without.join(", "))] : []),
     ]);
     return true;
   } catch (error) {
-    notifyError(words.refused(name), [messageOf(error)]);
+    notifyError(manifestWords.refused(name), [messageOf(error)]);
     return false;
   }
 }
@@ -92,16 +92,19 @@ function withFreeNames(entries: readonly ManifestNetwork[]): { own: ManifestNetw
     name: names.get(entry.name)!,
     taughtBy: entry.taughtBy?.map((teacher) => names.get(teacher)!) ?? null,
   }));
-  return { own, renamed: [...names].filter(([from, to]) => from !== to).map(([from, to]) => words.renamed(from, to)) };
+  return {
+    own,
+    renamed: [...names].filter(([from, to]) => from !== to).map(([from, to]) => manifestWords.renamed(from, to)),
+  };
 }
 
 const freeFamily = (family: string): string =>
-  freeCopyName(words.family(family), new Set(sets.value.map((set) => set.family)));
+  freeCopyName(manifestWords.family(family), new Set(sets.value.map((set) => set.family)));
 
 function checkClasses({ teachers, students }: NetworkSet): void {
   const [first] = teachers;
   const other = [...teachers, ...students].find(({ nClasses }) => nClasses !== first!.nClasses);
-  if (other) throw new Error(words.classes(first!.name, first!.nClasses, other.name, other.nClasses));
+  if (other) throw new Error(manifestWords.classes(first!.name, first!.nClasses, other.name, other.nClasses));
 }
 
 /** The networks of a manifest; throws what is wrong with the first that is wrong, and what would be right. */
@@ -110,21 +113,21 @@ export function parseManifest(text: string): ManifestNetwork[] {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new Error(words.notJson(messageOf(error)));
+    throw new Error(manifestWords.notJson(messageOf(error)));
   }
   const list = isObject(json) ? json.networks : undefined;
-  if (!Array.isArray(list) || list.length === 0) throw new Error(words.noNetworks);
+  if (!Array.isArray(list) || list.length === 0) throw new Error(manifestWords.noNetworks);
   list.forEach((entry, i) => {
     const wrong = faultOf(entry, list);
     const name = isObject(entry) && typeof entry.name === "string" ? entry.name : "";
-    if (wrong) throw new Error(words.wrongEntry(i, name, ...wrong));
+    if (wrong) throw new Error(manifestWords.wrongEntry(i, name, ...wrong));
   });
   // The page's own check has the last word.
-  if (!list.every(isNetwork)) throw new Error(t.files.manifestForm);
+  if (!list.every(isNetwork)) throw new Error(words.files.manifestForm);
   for (const { logits, nClasses } of list) {
     const expected = N_TEST_IMAGES * nClasses * BYTES_OF_F16;
     if (logits && logits.bytes !== expected)
-      throw new Error(words.logitsLength(logits.file, logits.bytes, expected, nClasses));
+      throw new Error(manifestWords.logitsLength(logits.file, logits.bytes, expected, nClasses));
   }
   return list;
 }
@@ -142,7 +145,7 @@ const isShare = (value: unknown) => typeof value === "number" && Number.isFinite
 
 /** The first field that is wrong, and what it must be. */
 function faultOf(entry: unknown, list: readonly unknown[]): [string, string] | null {
-  const { should } = words;
+  const { should } = manifestWords;
   if (!isObject(entry)) return ["networks", should.object];
   if (entry.role !== "teacher" && entry.role !== "student") return ["role", should.role];
   for (const field of ["name", "family"]) if (!isText(entry[field])) return [field, should.text];

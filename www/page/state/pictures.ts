@@ -1,7 +1,7 @@
 /** The gallery: 20 samples that ship, whatever the visitor adds, and test images that a list of them led to. */
 import { computed, signal } from "@preact/signals";
 import type { LabClient } from "../../../pkg/client.js";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { client } from "./lab.ts";
 import { messageOf, notifyError } from "./notices.ts";
 
@@ -27,7 +27,7 @@ const samplesOnDisk: Picture[] = Object.entries(files)
   .sort(([a], [b]) => (a < b ? -1 : 1))
   .map(([path, url], index) => ({
     id: `sample-${index}`,
-    name: t.compare.sampleName(index + 1),
+    name: words.compare.sampleName(index + 1),
     origin: "sample",
     label: Number(/_(\d+)\.png$/.exec(path)?.[1]),
     pixels: null,
@@ -70,7 +70,7 @@ export async function decodeSamples(lab: LabClient): Promise<void> {
     }),
   );
   areSamplesDecoded.value = true;
-  if (failures.length > 0) notifyError(t.compare.samplesFailed, failures);
+  if (failures.length > 0) notifyError(words.compare.samplesFailed, failures);
 }
 
 let nextId = 1;
@@ -79,7 +79,7 @@ let nextId = 1;
 export async function addPictures(fileList: readonly File[]): Promise<void> {
   const lab = client.value;
   if (!lab) {
-    notifyError(t.compare.notReady);
+    notifyError(words.compare.notReady);
     return;
   }
   const failures: string[] = [];
@@ -89,7 +89,7 @@ export async function addPictures(fileList: readonly File[]): Promise<void> {
       const { pixels, width, height } = await lab.prepareImage(file);
       const picture: Picture = {
         id: `own-${nextId++}`,
-        name: file.name || t.compare.pasted,
+        name: file.name || words.compare.pasted,
         origin: "visitor",
         label: null,
         pixels,
@@ -100,12 +100,12 @@ export async function addPictures(fileList: readonly File[]): Promise<void> {
       pictures.value = [picture, ...pictures.value];
       selectedId.value = picture.id;
     } catch (error) {
-      failures.push(`${file.name || t.compare.pasted}: ${messageOf(error)}`);
+      failures.push(`${file.name || words.compare.pasted}: ${messageOf(error)}`);
     } finally {
       nDecoding.value -= 1;
     }
   }
-  if (failures.length > 0) notifyError(t.compare.filesFailed(failures.length), failures);
+  if (failures.length > 0) notifyError(words.compare.filesFailed(failures.length), failures);
 }
 
 export function removePicture(id: string): void {

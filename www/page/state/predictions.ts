@@ -1,7 +1,7 @@
 /** What the networks in use say about each picture of the gallery, asked for in the background. */
 import { effect, signal } from "@preact/signals";
 import { argmax, klNats, logSoftmax } from "../common/numbers.ts";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { client } from "./lab.ts";
 import { isReady, networks, student, students, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
@@ -99,7 +99,7 @@ async function pump(): Promise<void> {
     }
   } catch (error) {
     hasFailed.value = true;
-    notifyError(t.compare.predictFailed, [messageOf(error)]);
+    notifyError(words.compare.predictFailed, [messageOf(error)]);
   } finally {
     isPumping = false;
   }

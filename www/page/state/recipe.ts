@@ -1,7 +1,7 @@
 /** What a distillation is set to, its defaults and its bounds. */
 import { signal } from "@preact/signals";
 import type { Policy, Schedule } from "../../../pkg/api.js";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 
 export interface Recipe {
   temperature: number;
@@ -77,6 +77,6 @@ export const wrongSettings = (of: Recipe): NumberSetting[] =>
 /** Why labels cannot have the weight that they are given. */
 export function alphaError({ alpha, policy }: Recipe, hasLabels: boolean): string | undefined {
   if (!(alpha > 0)) return undefined;
-  if (!hasLabels) return t.distil.alphaNeedsLabels;
-  return policy === "mixup" ? t.distil.alphaOfMixup : undefined;
+  if (!hasLabels) return words.distil.alphaNeedsLabels;
+  return policy === "mixup" ? words.distil.alphaOfMixup : undefined;
 }

@@ -1,7 +1,7 @@
 /** The page's address: a view after the hash, the view's own state after a `?`, the device and a manifest as parameters. */
 import { signal } from "@preact/signals";
 import type { DeviceChoice } from "../../../pkg/api.js";
-import { t } from "../common/strings.ts";
+import { words } from "../common/strings.ts";
 import { notifyInfo } from "./notices.ts";
 
 export const VIEWS = ["compare", "fidelity", "distil", "findings"] as const;
@@ -15,7 +15,7 @@ interface Route {
 function parse(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#\/?/, "").split(/\?(.*)/s);
   const found = VIEWS.find((name) => name === path);
-  if (!found && path) notifyInfo(t.link.noView(path));
+  if (!found && path) notifyInfo(words.link.noView(path));
   return found ? { view: found, query } : { view: "compare", query: "" };
 }
 

@@ -7,7 +7,7 @@ import { setsOf } from "../state/manifest.ts";
 import { activeFamily } from "../state/networks.ts";
 import { notifyInfo } from "../state/notices.ts";
 import { hrefWith, queryOf, setQuery, view } from "../state/route.ts";
-import { a } from "./strings.ts";
+import { testSetWords } from "./strings.ts";
 import {
   flag,
   initialOf,
@@ -196,7 +196,7 @@ export const clearFilters = (): void => change(FILTERS);
 export const linkTo = (patch: Partial<Choice> = {}): string => new URL(hrefTo(patch), location.href).href;
 
 function tellIgnored(ignored: readonly string[]): void {
-  if (ignored.length > 0) notifyInfo(a.link.ignored, [...ignored]);
+  if (ignored.length > 0) notifyInfo(testSetWords.link.ignored, [...ignored]);
 }
 
 /** Follows the address while the view is open, and has the answers loaded that are looked at. */

@@ -5,7 +5,7 @@ import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { messageOf, notifyError } from "../state/notices.ts";
 import { saveCsv, saveJson } from "../common/save.ts";
 import type { TermName } from "../common/strings.ts";
-import { a } from "./strings.ts";
+import { testSetWords } from "./strings.ts";
 import { isHidden } from "./choice.ts";
 import { savePng, saveSvg, type Caption } from "../charts/export_figure.ts";
 import type { Pair } from "./questions.ts";
@@ -37,8 +37,13 @@ interface Props {
 export const captionOf = (title: string, question: Pair): Caption => ({
   title,
   lines: [
-    a.caption.networks(question.teachers, question.student),
-    a.caption.how(N_TEST_IMAGES, question.level === "coarse" ? 20 : 100, question.temperature ?? 1, __VERSION__),
+    testSetWords.caption.networks(question.teachers, question.student),
+    testSetWords.caption.how(
+      N_TEST_IMAGES,
+      question.level === "coarse" ? 20 : 100,
+      question.temperature ?? 1,
+      __VERSION__,
+    ),
   ],
 });
 
@@ -71,7 +76,7 @@ export function Figure({
   const asPicture = (write: typeof savePng | typeof saveSvg) => () => {
     void Promise.resolve(
       write(name, box.current!, about ? { title, lines: about.lines } : captionOf(title, question!)),
-    ).catch((error: unknown) => notifyError(a.exports.failed, [messageOf(error)]));
+    ).catch((error: unknown) => notifyError(testSetWords.exports.failed, [messageOf(error)]));
   };
   const asObjects = () =>
     table.rows.map((row) => Object.fromEntries(table.header.map((key, i) => [key, row[i] ?? null])));
@@ -106,9 +111,9 @@ export function Figure({
         {children}
       </div>
       {(question || about) && !isHidden("exports") && (
-        <div class="row exports" role="group" aria-label={a.exports.label(title)}>
+        <div class="row exports" role="group" aria-label={testSetWords.exports.label(title)}>
           <span class="hint" aria-hidden="true">
-            {a.exports.save}
+            {testSetWords.exports.save}
           </span>
           {kinds.map(([kind, save]) => (
             <button
@@ -116,7 +121,7 @@ export function Figure({
               type="button"
               class="quiet"
               onClick={save}
-              aria-label={a.exports.as(title, kind.toUpperCase())}
+              aria-label={testSetWords.exports.as(title, kind.toUpperCase())}
               data-testid={`${testId}-${kind}`}
             >
               {kind.toUpperCase()}

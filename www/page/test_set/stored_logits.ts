@@ -2,8 +2,8 @@
 import { batch, computed, signal } from "@preact/signals";
 import type { Logits } from "../../../pkg/analysis_api.js";
 import { AnalysisClient } from "../../../pkg/analysis_client.js";
-import { t } from "../common/strings.ts";
-import { a } from "./strings.ts";
+import { words } from "../common/strings.ts";
+import { testSetWords } from "./strings.ts";
 import { CIFAR100_CLASSES, N_TEST_IMAGES } from "../state/class_names.ts";
 import { fetchManifest, readFileOf, weightsUrl, type ManifestLogits, type ManifestNetwork } from "../state/manifest.ts";
 import { everyListed } from "../state/networks.ts";
@@ -52,10 +52,10 @@ export const listed = computed<readonly Listed[]>(() => {
 
 async function readLabels(): Promise<TestLabels> {
   const response = await fetch(weightsUrl("test-labels.bin"));
-  if (!response.ok) throw new Error(t.files.http("test-labels.bin", response.status));
+  if (!response.ok) throw new Error(words.files.http("test-labels.bin", response.status));
   const bytes = new Uint8Array(await response.arrayBuffer());
   if (bytes.length !== 2 * N_TEST_IMAGES)
-    throw new Error(t.files.wrongLength("test-labels.bin", bytes.length, 2 * N_TEST_IMAGES));
+    throw new Error(words.files.wrongLength("test-labels.bin", bytes.length, 2 * N_TEST_IMAGES));
   return { fine: bytes.slice(0, N_TEST_IMAGES), coarse: bytes.slice(N_TEST_IMAGES) };
 }
 
@@ -75,7 +75,7 @@ async function open(): Promise<void> {
   const client = await AnalysisClient.create({
     labels: classes.fine,
     nClasses: CIFAR100_CLASSES,
-    onRestart: (why) => notifyInfo(a.restarted, [why]),
+    onRestart: (why) => notifyInfo(testSetWords.restarted, [why]),
   });
   batch(() => {
     shipped.value = entries;

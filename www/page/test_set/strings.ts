@@ -8,7 +8,7 @@ const signed = (difference: number): string => (100 * difference).toFixed(1).rep
 const inOrder = (names: readonly string[]): string => names.join(", ");
 const pText = (p: number): string => (p < 0.001 ? "less than 0.001" : p.toFixed(3));
 
-export const a = {
+export const testSetWords = {
   restarted: "The statistics were started anew and go on.",
   link: { ignored: "Parts of this link make no sense here and were ignored:" },
   heading: (n: number) => `The whole test set: ${images(n)}`,

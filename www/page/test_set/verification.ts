@@ -2,8 +2,8 @@
 import { computed, effect, signal } from "@preact/signals";
 import type { DeviceInfo, Records } from "../../../pkg/api.js";
 import { N_TEST_IMAGES } from "../state/class_names.ts";
-import { t } from "../common/strings.ts";
-import { a } from "./strings.ts";
+import { words } from "../common/strings.ts";
+import { testSetWords } from "./strings.ts";
 import { testSet } from "../state/data_sets.ts";
 import { client } from "../state/lab.ts";
 import { evaluation } from "../state/evaluation.ts";
@@ -38,13 +38,13 @@ export const canCompute = isLoaded;
 /** The test images in the order of the stored answers; throws a sentence where they are not to be had. */
 export async function testImages(): Promise<Records> {
   const set = await testSet();
-  if (!set) throw new Error(a.images.howToAdd);
+  if (!set) throw new Error(testSetWords.images.howToAdd);
   const { records } = set;
   const isSame =
     records.isCifar100Test &&
     records.nImages === N_TEST_IMAGES &&
     labels.value!.fine.every((label, i) => label === records.labels[i]);
-  if (!isSame) throw new Error(a.images.otherOrder(set.title));
+  if (!isSame) throw new Error(testSetWords.images.otherOrder(set.title));
   return records;
 }
 
@@ -62,7 +62,7 @@ const firstImages = async (n: number): Promise<Uint8Array> =>
 /** Computes the first `n` test images with these networks, a batch after the other. */
 export async function verify(names: readonly string[], n: number): Promise<void> {
   const lab = client.value;
-  if (!lab) return notifyError(t.compare.notReady);
+  if (!lab) return notifyError(words.compare.notReady);
   cancelVerification();
   const mine = (abort = new AbortController());
   const isCurrent = () => abort === mine;
@@ -106,7 +106,7 @@ export async function verify(names: readonly string[], n: number): Promise<void>
     if (isCurrent()) run.value = { ...run.value!, phase: mine.signal.aborted ? "cancelled" : "done" };
   } catch (error) {
     if (!isCurrent()) return;
-    notifyError(a.verify.failed, [messageOf(error)]);
+    notifyError(testSetWords.verify.failed, [messageOf(error)]);
     run.value = null;
   }
 }

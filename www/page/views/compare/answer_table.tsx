@@ -3,7 +3,7 @@ import { topClasses } from "../../common/numbers.ts";
 import type { Comparison } from "../../state/predictions.ts";
 import { className } from "../../state/class_names.ts";
 import { student, teachers } from "../../state/networks.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 
 const TOP = 5;
@@ -28,17 +28,17 @@ export function AnswerTable({ comparison, label }: { comparison: Comparison; lab
     <div class="table-wrap">
       <table class="answers" data-testid="answers">
         <caption>
-          {t.compare.table}
-          <span class="hint">{t.compare.tableHint}</span>
+          {words.compare.table}
+          <span class="hint">{words.compare.tableHint}</span>
         </caption>
         <thead>
           <tr>
-            <th scope="col">{t.compare.classColumn}</th>
+            <th scope="col">{words.compare.classColumn}</th>
             {columns.map(({ name, kind }) => (
               <th key={name} scope="col" class={kind}>
                 {kind === "ensemble" ? (
                   <>
-                    {t.ensemble}
+                    {words.ensemble}
                     <Help term="ensemble" />
                   </>
                 ) : (
@@ -53,7 +53,7 @@ export function AnswerTable({ comparison, label }: { comparison: Comparison; lab
             <tr key={row} data-testid="answer-row">
               <th scope="row">
                 {className(row, lead.logP.length)}
-                {row === label && <span class="true-mark">{t.compare.trueMark}</span>}
+                {row === label && <span class="true-mark">{words.compare.trueMark}</span>}
               </th>
               {columns.map(({ name, kind, logP }, i) => (
                 <td key={name} class={`${kind}${tops[i] === row ? " top" : ""}`}>
@@ -73,7 +73,7 @@ export function AnswerTable({ comparison, label }: { comparison: Comparison; lab
 
 function columnsOf({ ensemble, student: studentAnswer, members }: Comparison): Column[] {
   const columns: Column[] = [];
-  if (ensemble) columns.push({ name: t.ensemble, kind: "ensemble", logP: ensemble });
+  if (ensemble) columns.push({ name: words.ensemble, kind: "ensemble", logP: ensemble });
   if (studentAnswer && student.value) columns.push({ name: student.value, kind: "student", logP: studentAnswer });
   members.forEach((logP, i) => {
     const name = teachers.value[i];

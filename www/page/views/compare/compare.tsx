@@ -17,7 +17,7 @@ import { labState } from "../../state/lab.ts";
 import { isReady, nClasses, sets, student, teachers } from "../../state/networks.ts";
 import { nDecoding, pictures, removePicture, selected, type Picture } from "../../state/pictures.ts";
 import { queryOf } from "../../state/route.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 
 export function Compare() {
   const picture = selected.value;
@@ -25,20 +25,20 @@ export function Compare() {
     <div class="view compare">
       <div class="view-head">
         <div>
-          <h1>{t.compare.heading}</h1>
-          <p class="lead">{t.compare.lead}</p>
+          <h1>{words.compare.heading}</h1>
+          <p class="lead">{words.compare.lead}</p>
         </div>
         <div class="row">
           {sets.value.length > 1 && <FamilySwitch testId="family-switch" />}
           <StudentChoice />
         </div>
       </div>
-      <section class="card pictures" aria-label={t.compare.gallery}>
+      <section class="card pictures" aria-label={words.compare.gallery}>
         <div class="row spread">
           <div class="row">
-            <FileButton text={t.compare.add} accept="image/*" testId="picture-input" onFiles={takeIn} isPrimary />
+            <FileButton text={words.compare.add} accept="image/*" testId="picture-input" onFiles={takeIn} isPrimary />
             <span class="hint">
-              {nDecoding.value > 0 ? `${t.compare.decoding(nDecoding.value)} …` : t.compare.addHint}
+              {nDecoding.value > 0 ? `${words.compare.decoding(nDecoding.value)} …` : words.compare.addHint}
             </span>
           </div>
           <Summary />
@@ -48,8 +48,10 @@ export function Compare() {
       {/* Test images that the address names: what shows them is loaded for them alone. */}
       {queryOf("compare") !== "" && <Lazy load={loadNeighbours} props={{}} />}
       {picture && <Detail picture={picture} />}
-      {picture && <Opening summary={t.compare.change} isOpen={isChanging} load={loadChange} testId="under-change" />}
-      <p class="hint">{t.compare.note}</p>
+      {picture && (
+        <Opening summary={words.compare.change} isOpen={isChanging} load={loadChange} testId="under-change" />
+      )}
+      <p class="hint">{words.compare.note}</p>
     </div>
   );
 }
@@ -68,12 +70,12 @@ function Summary() {
   const nAgree = known.filter(Boolean).length;
   return (
     <p class="legend" data-testid="agreement-summary">
-      {known.length > 0 && <strong>{t.compare.summary(nAgree, known.length)}</strong>}
+      {known.length > 0 && <strong>{words.compare.summary(nAgree, known.length)}</strong>}
       <span>
-        <Mark agrees={true} /> {t.compare.legend.agree}
+        <Mark agrees={true} /> {words.compare.legend.agree}
       </span>
       <span>
-        <Mark agrees={false} /> {t.compare.legend.differ}
+        <Mark agrees={false} /> {words.compare.legend.differ}
       </span>
     </p>
   );
@@ -86,27 +88,27 @@ function Detail({ picture }: { picture: Picture }) {
     <section class="card detail" aria-label={picture.name} data-testid="detail">
       <figure class="sees">
         {picture.pixels ? (
-          <Pixels pixels={picture.pixels} label={`${t.compare.sees}: ${picture.name}`} />
+          <Pixels pixels={picture.pixels} label={`${words.compare.sees}: ${picture.name}`} />
         ) : (
           <img class="pixels" src={picture.url ?? ""} alt={picture.name} />
         )}
         <figcaption>
           <strong>{picture.name}</strong>
-          <span>{picture.origin === "visitor" ? t.compare.seesHow : t.compare.seesSample}</span>
-          {picture.origin === "visitor" && <span>{t.compare.from(picture.width, picture.height)}</span>}
+          <span>{picture.origin === "visitor" ? words.compare.seesHow : words.compare.seesSample}</span>
+          {picture.origin === "visitor" && <span>{words.compare.from(picture.width, picture.height)}</span>}
           <span class="truth" data-testid="truth">
-            {t.compare.truth}:{" "}
-            <strong>{picture.label === null ? t.compare.truthUnknown : className(picture.label)}</strong>
+            {words.compare.truth}:{" "}
+            <strong>{picture.label === null ? words.compare.truthUnknown : className(picture.label)}</strong>
           </span>
           {picture.origin === "visitor" && (
             <button
               type="button"
               class="quiet"
-              aria-label={t.compare.removePicture(picture.name)}
+              aria-label={words.compare.removePicture(picture.name)}
               onClick={() => removePicture(picture.id)}
               data-testid="remove-picture"
             >
-              {t.remove}
+              {words.remove}
             </button>
           )}
         </figcaption>
@@ -120,21 +122,21 @@ function Detail({ picture }: { picture: Picture }) {
 }
 
 function Verdict({ comparison, label }: { comparison: Comparison | null; label: number | null }) {
-  if (labState.value.phase === "failed") return <p class="empty">{t.boot.failed}.</p>;
-  if (isReady.value && !student.value) return <p class="empty">{t.compare.noStudent}</p>;
-  if (isReady.value && teachers.value.length === 0) return <p class="empty">{t.compare.noTeacher}</p>;
+  if (labState.value.phase === "failed") return <p class="empty">{words.boot.failed}.</p>;
+  if (isReady.value && !student.value) return <p class="empty">{words.compare.noStudent}</p>;
+  if (isReady.value && teachers.value.length === 0) return <p class="empty">{words.compare.noTeacher}</p>;
   if (hasFailed.value)
     return (
       <p>
         <button type="button" onClick={retryAnswers}>
-          {t.compare.retry}
+          {words.compare.retry}
         </button>
       </p>
     );
   if (!comparison?.ensemble || !comparison.student)
     return (
       <p class="empty" data-testid="waiting">
-        {isReady.value ? t.compare.thinking : t.compare.waiting} …
+        {isReady.value ? words.compare.thinking : words.compare.waiting} …
       </p>
     );
   const [teacherSays, studentSays] = [argmax(comparison.ensemble), argmax(comparison.student)];
@@ -144,27 +146,27 @@ function Verdict({ comparison, label }: { comparison: Comparison | null; label: 
     <div class="verdict" data-testid="verdict" data-agrees={String(comparison.agrees)}>
       <h2>
         <Mark agrees={comparison.agrees} />
-        {comparison.agrees ? t.compare.agree : t.compare.differ}
+        {comparison.agrees ? words.compare.agree : words.compare.differ}
       </h2>
       <p>
         {comparison.agrees
-          ? t.compare.bothSay(name(teacherSays))
-          : t.compare.differSay(name(teacherSays), name(studentSays))}
-        {label !== null && ` ${t.compare.right(teacherSays === label, studentSays === label)}`}
+          ? words.compare.bothSay(name(teacherSays))
+          : words.compare.differSay(name(teacherSays), name(studentSays))}
+        {label !== null && ` ${words.compare.right(teacherSays === label, studentSays === label)}`}
       </p>
       <dl class="small-facts">
         <div>
           <dt>
-            {t.fidelity.kl}
+            {words.fidelity.kl}
             <Help term="kl" />
           </dt>
           <dd data-testid="picture-kl">
-            {nats(comparison.kl ?? 0)} {t.fidelity.nats}
+            {nats(comparison.kl ?? 0)} {words.fidelity.nats}
           </dd>
         </div>
         <div>
-          <dt>{t.distil.teachers}</dt>
-          <dd data-testid="members-agreeing">{t.compare.members(agreeing, comparison.members.length)}</dd>
+          <dt>{words.distil.teachers}</dt>
+          <dd data-testid="members-agreeing">{words.compare.members(agreeing, comparison.members.length)}</dd>
         </div>
       </dl>
     </div>

@@ -1,69 +1,35 @@
 /** Test images of a list in the Compare view, each with its neighbours. */
 import { batch, computed, effect, signal } from "@preact/signals";
-import { N_TEST_IMAGES } from "../../state/class_names.ts";
-import { a } from "../../test_set/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { hasTestSet } from "../../state/data_sets.ts";
 import { client } from "../../state/lab.ts";
-import { chooseStudent, isInUse, isReady, networks, use, useFamily, activeFamily } from "../../state/networks.ts";
+import { isReady } from "../../state/networks.ts";
 import { messageOf, notifyError, notifyInfo } from "../../state/notices.ts";
 import { pictures, PIXELS_BYTES, select, selected, type Picture } from "../../state/pictures.ts";
-import { hrefWith, queryOf, setQuery, view } from "../../state/route.ts";
-import { listOf, numberFrom, orNull, parseLink, writeLink, type Fields } from "../../test_set/link.ts";
+import { queryOf, setQuery, view } from "../../state/route.ts";
+import { COMPARE_FIELDS, compareQuery } from "../../test_set/compare_link.ts";
+import { parseLink, writeLink } from "../../test_set/link.ts";
 import { images } from "../../test_set/questions.ts";
 import { openTestAnswers } from "../../test_set/stored_logits.ts";
 import { testImages } from "../../test_set/verification.ts";
 
-interface CompareLink {
-  image: number | null;
-  list: number[];
-}
-const index = numberFrom(0, N_TEST_IMAGES - 1, true);
-const FIELDS: Fields<CompareLink> = {
-  image: { name: "image", codec: orNull(index), initial: null },
-  list: { name: "list", codec: listOf(index), initial: [] },
-};
-
-/** On either side of the image. */
-const N_NEIGHBOURS = 10;
 /** The address whose images are shown. */
 const shown = signal("");
 const idOf = (image: number) => `test-${image}`;
-
-/** Leads to an image of a list, by its place in it. */
-export const compareHref = (list: ArrayLike<number>, place: number): string =>
-  hrefWith("compare", queryAt(list, place));
-
-function queryAt(list: ArrayLike<number>, place: number): string {
-  const from = Math.max(0, Math.min(place - N_NEIGHBOURS, list.length - 2 * N_NEIGHBOURS - 1));
-  const near = Array.from({ length: Math.min(2 * N_NEIGHBOURS + 1, list.length - from) }, (_, i) => list[from + i]!);
-  return writeLink(FIELDS, { image: list[place]!, list: near });
-}
 
 /** Where the picture that is looked at stands in the list that led to it: the explorer's whole one, else what the address holds of it. */
 export const placeInList = computed(() => {
   const image = imageOf(selected.value);
   if (image === null || shown.value === "" || queryOf("compare") !== shown.value) return null;
   const found = images.answer.value?.value.indices;
-  const list = found?.includes(image) ? found : parseLink(FIELDS, shown.value).state.list;
+  const list = found?.includes(image) ? found : parseLink(COMPARE_FIELDS, shown.value).state.list;
   const place = list.indexOf(image);
   return place < 0 ? null : { list, place };
 });
 
 /** Another image of the same list, without a step of the history. */
-export const goToPlace = (list: ArrayLike<number>, place: number): void => setQuery("compare", queryAt(list, place));
-
-/** Puts exactly these networks in use, where their weights can be had. */
-export async function alignNetworks(family: string, teachers: readonly string[], student: string): Promise<void> {
-  if (activeFamily.value !== family) await useFamily(family);
-  const wanted = [...teachers, student];
-  const loaded = networks.value.map(({ info }) => info.name);
-  if (!wanted.every((name) => loaded.includes(name))) return;
-  batch(() => {
-    for (const name of loaded) if (isInUse(name) && !wanted.includes(name)) use(name, false);
-    for (const name of wanted) if (!isInUse(name)) use(name, true);
-    chooseStudent(student);
-  });
-}
+export const goToPlace = (list: ArrayLike<number>, place: number): void =>
+  setQuery("compare", compareQuery(list, place));
 
 function imageOf(picture: Picture | null): number | null {
   const text = /^test-(\d+)$/.exec(picture?.id ?? "")?.[1];
@@ -82,8 +48,8 @@ export function watchCompareLink(): () => void {
     effect(() => {
       const image = imageOf(selected.value);
       if (shown.value === "" || queryOf("compare") !== shown.value || image === null) return;
-      const { state } = parseLink(FIELDS, shown.value);
-      const query = writeLink(FIELDS, { ...state, image });
+      const { state } = parseLink(COMPARE_FIELDS, shown.value);
+      const query = writeLink(COMPARE_FIELDS, { ...state, image });
       batch(() => {
         shown.value = query;
         setQuery("compare", query);
@@ -99,12 +65,12 @@ async function show(query: string): Promise<void> {
   const {
     state: { image, list },
     ignored,
-  } = parseLink(FIELDS, query);
-  if (ignored.length > 0 && told !== query) notifyInfo(a.link.ignored, ignored);
+  } = parseLink(COMPARE_FIELDS, query);
+  if (ignored.length > 0 && told !== query) notifyInfo(testSetWords.link.ignored, ignored);
   const wanted = list.length > 0 ? list : image === null ? [] : [image];
   if (wanted.length === 0) return;
   if (!hasTestSet.value) {
-    if (told !== query) notifyInfo(a.images.howToAdd);
+    if (told !== query) notifyInfo(testSetWords.images.howToAdd);
     told = query;
     return;
   }
@@ -114,7 +80,7 @@ async function show(query: string): Promise<void> {
     const { pixels, labels } = await testImages();
     const found = wanted.map((i): Picture => ({
       id: idOf(i),
-      name: a.images.open(i),
+      name: testSetWords.images.open(i),
       origin: "test",
       label: labels[i]!,
       pixels: pixels.slice(i * PIXELS_BYTES, (i + 1) * PIXELS_BYTES),
@@ -128,6 +94,6 @@ async function show(query: string): Promise<void> {
       select(idOf(image ?? wanted[0]!));
     });
   } catch (error) {
-    notifyError(a.images.failed, [messageOf(error)]);
+    notifyError(testSetWords.images.failed, [messageOf(error)]);
   }
 }

@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
 import { hrefOf } from "../../state/route.ts";
-import { a } from "../../test_set/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { goToPlace, placeInList, watchCompareLink } from "./compare_images.ts";
 
 /** Shows the test images that the address names; leads along their list and back to it. */
@@ -8,7 +8,7 @@ export function Neighbours() {
   useEffect(watchCompareLink, []);
   if (!placeInList.value) return null;
   const { list, place } = placeInList.value;
-  const { previous, next, place: text, back, label } = a.images.neighbours;
+  const { previous, next, place: text, back, label } = testSetWords.images.neighbours;
   return (
     <nav class="row" aria-label={label} data-testid="neighbours">
       <button

@@ -9,8 +9,8 @@ import { saveCsv } from "../../common/save.ts";
 import { className } from "../../state/class_names.ts";
 import { isReady, student, teachers } from "../../state/networks.ts";
 import { selected } from "../../state/pictures.ts";
-import { t } from "../../common/strings.ts";
-import { changeWords as words } from "./change_strings.ts";
+import { words } from "../../common/strings.ts";
+import { changeWords } from "./change_strings.ts";
 import {
   answerAt,
   answerNow,
@@ -42,23 +42,23 @@ export function PictureChangeView() {
   useEffect(() => {
     followed.value = null;
   }, [selected.value?.id]);
-  if (isReady.value && !student.value) return <p class="empty">{t.compare.noStudent}</p>;
-  if (isReady.value && teachers.value.length === 0) return <p class="empty">{t.compare.noTeacher}</p>;
+  if (isReady.value && !student.value) return <p class="empty">{words.compare.noStudent}</p>;
+  if (isReady.value && teachers.value.length === 0) return <p class="empty">{words.compare.noTeacher}</p>;
   return (
     <div class="change" data-testid="picture-change">
-      <p class="lead">{words.lead}</p>
+      <p class="lead">{changeWords.lead}</p>
       <div class="change-grid">
         <Now />
-        <div class="sliders" role="group" aria-label={words.changes}>
+        <div class="sliders" role="group" aria-label={changeWords.changes}>
           {KINDS.map((kind) => (
             <Slider key={kind} kind={kind} />
           ))}
           <div class="row">
             <button type="button" disabled={!isChanged.value} onClick={reset} data-testid="change-reset">
-              {words.reset}
+              {changeWords.reset}
             </button>
             <button type="button" onClick={drawOtherNoise} data-testid="change-other-noise">
-              {words.otherNoise}
+              {changeWords.otherNoise}
             </button>
           </div>
         </div>
@@ -75,8 +75,8 @@ function Slider({ kind }: { kind: Kind }) {
   return (
     <div class={`field${axis.value === kind ? " active" : ""}`}>
       <label class="field-head" for={id}>
-        {words.kinds[kind].name}
-        <output>{words.kinds[kind].text(value)}</output>
+        {changeWords.kinds[kind].name}
+        <output>{changeWords.kinds[kind].text(value)}</output>
       </label>
       <input
         id={id}
@@ -85,7 +85,7 @@ function Slider({ kind }: { kind: Kind }) {
         max={max}
         step={step}
         value={value}
-        aria-valuetext={words.kinds[kind].text(value)}
+        aria-valuetext={changeWords.kinds[kind].text(value)}
         data-testid={`change-${kind}`}
         onInput={(event) => move(kind, event.currentTarget.valueAsNumber)}
       />
@@ -98,26 +98,30 @@ function Now() {
   const [pixels, answer] = [pixelsNow.value, answerNow.value];
   return (
     <figure class="sees now">
-      {pixels ? <Pixels pixels={pixels} label={words.nowOf(selected.value?.name ?? "")} /> : <div class="pixels" />}
+      {pixels ? (
+        <Pixels pixels={pixels} label={changeWords.nowOf(selected.value?.name ?? "")} />
+      ) : (
+        <div class="pixels" />
+      )}
       <figcaption data-testid="change-now" data-agrees={answer ? String(agrees(answer)) : "unknown"}>
-        <span>{words.now}</span>
+        <span>{changeWords.now}</span>
         {answer ? (
           <>
             <strong>
-              <Mark agrees={agrees(answer)} /> {agrees(answer) ? t.compare.agree : t.compare.differ}
+              <Mark agrees={agrees(answer)} /> {agrees(answer) ? words.compare.agree : words.compare.differ}
             </strong>
             <Says who="ensemble" answer={answer} />
             <Says who="student" answer={answer} />
             <span>
-              {t.fidelity.kl}
+              {words.fidelity.kl}
               <Help term="kl" />{" "}
               <strong data-testid="change-kl">
-                {nats(klNats(answer.ensemble, answer.student))} {t.fidelity.nats}
+                {nats(klNats(answer.ensemble, answer.student))} {words.fidelity.nats}
               </strong>
             </span>
           </>
         ) : (
-          <span>{isReady.value ? t.compare.thinking : t.compare.waiting} …</span>
+          <span>{isReady.value ? words.compare.thinking : words.compare.waiting} …</span>
         )}
       </figcaption>
     </figure>
@@ -128,7 +132,8 @@ function Says({ who, answer }: { who: "ensemble" | "student"; answer: Answer }) 
   const top = argmax(answer[who]);
   return (
     <span class={`says ${who}`} data-testid={`change-${who}`}>
-      {who === "ensemble" ? t.ensemble : student.value}: {words.says(nameOf(top, answer), Math.exp(answer[who][top]!))}
+      {who === "ensemble" ? words.ensemble : student.value}:{" "}
+      {changeWords.says(nameOf(top, answer), Math.exp(answer[who][top]!))}
     </span>
   );
 }
@@ -139,7 +144,7 @@ function Curves() {
   const known = points.flatMap(({ value, answer }) => (answer ? [{ value, answer }] : []));
   const now = strengths.value[kind];
   const { min, max } = RANGES[kind];
-  const strengthAxis: Axis = { label: words.kinds[kind].axis, min, max, format: words.kinds[kind].text };
+  const strengthAxis: Axis = { label: changeWords.kinds[kind].axis, min, max, format: changeWords.kinds[kind].text };
   const asItIs = known.find(({ value }) => value === 0)?.answer ?? answerNow.value;
   const classes = [...new Set(known.flatMap(({ answer }) => [argmax(answer.ensemble), argmax(answer.student)]))].sort(
     (a, b) => a - b,
@@ -155,13 +160,15 @@ function Curves() {
   const nDiffer = known.filter(({ answer }) => !agrees(answer)).length;
   const rows = known.map(({ value, answer }) => rowOf(value, answer, follow));
   const header = [
-    words.strength,
-    words.ensembleSays,
-    words.studentSays,
+    changeWords.strength,
+    changeWords.ensembleSays,
+    changeWords.studentSays,
     ...(follow === null
       ? []
-      : [words.ensembleSays, words.studentSays].map((who) => `${who}: ${asItIs ? nameOf(follow, asItIs) : follow}`)),
-    `${t.fidelity.kl}, ${t.fidelity.nats}`,
+      : [changeWords.ensembleSays, changeWords.studentSays].map(
+          (who) => `${who}: ${asItIs ? nameOf(follow, asItIs) : follow}`,
+        )),
+    `${words.fidelity.kl}, ${words.fidelity.nats}`,
   ];
   return (
     <div
@@ -173,15 +180,15 @@ function Curves() {
     >
       <p class="hint">
         {known.length < points.length
-          ? words.progress(known.length, points.length)
-          : words.parted(percent(nDiffer / points.length))}
+          ? changeWords.progress(known.length, points.length)
+          : changeWords.parted(percent(nDiffer / points.length))}
       </p>
       <Strip points={points} axis={strengthAxis} now={now} />
       <div class="change-plots">
         <figure>
           <figcaption class="row spread">
             <label class="field inline">
-              {words.follow}
+              {changeWords.follow}
               <select
                 value={follow ?? ""}
                 disabled={classes.length === 0}
@@ -198,15 +205,15 @@ function Curves() {
               </select>
             </label>
             <span class="legend">
-              <PlotKey look="ensemble">{t.ensemble}</PlotKey>
+              <PlotKey look="ensemble">{words.ensemble}</PlotKey>
               <PlotKey look="student">{student.value}</PlotKey>
             </span>
           </figcaption>
           {follow !== null && asItIs && (
             <Plot
-              label={words.followLabel(nameOf(follow, asItIs))}
+              label={changeWords.followLabel(nameOf(follow, asItIs))}
               x={strengthAxis}
-              y={{ label: words.probability, min: 0, max: 1, format: String }}
+              y={{ label: changeWords.probability, min: 0, max: 1, format: String }}
               cursor={now}
               testId="change-probability"
               lines={[
@@ -218,14 +225,14 @@ function Curves() {
         </figure>
         <figure>
           <figcaption>
-            <h3>{words.klLabel}</h3>
+            <h3>{changeWords.klLabel}</h3>
           </figcaption>
           {known.length > 0 && (
             <Plot
-              label={words.klLabel}
+              label={changeWords.klLabel}
               x={strengthAxis}
               y={{
-                label: `${t.fidelity.kl}, ${t.fidelity.nats}`,
+                label: `${words.fidelity.kl}, ${words.fidelity.nats}`,
                 min: 0,
                 max: Math.max(0.1, ...kls) * 1.05,
                 format: (value) => String(value),
@@ -244,10 +251,15 @@ function Curves() {
           data-testid="change-csv"
           onClick={() => saveCsv(`${selected.value?.name ?? "picture"}-${kind}.csv`, header, rows)}
         >
-          {words.saveCsv}
+          {changeWords.saveCsv}
         </button>
       </div>
-      <ValuesTable title={words.tableTitle(strengthAxis.label)} header={header} rows={rows} testId="change-values" />
+      <ValuesTable
+        title={changeWords.tableTitle(strengthAxis.label)}
+        header={header}
+        rows={rows}
+        testId="change-values"
+      />
     </div>
   );
 }
@@ -282,7 +294,7 @@ function Strip({
     0,
   );
   return (
-    <div class="strip" role="img" aria-label={words.answersLabel(label)} data-testid="change-strip">
+    <div class="strip" role="img" aria-label={changeWords.answersLabel(label)} data-testid="change-strip">
       {(["ensemble", "student"] as const).map((who) => (
         <div key={who} class={`strip-row ${who}`}>
           {stretches(points.map(({ answer }) => (answer ? nameOf(argmax(answer[who]), answer) : null))).map(

@@ -1,6 +1,6 @@
 import type { HoldOutMetrics } from "../../../../pkg/api.js";
 import { nats, percent } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 
 interface Props {
   before: HoldOutMetrics;
@@ -9,7 +9,7 @@ interface Props {
 }
 
 /** A difference of two shares, in percentage points. */
-const points = (value: number) => t.distil.points((100 * value).toFixed(1));
+const points = (value: number) => words.distil.points((100 * value).toFixed(1));
 
 type Figure = "agreement" | "kl" | "accuracy" | "nll" | "ece";
 const ROWS: readonly {
@@ -19,11 +19,11 @@ const ROWS: readonly {
   changeFormat?: (value: number) => string;
   isBetterUp: boolean;
 }[] = [
-  { figure: "agreement", name: t.fidelity.agreement, format: percent, changeFormat: points, isBetterUp: true },
-  { figure: "kl", name: `${t.fidelity.kl}, ${t.fidelity.nats}`, format: nats, isBetterUp: false },
-  { figure: "accuracy", name: t.fidelity.accuracy, format: percent, changeFormat: points, isBetterUp: true },
-  { figure: "nll", name: t.fidelity.nll, format: nats, isBetterUp: false },
-  { figure: "ece", name: t.fidelity.ece, format: nats, isBetterUp: false },
+  { figure: "agreement", name: words.fidelity.agreement, format: percent, changeFormat: points, isBetterUp: true },
+  { figure: "kl", name: `${words.fidelity.kl}, ${words.fidelity.nats}`, format: nats, isBetterUp: false },
+  { figure: "accuracy", name: words.fidelity.accuracy, format: percent, changeFormat: points, isBetterUp: true },
+  { figure: "nll", name: words.fidelity.nll, format: nats, isBetterUp: false },
+  { figure: "ece", name: words.fidelity.ece, format: nats, isBetterUp: false },
 ];
 
 export function BeforeAfter({ before, after, isOver }: Props) {
@@ -31,10 +31,10 @@ export function BeforeAfter({ before, after, isOver }: Props) {
     <table class="results before-after" data-testid="before-after">
       <thead>
         <tr>
-          <th scope="col">{t.distil.figure}</th>
-          <th scope="col">{t.distil.before}</th>
-          <th scope="col">{isOver ? t.distil.after : t.distil.latestHeldOut}</th>
-          <th scope="col">{t.distil.change}</th>
+          <th scope="col">{words.distil.figure}</th>
+          <th scope="col">{words.distil.before}</th>
+          <th scope="col">{isOver ? words.distil.after : words.distil.latestHeldOut}</th>
+          <th scope="col">{words.distil.change}</th>
         </tr>
       </thead>
       <tbody>

@@ -20,7 +20,7 @@ import {
 } from "../../state/distillation.ts";
 import { client } from "../../state/lab.ts";
 import { hrefOf } from "../../state/route.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 
 export function Distil() {
   const current = run.value;
@@ -28,12 +28,12 @@ export function Distil() {
     <div class="view distil">
       <div class="view-head">
         <div>
-          <h1>{t.distil.heading}</h1>
-          <p class="lead">{t.distil.lead}</p>
+          <h1>{words.distil.heading}</h1>
+          <p class="lead">{words.distil.lead}</p>
         </div>
       </div>
       <div class="distil-grid">
-        <section class="card recipe-card" aria-label={t.distil.recipe}>
+        <section class="card recipe-card" aria-label={words.distil.recipe}>
           <Buttons current={current} />
           <RecipeForm />
         </section>
@@ -42,9 +42,9 @@ export function Distil() {
             <Progress current={current} />
           ) : (
             <section class="card before-run" data-testid="nothing-yet">
-              <h2>{t.distil.whatHappens}</h2>
+              <h2>{words.distil.whatHappens}</h2>
               <ol>
-                {t.distil.steps.map((text) => (
+                {words.distil.steps.map((text) => (
                   <li key={text}>{text}</li>
                 ))}
               </ol>
@@ -71,27 +71,27 @@ function Buttons({ current }: { current: Run | null }) {
           onClick={() => void start()}
           data-testid="start"
         >
-          {t.distil.start}
+          {words.distil.start}
         </button>
       )}
       {isActive.value &&
         (phase === "paused" || phase === "pausing" ? (
           <button type="button" class="primary large" onClick={goOn} data-testid="go-on">
-            {t.distil.goOn}
+            {words.distil.goOn}
           </button>
         ) : (
           <button type="button" class="large" disabled={phase === "stopping"} onClick={pause} data-testid="pause">
-            {t.distil.pause}
+            {words.distil.pause}
           </button>
         ))}
       {isActive.value && (
         <button type="button" class="large" disabled={phase === "stopping"} onClick={stop} data-testid="stop">
-          {t.distil.stop}
+          {words.distil.stop}
         </button>
       )}
       {!isActive.value && current && (
         <button type="button" class="large" onClick={reset} data-testid="reset">
-          {t.distil.reset}
+          {words.distil.reset}
         </button>
       )}
     </div>
@@ -103,22 +103,22 @@ function Progress({ current: { phase, latest, recipe, outputName, report } }: { 
   return (
     <section class="card run-status" data-testid="run-status" data-phase={phase}>
       <h2>
-        <span role="status">{t.distil.phase[phase]}</span> <small>{t.distil.step(step, recipe.steps)}</small>
+        <span role="status">{words.distil.phase[phase]}</span> <small>{words.distil.step(step, recipe.steps)}</small>
       </h2>
-      <progress value={step} max={recipe.steps} aria-label={t.distil.progressLabel} />
+      <progress value={step} max={recipe.steps} aria-label={words.distil.progressLabel} />
       {isActive.value && (
         <p class="numbers">
-          {latest && latest.imagesPerSecond > 0 && <>{t.fidelity.rate(brief(latest.imagesPerSecond))} · </>}
+          {latest && latest.imagesPerSecond > 0 && <>{words.fidelity.rate(brief(latest.imagesPerSecond))} · </>}
           <span data-testid="run-time-left">
             {latest?.secondsLeft === null || latest?.secondsLeft === undefined
-              ? t.distil.firstSteps
-              : t.fidelity.left(latest.secondsLeft)}
+              ? words.distil.firstSteps
+              : words.fidelity.left(latest.secondsLeft)}
           </span>
         </p>
       )}
       {report && report.stepsDone > 0 && (
         <>
-          <p>{t.distil.made(outputName, report.stepsDone)}</p>
+          <p>{words.distil.made(outputName, report.stepsDone)}</p>
           <div class="row">
             <button
               type="button"
@@ -126,13 +126,13 @@ function Progress({ current: { phase, latest, recipe, outputName, report } }: { 
               onClick={() => void downloadNetwork(outputName)}
               data-testid="download-student"
             >
-              {t.distil.download}
+              {words.distil.download}
             </button>
             <a class="button" href={hrefOf("compare")}>
-              {t.distil.compareLink}
+              {words.distil.compareLink}
             </a>
             <a class="button" href={hrefOf("fidelity")}>
-              {t.distil.fidelityLink}
+              {words.distil.fidelityLink}
             </a>
           </div>
         </>
@@ -145,9 +145,9 @@ function Result({ current: { before, report, heldOutTitle } }: { current: Run })
   void nPoints.value;
   const latest = report?.after ?? pointsSoFar().findLast((point) => point.holdOut && point.step > 0)?.holdOut ?? null;
   return (
-    <section class="card" aria-label={t.distil.result}>
-      <h2>{t.distil.result}</h2>
-      <p class="hint">{t.distil.resultOn(heldOutTitle)}</p>
+    <section class="card" aria-label={words.distil.result}>
+      <h2>{words.distil.result}</h2>
+      <p class="hint">{words.distil.resultOn(heldOutTitle)}</p>
       <BeforeAfter before={before!} after={latest} isOver={report !== null} />
     </section>
   );
@@ -159,43 +159,43 @@ function Latest({ current }: { current: Run }) {
     value === null || value === undefined ? "–" : format(value);
   const above = latest?.loss != null && latest.lossFloor != null ? latest.loss - latest.lossFloor : null;
   return (
-    <section class="card" aria-label={t.distil.now}>
-      <h2>{t.distil.now}</h2>
+    <section class="card" aria-label={words.distil.now}>
+      <h2>{words.distil.now}</h2>
       <dl class="small-facts">
         <div>
-          <dt>{t.distil.loss}</dt>
+          <dt>{words.distil.loss}</dt>
           <dd data-testid="loss">{show(latest?.loss, nats)}</dd>
         </div>
         <div>
           <dt>
-            {t.distil.lossFloor}
+            {words.distil.lossFloor}
             <Help term="lossFloor" />
           </dt>
           <dd data-testid="loss-floor">{show(latest?.lossFloor, nats)}</dd>
         </div>
         <div>
-          <dt>{t.distil.aboveFloor}</dt>
+          <dt>{words.distil.aboveFloor}</dt>
           <dd>{show(above, nats)}</dd>
         </div>
         <div>
-          <dt>{t.distil.trainAgreement}</dt>
+          <dt>{words.distil.trainAgreement}</dt>
           <dd>{show(latest?.trainAgreement, percent)}</dd>
         </div>
         <div>
-          <dt>{t.distil.learningRate}</dt>
+          <dt>{words.distil.learningRate}</dt>
           <dd>{show(latest?.learningRate, brief)}</dd>
         </div>
         <div>
-          <dt>{t.distil.nImages}</dt>
+          <dt>{words.distil.nImages}</dt>
           <dd>{current.trainingTitle || "–"}</dd>
         </div>
       </dl>
       <div class="row">
         <button type="button" onClick={() => exportCurves(current)} data-testid="export-curves">
-          {t.distil.exportCsv}
+          {words.distil.exportCsv}
         </button>
         <button type="button" onClick={() => exportRun(current)} data-testid="export-run">
-          {t.distil.exportJson}
+          {words.distil.exportJson}
         </button>
       </div>
     </section>

@@ -22,7 +22,7 @@ import {
   set,
   type NumberSetting,
 } from "../../state/recipe.ts";
-import { t, type TermName } from "../../common/strings.ts";
+import { words, type TermName } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 import { Segmented } from "../../components/segmented.tsx";
 import { StudentChoice } from "../../components/student_choice.tsx";
@@ -31,11 +31,11 @@ import { StudentChoice } from "../../components/student_choice.tsx";
 export function RecipeForm() {
   return (
     <fieldset class="recipe" disabled={isActive.value} data-testid="recipe">
-      <legend class="sr-only">{t.distil.recipe}</legend>
+      <legend class="sr-only">{words.distil.recipe}</legend>
       <dl class="facts">
         {students.value.length < 2 && (
           <div>
-            <dt>{t.distil.student}</dt>
+            <dt>{words.distil.student}</dt>
             <dd>
               <span class="key student" aria-hidden="true" />
               {student.value ?? "–"}
@@ -43,34 +43,34 @@ export function RecipeForm() {
           </div>
         )}
         <div>
-          <dt>{t.distil.teachers}</dt>
+          <dt>{words.distil.teachers}</dt>
           <dd>
             <span class="key member" aria-hidden="true" />
             {teachers.value.join(", ") || "–"}
           </dd>
         </div>
         <div>
-          <dt>{t.distil.trains}</dt>
+          <dt>{words.distil.trains}</dt>
           <dd data-testid="training-title">{trainingTitle.value}</dd>
         </div>
         <div>
           <dt>
-            {t.distil.measures}
+            {words.distil.measures}
             <Help term="heldOut" />
           </dt>
           <dd data-testid="held-out-title">{heldOutTitle.value}</dd>
         </div>
       </dl>
-      {trainingSource.value !== "train" && <p class="hint">{t.distil.fewImages}</p>}
-      <StudentChoice label={t.distil.startFrom} />
+      {trainingSource.value !== "train" && <p class="hint">{words.distil.fewImages}</p>}
+      <StudentChoice label={words.distil.startFrom} />
       {trainingSources.value.length > 1 && (
         <Segmented
-          label={t.distil.trainFrom}
+          label={words.distil.trainFrom}
           testId="training-source"
           value={trainingSource.value}
           isDisabled={isActive.value}
           onChange={chooseTrainingSource}
-          options={trainingSources.value.map((source) => ({ value: source, text: t.distil.sources[source] }))}
+          options={trainingSources.value.map((source) => ({ value: source, text: words.distil.sources[source] }))}
         />
       )}
       <Temperature />
@@ -79,7 +79,7 @@ export function RecipeForm() {
         <NumberField setting="learningRate" />
       </div>
       <details>
-        <summary>{t.distil.more}</summary>
+        <summary>{words.distil.more}</summary>
         <div class="pair">
           <NumberField setting="batchSize" />
           <NumberField setting="weightDecay" />
@@ -94,12 +94,12 @@ export function RecipeForm() {
         </div>
         <PolicyChoice />
         <Segmented
-          label={t.distil.schedule}
+          label={words.distil.schedule}
           testId="schedule"
           value={recipe.value.schedule}
           isDisabled={isActive.value}
           onChange={(schedule) => set("schedule", schedule)}
-          options={(["cosine", "constant"] as const).map((value) => ({ value, text: t.distil.schedules[value] }))}
+          options={(["cosine", "constant"] as const).map((value) => ({ value, text: words.distil.schedules[value] }))}
         />
         <button
           type="button"
@@ -109,7 +109,7 @@ export function RecipeForm() {
           }}
           data-testid="default-recipe"
         >
-          {t.distil.defaults}
+          {words.distil.defaults}
         </button>
       </details>
     </fieldset>
@@ -121,7 +121,7 @@ function PolicyChoice() {
   return (
     <div class="field">
       <span class="field-head">
-        <label for={id}>{t.distil.policy}</label>
+        <label for={id}>{words.distil.policy}</label>
       </span>
       <select
         id={id}
@@ -131,7 +131,7 @@ function PolicyChoice() {
       >
         {POLICIES.map((policy) => (
           <option key={policy} value={policy}>
-            {t.distil.policies[policy]}
+            {words.distil.policies[policy]}
           </option>
         ))}
       </select>
@@ -145,7 +145,7 @@ function Temperature() {
   return (
     <div class="field">
       <span class="field-head">
-        <label for={id}>{t.distil.settings.temperature}</label>
+        <label for={id}>{words.distil.settings.temperature}</label>
         <Help term="temperature" />
         <output for={id}>{recipe.value.temperature}</output>
       </span>
@@ -175,12 +175,13 @@ function NumberField({
   const id = useId();
   const { min, max, step } = BOUNDS[setting];
   const value = recipe.value[setting];
-  const bounds = step === 1 ? t.distil.wrongWhole(count(min), count(max)) : t.distil.wrong(String(min), String(max));
+  const bounds =
+    step === 1 ? words.distil.wrongWhole(count(min), count(max)) : words.distil.wrong(String(min), String(max));
   const wrong = error ?? (isValid(setting, value) ? undefined : bounds);
   return (
     <div class="field">
       <span class="field-head">
-        <label for={id}>{t.distil.settings[setting]}</label>
+        <label for={id}>{words.distil.settings[setting]}</label>
         {term && <Help term={term} />}
       </span>
       <input

@@ -1,6 +1,6 @@
 import { nats, percent } from "../../common/format.ts";
 import { nPoints, pointsSoFar } from "../../state/distillation.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 import { Curve } from "../../charts/curve.tsx";
 
 /** Loss above its floor, agreement in training and held out, accuracy of student and ensemble. */
@@ -8,7 +8,7 @@ export function RunCharts() {
   if (nPoints.value === 0) return null;
   const points = pointsSoFar().slice(0, nPoints.value);
   const steps = points.map(({ step }) => step);
-  const c = t.distil.charts;
+  const c = words.distil.charts;
   const hasLabels = points.some(({ holdOut }) => typeof holdOut?.accuracy === "number");
   return (
     <div class="charts" data-testid="charts">

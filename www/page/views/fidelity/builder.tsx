@@ -2,8 +2,8 @@ import { useId } from "preact/hooks";
 import { Help } from "../../components/help.tsx";
 import { Segmented } from "../../components/segmented.tsx";
 import { brief, percent } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import {
   allStudents,
   allTeachers,
@@ -25,7 +25,7 @@ export function Builder() {
         <>
           {families.value.length > 1 && (
             <Segmented
-              label={t.networks.family}
+              label={words.networks.family}
               testId="lab-family"
               value={family.value ?? ""}
               options={families.value.map((name) => ({ value: name, text: name }))}
@@ -36,7 +36,7 @@ export function Builder() {
           <Student />
         </>
       )}
-      {isHidden("builder") && <p>{a.pair(teachers.value, student.value ?? "")}</p>}
+      {isHidden("builder") && <p>{testSetWords.pair(teachers.value, student.value ?? "")}</p>}
       {!isHidden("lens") && <Lens />}
     </div>
   );
@@ -58,7 +58,7 @@ function Members() {
   return (
     <fieldset class="members">
       <legend>
-        {a.members}
+        {testSetWords.members}
         <Help term="ensemble" />
       </legend>
       <div class="row">
@@ -85,7 +85,7 @@ function Members() {
         })}
         {all.length > 1 && (
           <span class="field size-field">
-            <label for={id}>{a.size(members.length, all.length)}</label>
+            <label for={id}>{testSetWords.size(members.length, all.length)}</label>
             <input
               id={id}
               type="range"
@@ -107,7 +107,7 @@ function Student() {
   if (allStudents.value.length < 2)
     return (
       <p class="field inline">
-        <span>{t.student}</span>
+        <span>{words.student}</span>
         <strong class="student-name" data-testid="lab-student">
           {student.value}
         </strong>
@@ -115,7 +115,7 @@ function Student() {
     );
   return (
     <label class="field inline">
-      <span>{t.distil.student}</span>
+      <span>{words.distil.student}</span>
       <select
         value={student.value ?? ""}
         data-testid="lab-student"
@@ -137,18 +137,18 @@ function Lens() {
   return (
     <div class="lens">
       <Segmented
-        label={a.level}
+        label={testSetWords.level}
         testId="level"
         value={choice.value.level}
         options={[
-          { value: "fine", text: a.levels.fine },
-          { value: "coarse", text: a.levels.coarse },
+          { value: "fine", text: testSetWords.levels.fine },
+          { value: "coarse", text: testSetWords.levels.coarse },
         ]}
         onChange={(level) => change({ level })}
       />
       <div class="field">
         <span class="field-head">
-          <label for={id}>{a.temperature}</label>
+          <label for={id}>{testSetWords.temperature}</label>
           <Help term="temperature" />
           <output>{brief(temperature)}</output>
         </span>
@@ -169,7 +169,7 @@ function Lens() {
       </div>
       {choice.value.temperature !== 1 && (
         <button type="button" class="quiet" onClick={() => change({ temperature: 1 })} data-testid="temperature-reset">
-          {a.temperatureReset}
+          {testSetWords.temperatureReset}
         </button>
       )}
     </div>

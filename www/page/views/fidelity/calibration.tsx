@@ -10,8 +10,8 @@ import type {
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { Segmented } from "../../components/segmented.tsx";
 import { brief, count, nats, percent } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { change, choice, families, showImages } from "../../test_set/choice.ts";
 import { Figure, type Table } from "../../test_set/figure.tsx";
@@ -32,7 +32,7 @@ export function Calibration() {
         {error}
       </p>
     );
-  if (!bins.answer) return <p class="empty">{a.waiting} …</p>;
+  if (!bins.answer) return <p class="empty">{testSetWords.waiting} …</p>;
   return (
     <div class="rooms" data-testid="calibration-answer">
       <div class="calibration-top">
@@ -70,7 +70,7 @@ function Reliability({
   isBusy: boolean;
 }) {
   const series = [
-    { of: "teacher" as const, name: t.ensemble as string, look: "ensemble" as const, ...models[0]! },
+    { of: "teacher" as const, name: words.ensemble as string, look: "ensemble" as const, ...models[0]! },
     { of: "student" as const, name: question.student, look: "student" as const, ...models[1]! },
   ];
   const most = Math.max(1, ...series.flatMap(({ bins }) => bins.map((bin) => bin.count)));
@@ -81,7 +81,7 @@ function Reliability({
     ),
   };
   const label = (name: string, bin: Known) =>
-    a.calibration.binLabel(
+    testSetWords.calibration.binLabel(
       name,
       percent(bin.lower),
       percent(bin.upper),
@@ -91,9 +91,9 @@ function Reliability({
     );
   return (
     <Figure
-      title={a.calibration.title}
+      title={testSetWords.calibration.title}
       term="reliability"
-      hint={a.calibration.hint}
+      hint={testSetWords.calibration.hint}
       testId="lab-reliability"
       isBusy={isBusy}
       question={question}
@@ -102,7 +102,7 @@ function Reliability({
     >
       <div class="row">
         <Segmented
-          label={a.calibration.nBins}
+          label={testSetWords.calibration.nBins}
           testId="bins"
           value={choice.value.nBins}
           options={(N_BINS.includes(choice.value.nBins) ? N_BINS : [...N_BINS, choice.value.nBins]).map((n) => ({
@@ -112,17 +112,22 @@ function Reliability({
           onChange={(nBins) => change({ nBins, bin: null })}
         />
         <Segmented
-          label={a.calibration.binning}
+          label={testSetWords.calibration.binning}
           testId="binning"
           value={choice.value.binning}
           options={(["equal_width", "equal_mass"] as const).map((value) => ({
             value,
-            text: a.calibration.binnings[value],
+            text: testSetWords.calibration.binnings[value],
           }))}
           onChange={(binning) => change({ binning, bin: null })}
         />
       </div>
-      <svg class="reliability-plot" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="group" aria-label={a.calibration.title}>
+      <svg
+        class="reliability-plot"
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        role="group"
+        aria-label={testSetWords.calibration.title}
+      >
         <g aria-hidden="true">
           {ticksOf(0, 1, 5).map((tick) => (
             <g key={tick}>
@@ -138,10 +143,10 @@ function Reliability({
           ))}
           <line class="diagonal" x1={x(0)} y1={y(0)} x2={x(1)} y2={y(1)} />
           <text class="axis" transform={`translate(12 ${y(0.5)}) rotate(-90)`} text-anchor="middle">
-            {t.fidelity.accuracy}
+            {words.fidelity.accuracy}
           </text>
           <text class="axis" x={x(0.5)} y={COUNTS_TOP + COUNTS + 26} text-anchor="middle">
-            {t.fidelity.confidence}
+            {words.fidelity.confidence}
           </text>
           {question.binning === "equal_width" && (
             <text class="tick" x={LEFT - 6} y={COUNTS_TOP + 8} text-anchor="end">
@@ -149,7 +154,7 @@ function Reliability({
             </text>
           )}
           <text class="axis" x={x(0)} y={COUNTS_TOP - 6}>
-            {question.binning === "equal_mass" ? a.calibration.lanes(count(most)) : t.fidelity.binCount}
+            {question.binning === "equal_mass" ? testSetWords.calibration.lanes(count(most)) : words.fidelity.binCount}
           </text>
           <line class="grid" x1={x(0)} x2={x(1)} y1={COUNTS_TOP + COUNTS} y2={COUNTS_TOP + COUNTS} />
           {series.map(({ look, bins }) => (
@@ -193,14 +198,14 @@ function Reliability({
       </svg>
       <p class="legend">
         <PlotKey look="ensemble">
-          <span class="export-text">{a.calibration.ece(t.ensemble, nats(models[0]!.ece))}</span>
+          <span class="export-text">{testSetWords.calibration.ece(words.ensemble, nats(models[0]!.ece))}</span>
         </PlotKey>
         <PlotKey look="student">
-          <span class="export-text">{a.calibration.ece(question.student, nats(models[1]!.ece))}</span>
+          <span class="export-text">{testSetWords.calibration.ece(question.student, nats(models[1]!.ece))}</span>
         </PlotKey>
         <span>
           <span class="key diagonal" aria-hidden="true" />
-          {t.fidelity.perfect}
+          {words.fidelity.perfect}
         </span>
       </p>
     </Figure>
@@ -238,8 +243,8 @@ function Scaling({
   value: TemperatureFits;
   isBusy: boolean;
 }) {
-  const rows = [[t.ensemble as string, ensemble] as const, ...Object.entries(models)];
-  const c = a.calibration;
+  const rows = [[words.ensemble as string, ensemble] as const, ...Object.entries(models)];
+  const c = testSetWords.calibration;
   const header = [
     "network",
     "temperature",
@@ -263,7 +268,7 @@ function Scaling({
       </>
     );
   const kind = (name: string) =>
-    name === t.ensemble ? "ensemble" : question.teachers.includes(name) ? "member" : "student";
+    name === words.ensemble ? "ensemble" : question.teachers.includes(name) ? "member" : "student";
   return (
     <Figure
       title={c.fits}
@@ -279,11 +284,11 @@ function Scaling({
           <thead>
             <tr>
               {[
-                t.fidelity.network,
+                words.fidelity.network,
                 c.fitted,
-                t.fidelity.nll,
-                t.fidelity.ece,
-                `${t.fidelity.kl}, ${t.fidelity.nats}`,
+                words.fidelity.nll,
+                words.fidelity.ece,
+                `${words.fidelity.kl}, ${words.fidelity.nats}`,
               ].map((word) => (
                 <th key={word} scope="col">
                   {word}
@@ -321,7 +326,7 @@ function Curves({
   isBusy: boolean;
 }) {
   const id = useId();
-  const c = a.calibration;
+  const c = testSetWords.calibration;
   const own = students[question.student]!;
   const neutral = temperatures.reduce(
     (best, value, i) => (Math.abs(Math.log(value)) < Math.abs(Math.log(temperatures[best]!)) ? i : best),
@@ -342,9 +347,9 @@ function Curves({
     points: log.map((x, i) => ({ x, y: values[i] ?? null })),
   });
   const charts: [string, PlotLine[]][] = [
-    [t.fidelity.nll, [line("ensemble", ensemble.nll), line("student", own.nll)]],
-    [t.fidelity.ece, [line("ensemble", ensemble.ece), line("student", own.ece)]],
-    [`${t.fidelity.kl}, ${t.fidelity.nats}`, [line("student", own.kl ?? [])]],
+    [words.fidelity.nll, [line("ensemble", ensemble.nll), line("student", own.nll)]],
+    [words.fidelity.ece, [line("ensemble", ensemble.ece), line("student", own.ece)]],
+    [`${words.fidelity.kl}, ${words.fidelity.nats}`, [line("student", own.kl ?? [])]],
   ];
   const header = ["temperature", "ensemble_nll", "ensemble_ece", "student_nll", "student_ece", "student_kl_nats"];
   const rows = temperatures.map((temperature, i) => [
@@ -386,7 +391,7 @@ function Curves({
       </div>
       <p data-testid="at-temperature">
         <span class="says ensemble">
-          {c.atTemperature(temperature, t.ensemble, nats(ensemble.nll[at]!), nats(ensemble.ece[at]!), null)}
+          {c.atTemperature(temperature, words.ensemble, nats(ensemble.nll[at]!), nats(ensemble.ece[at]!), null)}
         </span>
         <br />
         <span class="says student">
@@ -421,7 +426,7 @@ function Curves({
       </div>
       <p class="legend">
         <PlotKey look="ensemble">
-          <span class="export-text">{t.ensemble}</span>
+          <span class="export-text">{words.ensemble}</span>
         </PlotKey>
         <PlotKey look="student">
           <span class="export-text">{question.student}</span>
@@ -436,7 +441,7 @@ function Plane() {
   const by = useSignal<"agreement" | "kl">("agreement");
   if (!answer) return null;
   const { question, value } = answer;
-  const c = a.calibration;
+  const c = testSetWords.calibration;
   const here = Object.entries(value.students).map(([name, { agreement, kl }]) => ({
     name,
     agreement,
@@ -483,8 +488,8 @@ function Plane() {
         testId="plane-x"
         value={by.value}
         options={[
-          { value: "agreement", text: t.fidelity.agreement },
-          { value: "kl", text: t.fidelity.kl },
+          { value: "agreement", text: words.fidelity.agreement },
+          { value: "kl", text: words.fidelity.kl },
         ]}
         onChange={(value) => {
           by.value = value;
@@ -499,7 +504,7 @@ function Plane() {
         )}
         y={around(
           points.map(({ ece }) => ece),
-          t.fidelity.ece,
+          words.fidelity.ece,
           nats,
         )}
         marks={marks}

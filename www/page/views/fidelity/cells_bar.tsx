@@ -1,6 +1,6 @@
 import type { Cell } from "../../../../pkg/analysis_api.js";
 import { count, percent } from "../../common/format.ts";
-import { a } from "../../test_set/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { imagesHref, showImages } from "../../test_set/choice.ts";
 import { Figure } from "../../test_set/figure.tsx";
@@ -31,8 +31,8 @@ export function CellsBar() {
   const differX = nAgree * scale + GAP;
   return (
     <Figure
-      title={a.cells.title(percent(nAgree / n))}
-      hint={a.cells.hint}
+      title={testSetWords.cells.title(percent(nAgree / n))}
+      hint={testSetWords.cells.hint}
       testId="lab-cells"
       isBusy={isBusy}
       question={question}
@@ -64,22 +64,22 @@ export function CellsBar() {
       </svg>
       <div class="cells-legend">
         <Side
-          title={a.cells.agree(count(nAgree))}
+          title={testSetWords.cells.agree(count(nAgree))}
           href={imagesHref({ agree: true })}
           testId="cells-agree"
           list={AGREE}
           value={value}
           n={n}
-          names={a.cells.names(question.student)}
+          names={testSetWords.cells.names(question.student)}
         />
         <Side
-          title={a.cells.differ(count(n - nAgree))}
+          title={testSetWords.cells.differ(count(n - nAgree))}
           href={imagesHref({ agree: false })}
           testId="cells-differ"
           list={DIFFER}
           value={value}
           n={n}
-          names={a.cells.names(question.student)}
+          names={testSetWords.cells.names(question.student)}
         />
       </div>
     </Figure>

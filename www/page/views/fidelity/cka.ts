@@ -2,8 +2,8 @@
 import { computed, signal } from "@preact/signals";
 import type { Cka, CkaInterface } from "../../../../pkg/analysis_api.js";
 import { LabError } from "../../../../pkg/client.js";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { ckaWords } from "./inside_strings.ts";
 import { hasTestSet, nTestImages, testSet } from "../../state/data_sets.ts";
 import { client } from "../../state/lab.ts";
@@ -54,9 +54,9 @@ let abort: AbortController | null = null;
 export const cancelComparison = (): void => abort?.abort();
 
 async function images(n: number): Promise<{ title: string; pixels: Uint8Array }> {
-  if (n === 0) return { title: t.fidelity.sources.samples, pixels: joinPixels(samples.value) };
+  if (n === 0) return { title: words.fidelity.sources.samples, pixels: joinPixels(samples.value) };
   const set = await testSet();
-  if (!set) throw new Error(a.images.howToAdd);
+  if (!set) throw new Error(testSetWords.images.howToAdd);
   return { title: set.title, pixels: set.records.pixels.subarray(0, n * PIXELS_BYTES) };
 }
 
@@ -74,7 +74,7 @@ function pairsOf(own: string | null, members: readonly string[]): PairCka[] {
 export async function compare(): Promise<void> {
   const [lab, statistics] = [client.value, analysis.value];
   if (isComparing.value) return;
-  if (!lab || !statistics) return notifyError(t.compare.notReady);
+  if (!lab || !statistics) return notifyError(words.compare.notReady);
   const networks = chosen.value;
   let pairs = pairsOf(student.value, teachers.value);
   const { signal: aborted } = (abort = new AbortController());

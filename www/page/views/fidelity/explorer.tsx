@@ -14,12 +14,12 @@ import { takeIn } from "../../state/intake.ts";
 import { client } from "../../state/lab.ts";
 import { messageOf, notifyError } from "../../state/notices.ts";
 import { PIXELS_BYTES } from "../../state/pictures.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { change, choice, clearFilters, family, isHidden, SORT_KEYS } from "../../test_set/choice.ts";
 import { nameOf, namesOf } from "../../test_set/classes.ts";
-import { alignNetworks, compareHref } from "../compare/compare_images.ts";
+import { alignNetworks, compareHref } from "../../test_set/compare_link.ts";
 import { ImageAnswersCard } from "./image_answers.tsx";
 import { images, openImage, type Pair } from "../../test_set/questions.ts";
 import { testImages } from "../../test_set/verification.ts";
@@ -34,7 +34,7 @@ async function fetchImages(): Promise<void> {
   try {
     records.value = await testImages();
   } catch (error) {
-    notifyError(a.images.failed, [messageOf(error)]);
+    notifyError(testSetWords.images.failed, [messageOf(error)]);
   } finally {
     isFetching.value = false;
   }
@@ -55,14 +55,14 @@ export function Explorer() {
       <Filters />
       {!hasTestSet.value && (
         <div class="notice info" data-testid="no-images">
-          <p>{a.images.howToAdd}</p>
-          <FileButton text={t.sets.add} accept=".gz,.tgz,.tar,.bin" testId="lab-archive-input" onFiles={takeIn} />
+          <p>{testSetWords.images.howToAdd}</p>
+          <FileButton text={words.sets.add} accept=".gz,.tgz,.tar,.bin" testId="lab-archive-input" onFiles={takeIn} />
         </div>
       )}
       {answer ? (
         <Found question={answer.question} listing={answer.value} isBusy={isBusy} />
       ) : (
-        <p class="empty">{a.waiting} …</p>
+        <p class="empty">{testSetWords.waiting} …</p>
       )}
       <ImageAnswersCard />
     </div>
@@ -78,10 +78,10 @@ function Filters() {
     [choice.value.trueClass, choice.value.teacherClass, choice.value.studentClass].some((value) => value !== null);
   const names = namesOf(level);
   return (
-    <section class="card filters" aria-label={a.images.title}>
+    <section class="card filters" aria-label={testSetWords.images.title}>
       <div class="row">
         <label class="field inline">
-          <span>{a.images.sort}</span>
+          <span>{testSetWords.images.sort}</span>
           <select
             value={sort}
             data-testid="sort"
@@ -89,31 +89,31 @@ function Filters() {
           >
             {SORT_KEYS.map((key) => (
               <option key={key} value={key}>
-                {a.images.sorts[key]}
+                {testSetWords.images.sorts[key]}
               </option>
             ))}
           </select>
         </label>
         <Segmented
-          label={a.images.order}
+          label={testSetWords.images.order}
           testId="order"
           value={isDescending ? "down" : "up"}
           options={[
-            { value: "down", text: a.images.orders.down },
-            { value: "up", text: a.images.orders.up },
+            { value: "down", text: testSetWords.images.orders.down },
+            { value: "up", text: testSetWords.images.orders.up },
           ]}
           onChange={(order) => change({ isDescending: order === "down" })}
         />
         <Segmented
-          label={a.images.agree}
+          label={testSetWords.images.agree}
           testId="agree"
           value={agree === null ? "all" : agree ? "yes" : "no"}
-          options={(["all", "yes", "no"] as const).map((value) => ({ value, text: a.images.agrees[value] }))}
+          options={(["all", "yes", "no"] as const).map((value) => ({ value, text: testSetWords.images.agrees[value] }))}
           onChange={(value) => change({ agree: value === "all" ? null : value === "yes" })}
         />
       </div>
       <fieldset class="members">
-        <legend>{a.images.cell}</legend>
+        <legend>{testSetWords.images.cell}</legend>
         <div class="row">
           {CELLS.map((cell) => (
             <label key={cell} class={`toggle cell${cells.includes(cell) ? " on" : ""}`}>
@@ -132,7 +132,7 @@ function Filters() {
               <svg width="14" height="14" aria-hidden="true">
                 <rect class={`cell-part ${cell}`} x="1" y="1" width="12" height="12" />
               </svg>
-              <span>{a.cells.names(t.student)[cell]}</span>
+              <span>{testSetWords.cells.names(words.student)[cell]}</span>
             </label>
           ))}
         </div>
@@ -140,7 +140,7 @@ function Filters() {
       <div class="row">
         {(["trueClass", "teacherClass", "studentClass"] as const).map((key) => (
           <label key={key} class="field inline">
-            <span>{a.images[key]}</span>
+            <span>{testSetWords.images[key]}</span>
             <select
               value={choice.value[key] ?? ""}
               data-testid={`filter-${key}`}
@@ -148,7 +148,7 @@ function Filters() {
                 change({ [key]: event.currentTarget.value === "" ? null : Number(event.currentTarget.value) })
               }
             >
-              <option value="">{a.images.anyClass}</option>
+              <option value="">{testSetWords.images.anyClass}</option>
               {names.map((name, index) => (
                 <option key={name} value={index}>
                   {name}
@@ -161,15 +161,15 @@ function Filters() {
           <button
             type="button"
             onClick={() => change({ bin: null })}
-            aria-label={a.images.clearBin}
+            aria-label={testSetWords.images.clearBin}
             data-testid="filter-bin"
           >
-            {a.images.bin(bin.of === "teacher" ? t.ensemble : t.student, bin.index, nBins)} ×
+            {testSetWords.images.bin(bin.of === "teacher" ? words.ensemble : words.student, bin.index, nBins)} ×
           </button>
         )}
         {isFiltered && (
           <button type="button" class="quiet" onClick={clearFilters} data-testid="clear-filters">
-            {a.images.clear}
+            {testSetWords.images.clear}
           </button>
         )}
       </div>
@@ -180,10 +180,10 @@ function Filters() {
 function Found({ question, listing, isBusy }: { question: Pair; listing: Listing; isBusy: boolean }) {
   const n = listing.indices.length;
   return (
-    <section class="card found" aria-label={a.images.title} aria-busy={isBusy}>
+    <section class="card found" aria-label={testSetWords.images.title} aria-busy={isBusy}>
       <div class="row spread">
         <p role="status" data-testid="found">
-          {n === 0 ? a.images.none : a.images.count(n, N_TEST_IMAGES)}
+          {n === 0 ? testSetWords.images.none : testSetWords.images.count(n, N_TEST_IMAGES)}
         </p>
         {!isHidden("exports") && (
           <button
@@ -192,12 +192,12 @@ function Found({ question, listing, isBusy }: { question: Pair; listing: Listing
             onClick={() => savePredictions(question, listing)}
             data-testid="predictions-csv"
           >
-            {n === N_TEST_IMAGES ? a.images.savePredictions : a.images.saveCsv}
+            {n === N_TEST_IMAGES ? testSetWords.images.savePredictions : testSetWords.images.saveCsv}
           </button>
         )}
       </div>
       {n > 0 && <Grid question={question} listing={listing} />}
-      <p class="hint">{records.value ? a.images.compareHint : a.images.answersHint}</p>
+      <p class="hint">{records.value ? testSetWords.images.compareHint : testSetWords.images.answersHint}</p>
     </section>
   );
 }
@@ -356,7 +356,7 @@ function Grid({ question, listing }: { question: Pair; listing: Listing }) {
       ref={box}
       class="image-grid"
       role="grid"
-      aria-label={a.images.grid}
+      aria-label={testSetWords.images.grid}
       aria-rowcount={nRows}
       aria-colcount={nColumns}
       data-testid="image-grid"
@@ -421,22 +421,23 @@ function Tile({ listing, place, column, level, isActive, onOpen, onFocus }: Tile
           <Mark agrees={teacher === student} />
           <strong>{nameOf(truth, level)}</strong>
           <span class="sr-only">
-            {teacher === student ? t.compare.marks.agree : t.compare.marks.differ}, {a.images.number} {index}
+            {teacher === student ? words.compare.marks.agree : words.compare.marks.differ}, {testSetWords.images.number}{" "}
+            {index}
           </span>
         </p>
         <p class={`says ensemble${teacher === truth ? "" : " wrong-answer"}`}>
-          <span class="sr-only">{a.images.ensemble}: </span>
+          <span class="sr-only">{testSetWords.images.ensemble}: </span>
           <span class="says-name">{nameOf(teacher, level)}</span>{" "}
           <small>{probability(listing.teacherConfidence[place]!)}</small>
         </p>
         <p class={`says student${student === truth ? "" : " wrong-answer"}`}>
-          <span class="sr-only">{a.images.student}: </span>
+          <span class="sr-only">{testSetWords.images.student}: </span>
           <span class="says-name">{nameOf(student, level)}</span>{" "}
           <small>{probability(listing.studentConfidence[place]!)}</small>
         </p>
       </div>
       <small class="tile-kl">
-        {a.images.kl} {nats(listing.kl[place]!)}
+        {testSetWords.images.kl} {nats(listing.kl[place]!)}
       </small>
     </div>
   );

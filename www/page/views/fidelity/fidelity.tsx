@@ -25,7 +25,7 @@ import { takeIn } from "../../state/intake.ts";
 import { client, labState } from "../../state/lab.ts";
 import { activeFamily, isReady, student } from "../../state/networks.ts";
 import { ownPictures } from "../../state/pictures.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 
 export function Fidelity() {
   return (
@@ -33,10 +33,10 @@ export function Fidelity() {
       <div class="view-head">
         <div>
           <h1>
-            {t.fidelity.heading}
+            {words.fidelity.heading}
             <Help term="fidelity" />
           </h1>
-          <p class="lead">{t.fidelity.lead}</p>
+          <p class="lead">{words.fidelity.lead}</p>
         </div>
         <StudentChoice />
       </div>
@@ -54,7 +54,7 @@ function Live() {
   const report = current?.report ?? null;
   return (
     <>
-      <h2 class="live-heading">{t.fidelity.live}</h2>
+      <h2 class="live-heading">{words.fidelity.live}</h2>
       <Controls />
       <Status current={current} />
       <Figures report={report} />
@@ -64,8 +64,8 @@ function Live() {
             {report.ensemble?.reliability || report.models[student.value ?? ""]?.reliability ? (
               <Reliability series={seriesOf(current)} />
             ) : null}
-            <section class="card" aria-label={t.fidelity.results}>
-              <h2>{t.fidelity.results}</h2>
+            <section class="card" aria-label={words.fidelity.results}>
+              <h2>{words.fidelity.results}</h2>
               <ResultsTable report={report} />
               <div class="row">
                 <button
@@ -74,7 +74,7 @@ function Live() {
                   onClick={() => exportCsv(current)}
                   data-testid="export-csv"
                 >
-                  {t.fidelity.exportCsv}
+                  {words.fidelity.exportCsv}
                 </button>
                 <button
                   type="button"
@@ -82,7 +82,7 @@ function Live() {
                   onClick={() => exportJson(current)}
                   data-testid="export-json"
                 >
-                  {t.fidelity.exportJson}
+                  {words.fidelity.exportJson}
                 </button>
               </div>
             </section>
@@ -96,19 +96,19 @@ function Live() {
 
 function Controls() {
   const options = [
-    { value: "samples" as const, text: t.fidelity.sources.samples },
+    { value: "samples" as const, text: words.fidelity.sources.samples },
     {
       value: "test" as const,
-      text: hasTestSet.value ? testTitle.value : t.fidelity.noTestSet,
+      text: hasTestSet.value ? testTitle.value : words.fidelity.noTestSet,
       isDisabled: !hasTestSet.value,
     },
-    ...(ownPictures.value.length > 0 ? [{ value: "own" as const, text: t.fidelity.sources.own }] : []),
+    ...(ownPictures.value.length > 0 ? [{ value: "own" as const, text: words.fidelity.sources.own }] : []),
   ];
   return (
-    <section class="card controls" aria-label={t.fidelity.images}>
+    <section class="card controls" aria-label={words.fidelity.images}>
       <div class="row">
         <Segmented
-          label={t.fidelity.images}
+          label={words.fidelity.images}
           testId="source"
           value={source.value}
           options={options}
@@ -119,7 +119,7 @@ function Controls() {
         />
         {source.value === "test" && (
           <Segmented
-            label={t.fidelity.howMany}
+            label={words.fidelity.howMany}
             testId="size"
             value={size.value}
             options={sizes.value.map((n) => ({ value: n, text: count(n) }))}
@@ -131,7 +131,7 @@ function Controls() {
         )}
         {isEvaluating.value ? (
           <button type="button" onClick={cancelEvaluation} data-testid="cancel-evaluation">
-            {t.fidelity.cancel}
+            {words.fidelity.cancel}
           </button>
         ) : (
           <button
@@ -141,13 +141,13 @@ function Controls() {
             onClick={() => void evaluate()}
             data-testid="run-evaluation"
           >
-            {t.fidelity.run}
+            {words.fidelity.run}
           </button>
         )}
       </div>
       <div class="row">
-        <FileButton text={t.sets.add} accept=".gz,.tgz,.tar,.bin" testId="archive-input" onFiles={takeIn} />
-        <span class="hint">{t.sets.addHint}</span>
+        <FileButton text={words.sets.add} accept=".gz,.tgz,.tar,.bin" testId="archive-input" onFiles={takeIn} />
+        <span class="hint">{words.sets.addHint}</span>
       </div>
     </section>
   );
@@ -155,26 +155,26 @@ function Controls() {
 
 function Status({ current }: { current: Evaluation | null }) {
   if (!current && labState.value.phase === "failed") return null;
-  if (!current) return <p class="status empty">{isReady.value ? t.fidelity.empty : t.fidelity.waiting}</p>;
+  if (!current) return <p class="status empty">{isReady.value ? words.fidelity.empty : words.fidelity.waiting}</p>;
   const { phase, title, nTotal, report, imagesPerSecond, secondsLeft } = current;
   const n = report?.nImages ?? 0;
   if (phase === "running") {
     return (
       <div class="status running" data-testid="evaluation-status" data-phase={phase}>
-        <span>{title ? t.fidelity.runningOn(title) : t.fidelity.preparing}</span>
-        <progress value={n} max={Math.max(1, nTotal)} aria-label={t.fidelity.progressLabel} />
+        <span>{title ? words.fidelity.runningOn(title) : words.fidelity.preparing}</span>
+        <progress value={n} max={Math.max(1, nTotal)} aria-label={words.fidelity.progressLabel} />
         <span class="numbers">
-          {t.fidelity.running(n, nTotal)}
+          {words.fidelity.running(n, nTotal)}
           {imagesPerSecond > 0 && (
             <>
               {" "}
-              · <span data-testid="rate">{t.fidelity.rate(brief(imagesPerSecond))}</span>
+              · <span data-testid="rate">{words.fidelity.rate(brief(imagesPerSecond))}</span>
             </>
           )}
           {secondsLeft !== null && (
             <>
               {" "}
-              · <span data-testid="time-left">{t.fidelity.left(secondsLeft)}</span>
+              · <span data-testid="time-left">{words.fidelity.left(secondsLeft)}</span>
             </>
           )}
         </span>
@@ -183,8 +183,8 @@ function Status({ current }: { current: Evaluation | null }) {
   }
   return (
     <p class="status" role="status" data-testid="evaluation-status" data-phase={phase}>
-      {phase === "done" ? t.fidelity.done(n, title) : t.fidelity.cancelled(n, nTotal, title)}
-      {n < FEW_IMAGES && ` ${t.fidelity.small}`}
+      {phase === "done" ? words.fidelity.done(n, title) : words.fidelity.cancelled(n, nTotal, title)}
+      {n < FEW_IMAGES && ` ${words.fidelity.small}`}
     </p>
   );
 }
@@ -193,7 +193,7 @@ function seriesOf({ report }: Evaluation): ReliabilitySeries[] {
   const own = student.value ? report?.models[student.value]?.reliability : null;
   return [
     ...(report?.ensemble?.reliability
-      ? [{ name: t.ensemble, kind: "ensemble" as const, bins: report.ensemble.reliability }]
+      ? [{ name: words.ensemble, kind: "ensemble" as const, bins: report.ensemble.reliability }]
       : []),
     ...(own ? [{ name: student.value!, kind: "student" as const, bins: own }] : []),
   ];

@@ -3,7 +3,7 @@ import type { EvaluationReport } from "../../../../pkg/api.js";
 import { nats, percent } from "../../common/format.ts";
 import { wilson } from "../../common/numbers.ts";
 import { student } from "../../state/networks.ts";
-import { t, type TermName } from "../../common/strings.ts";
+import { words, type TermName } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 
 /** Below this many images the intervals are wide enough to warn of. */
@@ -17,25 +17,25 @@ export function Figures({ report }: { report: EvaluationReport | null }) {
   const own = name ? report?.models[name] : undefined;
   const fidelity = name ? report?.students[name] : undefined;
   return (
-    <section class="figures" aria-label={t.fidelity.figures} data-testid="figures">
-      <Card title={t.fidelity.accuracy} term="accuracy">
+    <section class="figures" aria-label={words.fidelity.figures} data-testid="figures">
+      <Card title={words.fidelity.accuracy} term="accuracy">
         <Share who="ensemble" value={ensemble?.accuracy} n={n} testId="ensemble-accuracy" />
         <Share who="student" value={own?.accuracy} n={n} testId="student-accuracy" />
       </Card>
-      <Card title={t.fidelity.agreement} term="agreement">
+      <Card title={words.fidelity.agreement} term="agreement">
         <Share who={null} value={fidelity?.agreement} n={n} testId="agreement" />
       </Card>
-      <Card title={t.fidelity.kl} term="kl">
+      <Card title={words.fidelity.kl} term="kl">
         <Mean
           who={null}
           value={fidelity?.kl}
           standardError={fidelity?.klStandardError}
           n={n}
-          unit={t.fidelity.nats}
+          unit={words.fidelity.nats}
           testId="kl"
         />
       </Card>
-      <Card title={t.fidelity.ece} term="ece">
+      <Card title={words.fidelity.ece} term="ece">
         <Mean who="ensemble" value={ensemble?.ece} n={n} testId="ensemble-ece" />
         <Mean who="student" value={own?.ece} n={n} testId="student-ece" />
       </Card>
@@ -73,7 +73,7 @@ function Share({ who, value, n, testId }: FigureProps) {
       who={who}
       testId={testId}
       text={percent(value)}
-      below={`${t.fidelity.interval(percent(low), percent(high))}\n${t.fidelity.n(n)}`}
+      below={`${words.fidelity.interval(percent(low), percent(high))}\n${words.fidelity.n(n)}`}
     />
   );
 }
@@ -83,8 +83,8 @@ function Mean({ who, value, n, testId, unit = "", standardError }: FigureProps) 
   if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
   const margin = standardError ? 1.96 * standardError : null;
   const interval =
-    margin === null ? "" : `${t.fidelity.interval(nats(Math.max(0, value - margin)), nats(value + margin))}\n`;
-  return <Value who={who} testId={testId} text={nats(value)} unit={unit} below={`${interval}${t.fidelity.n(n)}`} />;
+    margin === null ? "" : `${words.fidelity.interval(nats(Math.max(0, value - margin)), nats(value + margin))}\n`;
+  return <Value who={who} testId={testId} text={nats(value)} unit={unit} below={`${interval}${words.fidelity.n(n)}`} />;
 }
 
 /** A figure that needs true classes which are not there, or a network that came after the measurement. */
@@ -94,7 +94,7 @@ function Missing({ who, value, n, testId }: FigureProps) {
       who={who}
       testId={testId}
       text="–"
-      below={n === 0 ? " " : value === null ? t.fidelity.noLabels : t.fidelity.notMeasured}
+      below={n === 0 ? " " : value === null ? words.fidelity.noLabels : words.fidelity.notMeasured}
     />
   );
 }
@@ -114,7 +114,7 @@ function Value({
 }) {
   return (
     <div class={`figure-value ${who ?? "both"}`}>
-      {who && <span class="who">{who === "ensemble" ? t.ensemble : (student.value ?? t.student)}</span>}
+      {who && <span class="who">{who === "ensemble" ? words.ensemble : (student.value ?? words.student)}</span>}
       <span class="number">
         <span data-testid={testId}>{text}</span>
         {unit && <small> {unit}</small>}

@@ -1,8 +1,8 @@
 import { computed, signal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import { percent } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { choice } from "../../test_set/choice.ts";
 import { baselines, report } from "../../test_set/questions.ts";
@@ -18,18 +18,18 @@ export function Guess() {
   const id = useId();
   const { answer } = useAsked(report);
   const { answer: base } = useAsked(baselines);
-  if (!answer) return <p class="empty">{a.waiting} …</p>;
+  if (!answer) return <p class="empty">{testSetWords.waiting} …</p>;
   const { question, value } = answer;
   const own = value.models[question.student]!;
   const agreement = value.students[question.student]!.agreement;
   if (!isRevealed.value) {
     return (
       <section class="card guess" aria-labelledby={`${id}-h`} data-testid="guess">
-        <h3 id={`${id}-h`}>{a.guess.question}</h3>
-        <p>{a.guess.known(percent(value.ensemble.accuracy ?? 0), percent(own.accuracy ?? 0))}</p>
+        <h3 id={`${id}-h`}>{testSetWords.guess.question}</h3>
+        <p>{testSetWords.guess.known(percent(value.ensemble.accuracy ?? 0), percent(own.accuracy ?? 0))}</p>
         <div class="field">
           <span class="field-head">
-            <label for={id}>{a.guess.label}</label>
+            <label for={id}>{testSetWords.guess.label}</label>
             <output class="guess-value">{percent(guess.value)}</output>
           </span>
           <input
@@ -54,7 +54,7 @@ export function Guess() {
           }}
           data-testid="guess-reveal"
         >
-          {a.guess.reveal}
+          {testSetWords.guess.reveal}
         </button>
       </section>
     );
@@ -62,15 +62,15 @@ export function Guess() {
   const chance = base?.value.chance ?? null;
   return (
     <section class="card guess" aria-labelledby={`${id}-h`} data-testid="guess-result">
-      <h3 id={`${id}-h`}>{a.guess.result(percent(guess.value), percent(agreement))}</h3>
+      <h3 id={`${id}-h`}>{testSetWords.guess.result(percent(guess.value), percent(agreement))}</h3>
       <Ruler
-        label={t.fidelity.agreement}
+        label={words.fidelity.agreement}
         marks={[
-          { name: a.guess.yours, value: guess.value, look: "control" },
-          { name: t.fidelity.agreement, value: agreement, look: "student" },
+          { name: testSetWords.guess.yours, value: guess.value, look: "control" },
+          { name: words.fidelity.agreement, value: agreement, look: "student" },
           ...(chance === null
             ? []
-            : [{ name: a.worth.chance, value: chance, look: "control" as const, isOutline: true }]),
+            : [{ name: testSetWords.worth.chance, value: chance, look: "control" as const, isOutline: true }]),
         ]}
       />
       <button
@@ -80,7 +80,7 @@ export function Guess() {
         }}
         data-testid="guess-again"
       >
-        {a.guess.again}
+        {testSetWords.guess.again}
       </button>
     </section>
   );

@@ -1,8 +1,8 @@
 import { useEffect, useRef } from "preact/hooks";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { probability } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { nameOf } from "../../test_set/classes.ts";
 import { imageAnswers, openImage } from "../../test_set/questions.ts";
@@ -20,7 +20,7 @@ export function ImageAnswersCard() {
   const isThere = answer !== null && answer.question.index === index;
   const level = answer?.question.level ?? "fine";
   const truth = level === "fine" ? labels.value!.fine[index]! : labels.value!.coarse[index]!;
-  const title = a.images.answers(index);
+  const title = testSetWords.images.answers(index);
   return (
     <section class="card image-answers" aria-labelledby="image-answers-heading" data-testid="image-answers">
       <div class="row spread">
@@ -34,19 +34,19 @@ export function ImageAnswersCard() {
             openImage.value = null;
           }}
         >
-          {a.images.close}
+          {testSetWords.images.close}
         </button>
       </div>
       <p>
-        {t.compare.truth}: <strong>{nameOf(truth, level)}</strong>
+        {words.compare.truth}: <strong>{nameOf(truth, level)}</strong>
       </p>
       {isThere && (
         <ScrollingTable label={title}>
           <table class="results">
             <thead>
               <tr>
-                <th scope="col">{t.compare.classColumn}</th>
-                <th scope="col">{t.ensemble}</th>
+                <th scope="col">{words.compare.classColumn}</th>
+                <th scope="col">{words.ensemble}</th>
                 {Object.keys(answer.value.models).map((name) => (
                   <th key={name} scope="col">
                     {name}
@@ -59,7 +59,7 @@ export function ImageAnswersCard() {
                 <tr key={index}>
                   <th scope="row">
                     {nameOf(index, level)}
-                    {index === truth && <span class="true-mark">{t.compare.trueMark}</span>}
+                    {index === truth && <span class="true-mark">{words.compare.trueMark}</span>}
                   </th>
                   <td>{probability(answer.value.ensemble[i]!)}</td>
                   {Object.entries(answer.value.models).map(([name, values]) => (

@@ -4,9 +4,9 @@ import { brief, nats } from "../../common/format.ts";
 import { hasTestSet, testTitle } from "../../state/data_sets.ts";
 import { isReady } from "../../state/networks.ts";
 import { areSamplesDecoded, samples } from "../../state/pictures.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
-import { ckaWords as words } from "./inside_strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
+import { ckaWords } from "./inside_strings.ts";
 import { change, choice, KERNELS } from "../../test_set/choice.ts";
 import {
   cancelComparison,
@@ -35,11 +35,11 @@ export function Inside() {
   return (
     <div class="rooms" data-testid="inside-answer">
       <section class="card inside" aria-labelledby="inside-heading">
-        <h3 id="inside-heading">{words.heading}</h3>
-        <p class="hint">{words.lead}</p>
+        <h3 id="inside-heading">{ckaWords.heading}</h3>
+        <p class="hint">{ckaWords.lead}</p>
         <div class="row">
           <label class="field inline">
-            {words.images}
+            {ckaWords.images}
             <select
               value={size.value}
               disabled={isComparing.value}
@@ -49,15 +49,15 @@ export function Inside() {
               {sizes.value.map((n) => (
                 <option key={n} value={n}>
                   {n === 0
-                    ? words.source(t.fidelity.sources.samples, samples.value.length)
-                    : words.source(testTitle.value, n)}
+                    ? ckaWords.source(words.fidelity.sources.samples, samples.value.length)
+                    : ckaWords.source(testTitle.value, n)}
                 </option>
               ))}
             </select>
           </label>
           {isComparing.value ? (
             <button type="button" onClick={cancelComparison} data-testid="inside-cancel">
-              {words.cancel}
+              {ckaWords.cancel}
             </button>
           ) : (
             <button
@@ -67,17 +67,17 @@ export function Inside() {
               onClick={() => void compare()}
               data-testid="inside-run"
             >
-              {words.run}
+              {ckaWords.run}
             </button>
           )}
         </div>
-        {!isPair && <p class="hint">{words.needs}</p>}
+        {!isPair && <p class="hint">{ckaWords.needs}</p>}
         {!hasTestSet.value && (
           <p class="hint" data-testid="inside-no-images">
-            {words.onlySamples} {a.images.howToAdd}
+            {ckaWords.onlySamples} {testSetWords.images.howToAdd}
           </p>
         )}
-        {current ? <Status current={current} /> : <p class="status empty">{words.empty}</p>}
+        {current ? <Status current={current} /> : <p class="status empty">{ckaWords.empty}</p>}
       </section>
       {current?.pairs.some(({ stages }) => stages.length > 0) && <Likeness current={current} />}
     </div>
@@ -88,17 +88,17 @@ function Status({ current: { phase, nDone, nTotal, title, secondsLeft, networks 
   if (phase === "running") {
     return (
       <div class="status running" data-testid="inside-status" data-phase={phase} data-done={nDone}>
-        <span>{words.running(nDone, nTotal)}</span>
-        <progress aria-label={words.progressLabel} value={nDone} max={Math.max(1, nTotal)} />
-        <span>{secondsLeft === null ? "" : words.left(secondsLeft)}</span>
+        <span>{ckaWords.running(nDone, nTotal)}</span>
+        <progress aria-label={ckaWords.progressLabel} value={nDone} max={Math.max(1, nTotal)} />
+        <span>{secondsLeft === null ? "" : ckaWords.left(secondsLeft)}</span>
       </div>
     );
   }
   return (
     <p class="status" role="status" data-testid="inside-status" data-phase={phase} data-done={nDone}>
-      {phase === "done" ? words.done(nDone, title) : words.cancelled(nDone, nTotal, title)}
-      {nDone < FEW_IMAGES && ` ${words.few}`}
-      {chosen.value.join() !== networks.join() && <strong data-testid="inside-outdated"> {words.outdated}</strong>}
+      {phase === "done" ? ckaWords.done(nDone, title) : ckaWords.cancelled(nDone, nTotal, title)}
+      {nDone < FEW_IMAGES && ` ${ckaWords.few}`}
+      {chosen.value.join() !== networks.join() && <strong data-testid="inside-outdated"> {ckaWords.outdated}</strong>}
     </p>
   );
 }
@@ -116,15 +116,19 @@ function Likeness({ current: { pairs, networks, nDone, title } }: { current: Com
       : [];
   };
   const text = ([mark]: RowMark[]) =>
-    !mark ? null : mark.low === mark.high ? nats(mark.low) : words.span(nats(mark.low), nats(mark.high));
+    !mark ? null : mark.low === mark.high ? nats(mark.low) : ckaWords.span(nats(mark.low), nats(mark.high));
   const rows = stages.map((stage): Row => {
     const [taught, among] = [markOf(true, stage), markOf(false, stage)];
-    return { label: words.stage(stage), values: words.values(text(taught), text(among)), marks: [...among, ...taught] };
+    return {
+      label: ckaWords.stage(stage),
+      values: ckaWords.values(text(taught), text(among)),
+      marks: [...among, ...taught],
+    };
   });
   const lowest = Math.min(...rows.flatMap(({ marks }) => marks.map(({ low }) => low)));
   const nImages = pairs[0]!.stages[0]?.nImages ?? nDone;
   const table: Table = {
-    header: words.header,
+    header: ckaWords.header,
     rows: pairs.flatMap(({ first, second, stages: found }) =>
       found.map((cka, stage) => [first, second, stage + 1, cka.nImages, cka.linear, cka.rbf, ...cka.bandwidths]),
     ),
@@ -132,43 +136,43 @@ function Likeness({ current: { pairs, networks, nDone, title } }: { current: Com
   return (
     <>
       <Figure
-        title={words.title}
-        hint={words.kernelText[kernel]}
+        title={ckaWords.title}
+        hint={ckaWords.kernelText[kernel]}
         testId="lab-inside"
         question={null}
         table={table}
         about={{
-          lines: words.about(networks, `${title}, ${words.kernels[kernel]}`, nImages, __VERSION__),
+          lines: ckaWords.about(networks, `${title}, ${ckaWords.kernels[kernel]}`, nImages, __VERSION__),
           facts: { version: __VERSION__, nImages, images: title, networks },
         }}
       >
         <Segmented
-          label={words.kernel}
+          label={ckaWords.kernel}
           testId="inside-kernel"
           value={kernel}
           onChange={(next) => change({ kernel: next })}
-          options={KERNELS.map((value) => ({ value, text: words.kernels[value] }))}
+          options={KERNELS.map((value) => ({ value, text: ckaWords.kernels[value] }))}
         />
         <RowsPlot
-          label={words.title}
-          x={{ label: words.axis, min: Math.min(0, Math.floor(lowest * 10) / 10), max: 1, format: brief }}
+          label={ckaWords.title}
+          x={{ label: ckaWords.axis, min: Math.min(0, Math.floor(lowest * 10) / 10), max: 1, format: brief }}
           rows={rows}
           testId="inside-plot"
         />
         <p class="legend">
           {pairs.some(({ isTaught }) => isTaught) && (
             <PlotKey look="student" isOutline={false}>
-              <span class="export-text">{words.student(pairs[0]!.first)}</span>
+              <span class="export-text">{ckaWords.student(pairs[0]!.first)}</span>
             </PlotKey>
           )}
           {pairs.some(({ isTaught }) => !isTaught) && (
             <PlotKey look="member" isOutline={false}>
-              <span class="export-text">{words.teachers}</span>
+              <span class="export-text">{ckaWords.teachers}</span>
             </PlotKey>
           )}
         </p>
         <p class="hint">
-          {words.paper(
+          {ckaWords.paper(
             INSIDE.cka.map((value) => value.toFixed(3)),
             INSIDE.source,
             INSIDE.kind,
@@ -176,8 +180,8 @@ function Likeness({ current: { pairs, networks, nDone, title } }: { current: Com
         </p>
       </Figure>
       <details data-testid="inside-pairs">
-        <summary>{words.pairs}</summary>
-        <ScrollingTable label={words.pairs}>
+        <summary>{ckaWords.pairs}</summary>
+        <ScrollingTable label={ckaWords.pairs}>
           <PairsTable pairs={pairs} stages={stages} />
         </ScrollingTable>
       </details>
@@ -191,9 +195,9 @@ function PairsTable({ pairs, stages }: { pairs: readonly PairCka[]; stages: read
     <table class="results">
       <thead>
         <tr>
-          <th scope="col">{words.pair}</th>
+          <th scope="col">{ckaWords.pair}</th>
           {stages
-            .flatMap((stage) => words.columns(words.stage(stage)))
+            .flatMap((stage) => ckaWords.columns(ckaWords.stage(stage)))
             .map((word) => (
               <th key={word} scope="col">
                 {word}
@@ -204,7 +208,7 @@ function PairsTable({ pairs, stages }: { pairs: readonly PairCka[]; stages: read
       <tbody>
         {pairs.map(({ first, second, stages: found }) => (
           <tr key={`${first} ${second}`} data-testid={`inside-pair-${first}-${second}`}>
-            <th scope="row">{words.names(first, second)}</th>
+            <th scope="row">{ckaWords.names(first, second)}</th>
             {found.flatMap(({ linear, rbf, bandwidths }, i) =>
               [value(linear), value(rbf), bandwidths.map(brief).join(", ")].map((cell, j) => (
                 <td key={`${i} ${j}`}>{cell}</td>

@@ -3,7 +3,7 @@ import type { Confusion as Counts } from "../../../../pkg/analysis_api.js";
 import { Segmented } from "../../components/segmented.tsx";
 import { count, percent } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
-import { a } from "../../test_set/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { change, choice, imagesHref, MATRICES, showImages, type Choice, type Matrix } from "../../test_set/choice.ts";
 import { namesOf, superclasses } from "../../test_set/classes.ts";
@@ -37,17 +37,17 @@ export function Confusion() {
     <div class="rooms" data-testid="confusion-answer">
       <div class="card">
         <Segmented
-          label={a.confusion.which}
+          label={testSetWords.confusion.which}
           testId="matrix"
           value={choice.value.matrix}
-          options={MATRICES.map((value) => ({ value, text: a.confusion.title[value] }))}
+          options={MATRICES.map((value) => ({ value, text: testSetWords.confusion.title[value] }))}
           onChange={(matrix) => change({ matrix })}
         />
       </div>
       {answer ? (
         <Shown question={answer.question} value={answer.value} isBusy={isBusy} />
       ) : (
-        <p class="empty">{a.waiting} …</p>
+        <p class="empty">{testSetWords.waiting} …</p>
       )}
     </div>
   );
@@ -70,12 +70,12 @@ function Shown({ question, value, isBusy }: { question: Pair; value: Counts; isB
     [filterKey[columns]]: column,
   });
   const text = (row: number, column: number) =>
-    a.confusion.field(
+    testSetWords.confusion.field(
       names[row]!,
       names[column]!,
       counts[row * n + column]!,
-      a.confusion.rows[rows],
-      a.confusion.rows[columns],
+      testSetWords.confusion.rows[rows],
+      testSetWords.confusion.rows[columns],
     );
   const nDiagonal = order.reduce((sum, i) => sum + counts[i * n + i]!, 0);
   const largest = Array.from(counts.keys())
@@ -84,8 +84,8 @@ function Shown({ question, value, isBusy }: { question: Pair; value: Counts; isB
     .slice(0, N_LARGEST);
   return (
     <Figure
-      title={`${a.confusion.title[matrix]}: ${a.confusion.diagonal(percent(nDiagonal / N_TEST_IMAGES))}`}
-      hint={a.confusion.hint[matrix]}
+      title={`${testSetWords.confusion.title[matrix]}: ${testSetWords.confusion.diagonal(percent(nDiagonal / N_TEST_IMAGES))}`}
+      hint={testSetWords.confusion.hint[matrix]}
       testId="lab-confusion"
       isBusy={isBusy}
       question={question}
@@ -107,19 +107,19 @@ function Shown({ question, value, isBusy }: { question: Pair; value: Counts; isB
           order={order}
           names={names}
           groups={level === "fine" ? namesOf("coarse") : names}
-          rowsAre={a.confusion.rows[rows]}
-          columnsAre={a.confusion.rows[columns]}
+          rowsAre={testSetWords.confusion.rows[rows]}
+          columnsAre={testSetWords.confusion.rows[columns]}
           text={text}
           onOpen={(row, column) => showImages(filterOf(row, column))}
         />
         <div>
-          <h4>{a.confusion.largest}</h4>
+          <h4>{testSetWords.confusion.largest}</h4>
           <table class="results largest" data-testid="largest-confusions">
             <thead>
               <tr>
-                <th scope="col">{a.confusion.rows[rows]}</th>
-                <th scope="col">{a.confusion.rows[columns]}</th>
-                <th scope="col">{a.confusion.show}</th>
+                <th scope="col">{testSetWords.confusion.rows[rows]}</th>
+                <th scope="col">{testSetWords.confusion.rows[columns]}</th>
+                <th scope="col">{testSetWords.confusion.show}</th>
               </tr>
             </thead>
             <tbody>
@@ -284,13 +284,13 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
   };
   return (
     <div class="heat" ref={box}>
-      <div class="row zoom-row" role="group" aria-label={a.confusion.zoom}>
+      <div class="row zoom-row" role="group" aria-label={testSetWords.confusion.zoom}>
         <button
           type="button"
           class="quiet"
           onClick={() => zoom(ZOOM)}
           disabled={view.span <= FEWEST}
-          aria-label={a.confusion.zoomIn}
+          aria-label={testSetWords.confusion.zoomIn}
           data-testid="zoom-in"
         >
           +
@@ -300,14 +300,14 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
           class="quiet"
           onClick={() => zoom(1 / ZOOM)}
           disabled={view.span >= n}
-          aria-label={a.confusion.zoomOut}
+          aria-label={testSetWords.confusion.zoomOut}
           data-testid="zoom-out"
         >
           −
         </button>
         {view.span < n && (
           <button type="button" class="quiet" onClick={() => setView({ x: 0, y: 0, span: n })}>
-            {a.confusion.whole}
+            {testSetWords.confusion.whole}
           </button>
         )}
       </div>
@@ -316,7 +316,7 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
         class={`heat-canvas${view.span < n ? " zoomed" : ""}`}
         tabIndex={0}
         role="application"
-        aria-label={a.confusion.canvas}
+        aria-label={testSetWords.confusion.canvas}
         data-testid="confusion-canvas"
         data-span={view.span.toFixed(1)}
         onPointerDown={(event) => {
@@ -338,11 +338,11 @@ function Heat({ n, counts, order, names, groups, rowsAre, columnsAre, text, onOp
               onClick={() => onOpen(order[at.row]!, order[at.column]!)}
               data-testid="confusion-open"
             >
-              {a.confusion.show}
+              {testSetWords.confusion.show}
             </button>
           </>
         ) : (
-          <span class="hint">{a.confusion.point}</span>
+          <span class="hint">{testSetWords.confusion.point}</span>
         )}
       </p>
     </div>

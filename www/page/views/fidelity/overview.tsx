@@ -4,8 +4,8 @@ import { Help } from "../../components/help.tsx";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { count, nats, percent } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
-import { t, type TermName } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words, type TermName } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { CellsBar } from "./cells_bar.tsx";
 import { choice } from "../../test_set/choice.ts";
@@ -28,7 +28,7 @@ export function Overview() {
       </p>
     );
   // The first time all comes at once, so that nothing is pushed down; from then on the figures do not wait for the chart.
-  if (!answer || !(ofSizes.answer || ofSizes.error)) return <p class="empty">{a.waiting} …</p>;
+  if (!answer || !(ofSizes.answer || ofSizes.error)) return <p class="empty">{testSetWords.waiting} …</p>;
   const { question, value } = answer;
   return (
     <div class="rooms" data-testid="lab-answer" data-size={question.teachers.length} data-student={question.student}>
@@ -66,8 +66,8 @@ function Figures({ question, report: { ensemble, models, students }, isBusy }: P
   const { student } = question;
   const fidelity = students[student]!;
   return (
-    <section class="figures" aria-label={t.fidelity.figures} aria-busy={isBusy} data-testid="lab-figures">
-      <Card title={t.fidelity.accuracy} term="accuracy">
+    <section class="figures" aria-label={words.fidelity.figures} aria-busy={isBusy} data-testid="lab-figures">
+      <Card title={words.fidelity.accuracy} term="accuracy">
         <Value
           who="ensemble"
           value={ensemble.accuracy}
@@ -83,13 +83,13 @@ function Figures({ question, report: { ensemble, models, students }, isBusy }: P
           testId="lab-student-accuracy"
         />
       </Card>
-      <Card title={t.fidelity.agreement} term="agreement">
+      <Card title={words.fidelity.agreement} term="agreement">
         <Value value={fidelity.agreement} interval={own?.agreement} format={percent} testId="lab-agreement" />
       </Card>
-      <Card title={t.fidelity.kl} term="kl">
-        <Value value={fidelity.kl} interval={own?.kl} format={nats} unit={t.fidelity.nats} testId="lab-kl" />
+      <Card title={words.fidelity.kl} term="kl">
+        <Value value={fidelity.kl} interval={own?.kl} format={nats} unit={words.fidelity.nats} testId="lab-kl" />
       </Card>
-      <Card title={t.fidelity.ece} term="ece">
+      <Card title={words.fidelity.ece} term="ece">
         <Value who="ensemble" value={ensemble.ece} interval={around?.ece} format={nats} testId="lab-ensemble-ece" />
         <Value who={student} value={models[student]!.ece} interval={own?.ece} format={nats} testId="lab-student-ece" />
       </Card>
@@ -127,8 +127,8 @@ function Value({ who, value, interval, format, unit, testId }: ValueProps) {
         {unit && <small> {unit}</small>}
       </span>
       <span class="below" data-testid={`${testId}-interval`}>
-        {interval ? t.fidelity.interval(format(interval.lower), format(interval.upper)) : " "}
-        {`\n${t.fidelity.n(N_TEST_IMAGES)}`}
+        {interval ? words.fidelity.interval(format(interval.lower), format(interval.upper)) : " "}
+        {`\n${words.fidelity.n(N_TEST_IMAGES)}`}
       </span>
     </div>
   );
@@ -167,7 +167,7 @@ function Sizes({ question, report: { sizes, models }, isBusy }: Part) {
     ]),
   };
   const x: Axis = {
-    label: a.sizeAxis,
+    label: testSetWords.sizeAxis,
     min: 1,
     max: Math.max(2, sizes.length),
     format: (value) => (Number.isInteger(value) ? String(value) : ""),
@@ -180,36 +180,43 @@ function Sizes({ question, report: { sizes, models }, isBusy }: Part) {
   });
   const charts: [string, (value: number) => string, PlotLine[]][] = [
     [
-      t.fidelity.accuracy,
+      words.fidelity.accuracy,
       percent,
-      [line("ensemble", t.ensemble, (i) => sizes[i]!.ensemble.accuracy), line("student", student, () => own.accuracy)],
+      [
+        line("ensemble", words.ensemble, (i) => sizes[i]!.ensemble.accuracy),
+        line("student", student, () => own.accuracy),
+      ],
     ],
-    [t.fidelity.agreement, percent, [line("student", student, (i) => sizes[i]!.students[student]!.agreement)]],
-    [`${t.fidelity.kl}, ${t.fidelity.nats}`, nats, [line("student", student, (i) => sizes[i]!.students[student]!.kl)]],
+    [words.fidelity.agreement, percent, [line("student", student, (i) => sizes[i]!.students[student]!.agreement)]],
     [
-      t.fidelity.ece,
+      `${words.fidelity.kl}, ${words.fidelity.nats}`,
       nats,
-      [line("ensemble", t.ensemble, (i) => sizes[i]!.ensemble.ece), line("student", student, () => own.ece)],
+      [line("student", student, (i) => sizes[i]!.students[student]!.kl)],
+    ],
+    [
+      words.fidelity.ece,
+      nats,
+      [line("ensemble", words.ensemble, (i) => sizes[i]!.ensemble.ece), line("student", student, () => own.ece)],
     ],
   ];
   return (
     <Figure
-      title={a.sizes}
-      hint={a.sizesHint(question.teachers)}
+      title={testSetWords.sizes}
+      hint={testSetWords.sizesHint(question.teachers)}
       testId="lab-sizes"
       isBusy={isBusy}
       question={question}
       table={table}
     >
       {sizes.length < 2 ? (
-        <p class="empty">{a.oneSize}</p>
+        <p class="empty">{testSetWords.oneSize}</p>
       ) : (
         <div class="multiples">
           {charts.map(([name, format, lines]) => (
             <div key={name}>
               <p class="chart-title export-text">{name}</p>
               <Plot
-                label={`${name}, ${a.sizeAxis}`}
+                label={`${name}, ${testSetWords.sizeAxis}`}
                 x={x}
                 y={around(
                   lines.flatMap(({ points }) => points.map(({ y }) => y)),
@@ -226,7 +233,7 @@ function Sizes({ question, report: { sizes, models }, isBusy }: Part) {
       )}
       <p class="legend">
         <PlotKey look="ensemble">
-          <span class="export-text">{t.ensemble}</span>
+          <span class="export-text">{words.ensemble}</span>
         </PlotKey>
         <PlotKey look="student">
           <span class="export-text">{student}</span>
@@ -234,16 +241,16 @@ function Sizes({ question, report: { sizes, models }, isBusy }: Part) {
       </p>
       <div class="sr-only">
         <TableOf
-          title={a.sizes}
+          title={testSetWords.sizes}
           table={{
             header: [
-              a.sizeAxis,
-              `${t.fidelity.accuracy}, ${t.ensemble}`,
-              `${t.fidelity.ece}, ${t.ensemble}`,
-              `${t.fidelity.ece}, ${student}`,
-              `${t.fidelity.accuracy}, ${student}`,
-              t.fidelity.agreement,
-              t.fidelity.kl,
+              testSetWords.sizeAxis,
+              `${words.fidelity.accuracy}, ${words.ensemble}`,
+              `${words.fidelity.ece}, ${words.ensemble}`,
+              `${words.fidelity.ece}, ${student}`,
+              `${words.fidelity.accuracy}, ${student}`,
+              words.fidelity.agreement,
+              words.fidelity.kl,
             ],
             rows: table.rows.map(([size, ...rest]) => [
               count(size as number),
@@ -292,7 +299,7 @@ export function TableOf({ title, table: { header, rows } }: { title: string; tab
 function AllNetworks({ question, report: { models, ensemble, students }, isBusy }: Part) {
   const rows = [
     ...question.teachers.map((name) => ({ name, kind: "member", general: models[name]!, fidelity: null })),
-    { name: t.ensemble, kind: "ensemble", general: ensemble, fidelity: null },
+    { name: words.ensemble, kind: "ensemble", general: ensemble, fidelity: null },
     {
       name: question.student,
       kind: "student",
@@ -332,27 +339,27 @@ function AllNetworks({ question, report: { models, ensemble, students }, isBusy 
   const mean = (value: number | null | undefined) => (value === null || value === undefined ? "–" : nats(value));
   return (
     <Figure
-      title={t.fidelity.results}
+      title={words.fidelity.results}
       testId="lab-networks"
       isBusy={isBusy}
       question={question}
       table={table}
       isDrawn={false}
     >
-      <ScrollingTable label={t.fidelity.results}>
+      <ScrollingTable label={words.fidelity.results}>
         <table class="results">
           <thead>
             <tr>
               {[
-                t.fidelity.network,
-                t.fidelity.accuracy,
-                t.fidelity.top5,
-                t.fidelity.nll,
-                t.fidelity.ece,
-                t.fidelity.agreement,
-                t.fidelity.agreementRight,
-                t.fidelity.agreementWrong,
-                `${t.fidelity.kl}, ${t.fidelity.nats}`,
+                words.fidelity.network,
+                words.fidelity.accuracy,
+                words.fidelity.top5,
+                words.fidelity.nll,
+                words.fidelity.ece,
+                words.fidelity.agreement,
+                words.fidelity.agreementRight,
+                words.fidelity.agreementWrong,
+                `${words.fidelity.kl}, ${words.fidelity.nats}`,
               ].map((word) => (
                 <th key={word} scope="col">
                   {word}

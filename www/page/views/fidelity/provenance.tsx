@@ -5,8 +5,8 @@ import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import { hasTestSet } from "../../state/data_sets.ts";
 import { labState } from "../../state/lab.ts";
 import { activeFamily, isReady, networks, useFamily } from "../../state/networks.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { family, student, teachers } from "../../test_set/choice.ts";
 import { listed } from "../../test_set/stored_logits.ts";
 import { cancelVerification, canCompute, nSamples, run, verified, verify } from "../../test_set/verification.ts";
@@ -35,33 +35,38 @@ export function Provenance() {
     >
       <h3 id="provenance-heading">
         <span class={`chip ${isVerified ? "verified" : ""}`}>
-          {isVerified ? a.verify.verified : a.verify.precomputed}
+          {isVerified ? testSetWords.verify.verified : testSetWords.verify.precomputed}
         </span>{" "}
-        {a.verify.title}
+        {testSetWords.verify.title}
       </h3>
       <p role="status">
         {isVerified
-          ? a.verify.result(
+          ? testSetWords.verify.result(
               nImages,
               brief(Math.max(...checked.map(({ maxDifference }) => maxDifference))),
               checked.reduce((sum, { nTop1Changed }) => sum + nTop1Changed, 0),
               checked.length,
-              inWords([...new Set(checked.map(({ device }) => t.device[device]))]),
+              inWords([...new Set(checked.map(({ device }) => words.device[device]))]),
             )
-          : a.verify.text}
+          : testSetWords.verify.text}
       </p>
       <ul class="recipes">
         {entries.map(({ name, role, recipe, read }) => (
           <li key={name}>
             <span class={`key ${role === "teacher" ? "member" : "student"}`} aria-hidden="true" />
-            <strong>{name}</strong> {recipe ? a.verify.recipe(recipe) : read ? a.verify.yours : a.verify.noRecipe}
+            <strong>{name}</strong>{" "}
+            {recipe
+              ? testSetWords.verify.recipe(recipe)
+              : read
+                ? testSetWords.verify.yours
+                : testSetWords.verify.noRecipe}
           </li>
         ))}
       </ul>
       <div class="row">
         {!isRunning && n !== undefined && (
           <Segmented
-            label={a.verify.howMany}
+            label={testSetWords.verify.howMany}
             testId="verify-size"
             value={n}
             options={sizes.map((value) => ({ value, text: count(value) }))}
@@ -72,7 +77,7 @@ export function Provenance() {
         )}
         {isRunning ? (
           <button type="button" onClick={cancelVerification} data-testid="verify-cancel">
-            {t.fidelity.cancel}
+            {words.fidelity.cancel}
           </button>
         ) : (
           <button
@@ -82,30 +87,30 @@ export function Provenance() {
             onClick={() => void verify(names, n!)}
             data-testid="verify"
           >
-            {a.verify.button}
+            {testSetWords.verify.button}
           </button>
         )}
         {isRunning && (
           <label class="line">
-            <span>{t.fidelity.running(run.value!.nDone, run.value!.nTotal)}</span>
+            <span>{words.fidelity.running(run.value!.nDone, run.value!.nTotal)}</span>
             <progress value={run.value!.nDone} max={run.value!.nTotal} />
           </label>
         )}
       </div>
       {!hasTestSet.value && (
         <p class="hint">
-          {a.verify.more} {a.images.howToAdd}
+          {testSetWords.verify.more} {testSetWords.images.howToAdd}
         </p>
       )}
-      {labState.value.phase === "failed" && <p class="hint">{t.boot.failed}</p>}
+      {labState.value.phase === "failed" && <p class="hint">{words.boot.failed}</p>}
       {isReady.value && networks.value.length > 0 && computable.length < names.length && (
         <p class="hint">
-          {a.verify.notLoaded(names.filter((name) => !canCompute(name)))}
+          {testSetWords.verify.notLoaded(names.filter((name) => !canCompute(name)))}
           {activeFamily.value !== family.value && (
             <>
               {" "}
               <button type="button" onClick={() => void useFamily(family.value!)} data-testid="use-family">
-                {a.verify.useFamily(family.value!)}
+                {testSetWords.verify.useFamily(family.value!)}
               </button>
             </>
           )}

@@ -12,7 +12,7 @@ import type {
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import { messageOf, notifyError, notifyInfo } from "../../state/notices.ts";
 import { saveJson } from "../../common/save.ts";
-import { a } from "../../test_set/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { choice, linkTo } from "../../test_set/choice.ts";
 import { pair, type Pair } from "../../test_set/questions.ts";
 import { analysis, listed } from "../../test_set/stored_logits.ts";
@@ -89,7 +89,7 @@ export async function saveReport(): Promise<void> {
     };
     saveJson(`fidelity-report-${student}.json`, file);
   } catch (error) {
-    notifyError(a.file.notSaved, [messageOf(error)]);
+    notifyError(testSetWords.file.notSaved, [messageOf(error)]);
   }
 }
 
@@ -98,7 +98,7 @@ const isShare = (value: unknown) => typeof value === "number" && value >= 0 && v
 
 /** What is wrong with a file that should be a report; null for a good one. */
 export function faultOf(value: unknown): string | null {
-  if (!isObject(value) || value.kind !== KIND) return a.file.noReport;
+  if (!isObject(value) || value.kind !== KIND) return testSetWords.file.noReport;
   const { question, report, link, logits } = value;
   if (
     !isObject(question) ||
@@ -106,9 +106,9 @@ export function faultOf(value: unknown): string | null {
     !question.teachers.every((name) => typeof name === "string") ||
     typeof question.student !== "string"
   )
-    return a.file.noPart("question");
-  if (typeof link !== "string" || !link.startsWith("#/fidelity")) return a.file.noPart("link");
-  if (!isObject(logits)) return a.file.noPart("logits");
+    return testSetWords.file.noPart("question");
+  if (typeof link !== "string" || !link.startsWith("#/fidelity")) return testSetWords.file.noPart("link");
+  if (!isObject(logits)) return testSetWords.file.noPart("logits");
   const figures = isObject(report) && isObject(report.students) ? report.students[question.student] : null;
   if (
     !isObject(report) ||
@@ -118,7 +118,7 @@ export function faultOf(value: unknown): string | null {
     !isObject(figures) ||
     !isShare(figures.agreement)
   )
-    return a.file.noPart("report");
+    return testSetWords.file.noPart("report");
   return null;
 }
 
@@ -131,8 +131,8 @@ export function openReport(name: string, text: string): void {
     const file = value as ReportFile;
     opened.value = { name, file };
     location.hash = file.link;
-    notifyInfo(a.file.opened(name));
+    notifyInfo(testSetWords.file.opened(name));
   } catch (error) {
-    notifyError(a.file.notOpened(name), [messageOf(error)]);
+    notifyError(testSetWords.file.notOpened(name), [messageOf(error)]);
   }
 }

@@ -1,6 +1,6 @@
 import type { EvaluationReport, Generalisation } from "../../../../pkg/api.js";
 import { nats, percent } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 
@@ -23,7 +23,7 @@ export function rowsOf(report: EvaluationReport): ResultRow[] {
     general: report.models[name]!,
     ...nothing,
   }));
-  if (report.ensemble) rows.push({ name: t.ensemble, kind: "ensemble", general: report.ensemble, ...nothing });
+  if (report.ensemble) rows.push({ name: words.ensemble, kind: "ensemble", general: report.ensemble, ...nothing });
   for (const [name, general] of Object.entries(report.models)) {
     if (report.teachers.includes(name)) continue;
     const fidelity = report.students[name];
@@ -45,26 +45,26 @@ const mean = (value: number | null | undefined) => (value === null || value === 
 
 export function ResultsTable({ report }: { report: EvaluationReport }) {
   return (
-    <ScrollingTable label={t.fidelity.results}>
+    <ScrollingTable label={words.fidelity.results}>
       <table class="results" data-testid="results">
         <thead>
           <tr>
-            <th scope="col">{t.fidelity.network}</th>
-            <th scope="col">{t.fidelity.accuracy}</th>
+            <th scope="col">{words.fidelity.network}</th>
+            <th scope="col">{words.fidelity.accuracy}</th>
             <th scope="col">
-              {t.fidelity.top5}
+              {words.fidelity.top5}
               <Help term="top5" />
             </th>
             <th scope="col">
-              {t.fidelity.nll}
+              {words.fidelity.nll}
               <Help term="nll" />
             </th>
-            <th scope="col">{t.fidelity.ece}</th>
-            <th scope="col">{t.fidelity.agreement}</th>
-            <th scope="col">{t.fidelity.agreementRight}</th>
-            <th scope="col">{t.fidelity.agreementWrong}</th>
+            <th scope="col">{words.fidelity.ece}</th>
+            <th scope="col">{words.fidelity.agreement}</th>
+            <th scope="col">{words.fidelity.agreementRight}</th>
+            <th scope="col">{words.fidelity.agreementWrong}</th>
             <th scope="col">
-              {t.fidelity.kl}, {t.fidelity.nats}
+              {words.fidelity.kl}, {words.fidelity.nats}
             </th>
           </tr>
         </thead>

@@ -1,7 +1,7 @@
 import { megabytes, nats, percent } from "../../common/format.ts";
 import { weightsUrl, type ManifestLogits } from "../../state/manifest.ts";
 import { activeFamily, sets } from "../../state/networks.ts";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 
 /** What the manifest says the shipped networks measured: told apart from what is computed here. */
@@ -10,21 +10,21 @@ export function ShippedFigures() {
   if (!set) return null;
   return (
     <details class="card" data-testid="shipped-figures">
-      <summary>{t.fidelity.shipped}</summary>
-      <p class="hint">{t.fidelity.shippedNote}</p>
-      <ScrollingTable label={t.fidelity.shipped}>
+      <summary>{words.fidelity.shipped}</summary>
+      <p class="hint">{words.fidelity.shippedNote}</p>
+      <ScrollingTable label={words.fidelity.shipped}>
         <table class="results">
           <thead>
             <tr>
               {[
-                t.fidelity.network,
-                t.fidelity.accuracy,
-                t.fidelity.top5,
-                t.fidelity.nll,
-                t.fidelity.ece,
-                t.fidelity.agreement,
-                t.fidelity.kl,
-                t.fidelity.testLogits,
+                words.fidelity.network,
+                words.fidelity.accuracy,
+                words.fidelity.top5,
+                words.fidelity.nll,
+                words.fidelity.ece,
+                words.fidelity.agreement,
+                words.fidelity.kl,
+                words.fidelity.testLogits,
               ].map((word) => (
                 <th key={word} scope="col">
                   {word}
@@ -58,7 +58,7 @@ export function ShippedFigures() {
 /** Fetched when it is followed, not before. */
 function LogitsLink({ name, logits }: { name: string; logits: ManifestLogits }) {
   return (
-    <a href={weightsUrl(logits.file)} download={logits.file} aria-label={t.fidelity.testLogitsOf(name)}>
+    <a href={weightsUrl(logits.file)} download={logits.file} aria-label={words.fidelity.testLogitsOf(name)}>
       {megabytes(logits.bytes)}
     </a>
   );

@@ -3,8 +3,8 @@ import { useId } from "preact/hooks";
 import { FileButton } from "../../components/file_button.tsx";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { nats, percent } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { HIDEABLE, isHidden, linkTo, type Hideable } from "../../test_set/choice.ts";
 import { report } from "../../test_set/questions.ts";
@@ -16,20 +16,20 @@ export function TakeHome() {
   if (isHidden("exports")) return null;
   return (
     <section class="card take-home" aria-labelledby="take-home-heading" data-testid="take-home">
-      <h3 id="take-home-heading">{a.home.title}</h3>
+      <h3 id="take-home-heading">{testSetWords.home.title}</h3>
       <div class="row">
         <button type="button" onClick={() => void saveReport()} data-testid="save-report">
-          {a.file.save}
+          {testSetWords.file.save}
         </button>
         <FileButton
-          text={a.file.open}
+          text={testSetWords.file.open}
           accept=".json"
           isMultiple={false}
           testId="report-input"
           onFiles={([file]) => void file?.text().then((text) => openReport(file.name, text))}
         />
       </div>
-      <Link label={a.home.link} address={linkTo()} testId="link" />
+      <Link label={testSetWords.home.link} address={linkTo()} testId="link" />
       <Lesson />
     </section>
   );
@@ -55,13 +55,13 @@ function Link({ label, address, testId }: { label: string; address: string; test
             const button = event.currentTarget;
             void navigator.clipboard.writeText(address).then(
               () => {
-                button.textContent = a.home.copied;
+                button.textContent = testSetWords.home.copied;
               },
               () => (button.previousElementSibling as HTMLInputElement).focus(),
             );
           }}
         >
-          {a.home.copy}
+          {testSetWords.home.copy}
         </button>
       </div>
     </div>
@@ -74,8 +74,8 @@ const asks = signal(true);
 function Lesson() {
   return (
     <details data-testid="lesson">
-      <summary>{a.home.lesson}</summary>
-      <p class="hint">{a.home.lessonText}</p>
+      <summary>{testSetWords.home.lesson}</summary>
+      <p class="hint">{testSetWords.home.lessonText}</p>
       <div class="row">
         <label class="check">
           <input
@@ -86,7 +86,7 @@ function Lesson() {
             }}
             data-testid="lesson-guess"
           />
-          {a.guess.question}
+          {testSetWords.guess.question}
         </label>
         {HIDEABLE.map((part) => (
           <label key={part} class="check">
@@ -100,12 +100,12 @@ function Lesson() {
                   : hidden.value.filter((other) => other !== part);
               }}
             />
-            {a.home.hide[part]}
+            {testSetWords.home.hide[part]}
           </label>
         ))}
       </div>
       <Link
-        label={a.home.lessonLink}
+        label={testSetWords.home.lessonLink}
         address={linkTo({ hidden: [...hidden.value], isGuess: asks.value })}
         testId="lesson-link"
       />
@@ -115,16 +115,16 @@ function Lesson() {
 
 const FIGURES: [string, (file: Pick<ReportFile, "report" | "question">) => number | null, (value: number) => string][] =
   [
-    [`${t.fidelity.accuracy}, ${t.ensemble}`, ({ report }) => report.ensemble.accuracy, percent],
+    [`${words.fidelity.accuracy}, ${words.ensemble}`, ({ report }) => report.ensemble.accuracy, percent],
     [
-      `${t.fidelity.accuracy}, ${t.student}`,
+      `${words.fidelity.accuracy}, ${words.student}`,
       ({ report, question }) => report.models[question.student]!.accuracy,
       percent,
     ],
-    [t.fidelity.agreement, ({ report, question }) => report.students[question.student]!.agreement, percent],
-    [t.fidelity.kl, ({ report, question }) => report.students[question.student]!.kl, nats],
-    [`${t.fidelity.ece}, ${t.ensemble}`, ({ report }) => report.ensemble.ece, nats],
-    [`${t.fidelity.ece}, ${t.student}`, ({ report, question }) => report.models[question.student]!.ece, nats],
+    [words.fidelity.agreement, ({ report, question }) => report.students[question.student]!.agreement, percent],
+    [words.fidelity.kl, ({ report, question }) => report.students[question.student]!.kl, nats],
+    [`${words.fidelity.ece}, ${words.ensemble}`, ({ report }) => report.ensemble.ece, nats],
+    [`${words.fidelity.ece}, ${words.student}`, ({ report, question }) => report.models[question.student]!.ece, nats],
   ];
 const EQUAL = 1e-6;
 
@@ -160,7 +160,7 @@ export function OpenedReport() {
       data-equal={String(isEqual)}
     >
       <div class="row spread">
-        <h3 id="opened-heading">{a.file.heading(name, file.savedAt, file.version)}</h3>
+        <h3 id="opened-heading">{testSetWords.file.heading(name, file.savedAt, file.version)}</h3>
         <button
           type="button"
           class="quiet"
@@ -169,25 +169,25 @@ export function OpenedReport() {
           }}
           data-testid="close-report"
         >
-          {a.file.close}
+          {testSetWords.file.close}
         </button>
       </div>
       <p>
         {missing.length > 0
-          ? a.file.missing(missing)
+          ? testSetWords.file.missing(missing)
           : changed.length > 0
-            ? a.file.changed(changed)
+            ? testSetWords.file.changed(changed)
             : isEqual
-              ? a.file.equal
+              ? testSetWords.file.equal
               : isSame
-                ? a.file.differs
-                : a.file.elsewhere}
+                ? testSetWords.file.differs
+                : testSetWords.file.elsewhere}
       </p>
-      <ScrollingTable label={a.file.heading(name, file.savedAt, file.version)}>
+      <ScrollingTable label={testSetWords.file.heading(name, file.savedAt, file.version)}>
         <table class="results">
           <thead>
             <tr>
-              {[t.distil.figure, a.file.then, a.file.now].map((word) => (
+              {[words.distil.figure, testSetWords.file.then, testSetWords.file.now].map((word) => (
                 <th key={word} scope="col">
                   {word}
                 </th>

@@ -1,8 +1,8 @@
 import { useEffect } from "preact/hooks";
 import { count, megabytes } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { Builder } from "./builder.tsx";
 import { Calibration } from "./calibration.tsx";
 import {
@@ -58,11 +58,11 @@ export function LabView() {
     return (
       <div class="notice error" role="alert" data-testid="lab-failed">
         <div>
-          <p>{a.failed}</p>
+          <p>{testSetWords.failed}</p>
           <p>{failure.value}</p>
         </div>
         <button type="button" onClick={() => void openTestAnswers()}>
-          {t.compare.retry}
+          {words.compare.retry}
         </button>
       </div>
     );
@@ -70,13 +70,13 @@ export function LabView() {
   if (!isListed.value || !analysis.value)
     return (
       <p class="empty" data-testid="lab-opening">
-        {a.opening} …
+        {testSetWords.opening} …
       </p>
     );
   if (families.value.length === 0)
     return (
       <p class="empty" data-testid="lab-none">
-        {a.none}
+        {testSetWords.none}
       </p>
     );
   const Current = views[choice.value.section];
@@ -93,11 +93,11 @@ export function LabView() {
   return (
     <section class="lab" aria-labelledby="lab-heading" data-testid="lab">
       <h2 id="lab-heading" class="lab-heading">
-        {a.heading(N_TEST_IMAGES)}
+        {testSetWords.heading(N_TEST_IMAGES)}
       </h2>
       <Builder />
       {!isHidden("sections") && (
-        <nav class="sections" ref={toCurrent} aria-label={a.sectionsLabel}>
+        <nav class="sections" ref={toCurrent} aria-label={testSetWords.sectionsLabel}>
           {SECTIONS.map((name) => (
             <a
               key={name}
@@ -105,7 +105,7 @@ export function LabView() {
               aria-current={choice.value.section === name ? "true" : undefined}
               data-testid={`section-${name}`}
             >
-              {a.sections[name]}
+              {testSetWords.sections[name]}
             </a>
           ))}
         </nav>
@@ -126,14 +126,16 @@ function Arriving() {
     <>
       {now && (
         <label class="line arriving" data-testid="lab-loading">
-          <span>{a.loading(now.name, megabytes(now.nBytesDone), megabytes(now.nBytesTotal), now.nLeft)}</span>
+          <span>
+            {testSetWords.loading(now.name, megabytes(now.nBytesDone), megabytes(now.nBytesTotal), now.nLeft)}
+          </span>
           <progress value={now.nBytesDone} max={now.nBytesTotal} />
         </label>
       )}
       {failures.value.size > 0 && (
         <div class="notice error" role="alert" data-testid="answers-failed">
           <div>
-            <p>{a.answersFailed(count(failures.value.size))}</p>
+            <p>{testSetWords.answersFailed(count(failures.value.size))}</p>
             <ul>
               {[...failures.value].map(([name, why]) => (
                 <li key={name}>
@@ -143,7 +145,7 @@ function Arriving() {
             </ul>
           </div>
           <button type="button" onClick={retry}>
-            {t.compare.retry}
+            {words.compare.retry}
           </button>
         </div>
       )}

@@ -1,7 +1,7 @@
 import type { Baselines, Interval, Intervals, McNemar } from "../../../../pkg/analysis_api.js";
 import { count, nats, percent } from "../../common/format.ts";
-import { t } from "../../common/strings.ts";
-import { a } from "../../test_set/strings.ts";
+import { words } from "../../common/strings.ts";
+import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked, type Answer } from "../../test_set/asked.ts";
 import { change, choice, everyStudent, student } from "../../test_set/choice.ts";
 import { Figure } from "../../test_set/figure.tsx";
@@ -25,7 +25,7 @@ export function Worth() {
         {error}
       </p>
     );
-  if (!answer) return <p class="empty">{a.waiting} …</p>;
+  if (!answer) return <p class="empty">{testSetWords.waiting} …</p>;
   const { question, value } = answer;
   return (
     <div class="rooms" data-testid="worth-answer">
@@ -48,7 +48,7 @@ function Yardsticks({
   value: { agreement, chance, control, noControl, controls, teacherPairs, ceiling },
   isBusy,
 }: Part) {
-  const w = a.worth;
+  const w = testSetWords.worth;
   const marks: RulerMark[] = [
     { name: w.student(question.student), value: agreement, look: "student" },
     ...(control ? [{ name: w.control(control.name), value: control.agreement, look: "control" as const }] : []),
@@ -89,7 +89,7 @@ function Yardsticks({
   };
   return (
     <Figure title={w.title} hint={w.hint} testId="lab-yardsticks" isBusy={isBusy} question={question} table={table}>
-      <Ruler label={t.fidelity.agreement} marks={marks} />
+      <Ruler label={words.fidelity.agreement} marks={marks} />
       <dl class="sentences">
         <div>
           <dt>{w.student(question.student)}</dt>
@@ -153,7 +153,7 @@ function Yardsticks({
 }
 
 function Copied({ question, value: { copiedErrors: own, control }, isBusy }: Part) {
-  const w = a.worth;
+  const w = testSetWords.worth;
   const marks: RulerMark[] = [
     { name: w.student(question.student), value: own.share ?? 0, look: "student" },
     ...(control && control.copiedErrors.share !== null
@@ -210,7 +210,7 @@ interface Row {
 
 function Certainty() {
   const { answer, isBusy, error } = useAsked(intervals);
-  const w = a.worth;
+  const w = testSetWords.worth;
   if (error)
     return (
       <p class="notice error" role="alert">
@@ -267,16 +267,21 @@ function Certainty() {
       <ul class="plain">
         {value.studentMinusEnsemble && (
           <li data-testid="difference-ensemble">
-            {w.difference(question.student, t.ensemble, t.fidelity.accuracy, value.studentMinusEnsemble.accuracy)}
+            {w.difference(
+              question.student,
+              words.ensemble,
+              words.fidelity.accuracy,
+              value.studentMinusEnsemble.accuracy,
+            )}
           </li>
         )}
         {value.difference && question.other && (
           <>
             <li data-testid="difference-accuracy">
-              {w.difference(question.student, question.other, t.fidelity.accuracy, value.difference.accuracy)}
+              {w.difference(question.student, question.other, words.fidelity.accuracy, value.difference.accuracy)}
             </li>
             <li data-testid="difference-agreement">
-              {w.difference(question.student, question.other, t.fidelity.agreement, value.difference.agreement)}
+              {w.difference(question.student, question.other, words.fidelity.agreement, value.difference.agreement)}
             </li>
           </>
         )}
@@ -290,22 +295,22 @@ function groupsOf(
   name: string,
   otherName: string,
 ): [string, Row[]][] {
-  const w = a.worth;
+  const w = testSetWords.worth;
   const general = (of: Intervals["ensemble"], share = percent): Row[] => [
-    { key: "accuracy", figure: t.fidelity.accuracy, interval: of.accuracy, format: share },
-    { key: "nll", figure: t.fidelity.nll, interval: of.nll, format: nats },
-    { key: "ece", figure: t.fidelity.ece, interval: of.ece, format: nats },
+    { key: "accuracy", figure: words.fidelity.accuracy, interval: of.accuracy, format: share },
+    { key: "nll", figure: words.fidelity.nll, interval: of.nll, format: nats },
+    { key: "ece", figure: words.fidelity.ece, interval: of.ece, format: nats },
   ];
   const whole = (of: NonNullable<Intervals["student"]>, share = percent): Row[] => [
     ...general(of, share),
-    { key: "agreement", figure: t.fidelity.agreement, interval: of.agreement, format: share },
-    { key: "kl_nats", figure: `${t.fidelity.kl}, ${t.fidelity.nats}`, interval: of.kl, format: nats },
+    { key: "agreement", figure: words.fidelity.agreement, interval: of.agreement, format: share },
+    { key: "kl_nats", figure: `${words.fidelity.kl}, ${words.fidelity.nats}`, interval: of.kl, format: nats },
   ];
   return [
-    [t.ensemble, general(ensemble)],
+    [words.ensemble, general(ensemble)],
     ...(student ? [[name, whole(student)] as [string, Row[]]] : []),
     ...(studentMinusEnsemble
-      ? [[w.minus(name, t.ensemble), general(studentMinusEnsemble, w.points)] as [string, Row[]]]
+      ? [[w.minus(name, words.ensemble), general(studentMinusEnsemble, w.points)] as [string, Row[]]]
       : []),
     ...(other ? [[otherName, whole(other)] as [string, Row[]]] : []),
     ...(difference ? [[w.minus(name, otherName), whole(difference, w.points)] as [string, Row[]]] : []),
@@ -315,16 +320,16 @@ function groupsOf(
 /** The second student, for differences and the test of two accuracies. */
 function Other() {
   const names = everyStudent.value.map(({ name }) => name).filter((name) => name !== student.value);
-  if (names.length === 0) return <p class="hint">{a.worth.noOther}</p>;
+  if (names.length === 0) return <p class="hint">{testSetWords.worth.noOther}</p>;
   return (
     <label class="field inline">
-      {a.worth.other}
+      {testSetWords.worth.other}
       <select
         value={choice.value.other ?? ""}
         data-testid="other-choice"
         onChange={(event) => change({ other: event.currentTarget.value || null })}
       >
-        <option value="">{a.worth.nobody}</option>
+        <option value="">{testSetWords.worth.nobody}</option>
         {names.map((name) => (
           <option key={name} value={name}>
             {name}
@@ -338,12 +343,12 @@ function Other() {
 function Tests() {
   const first = useAsked(ensembleTest);
   const second = useAsked(otherTest);
-  const w = a.worth;
+  const w = testSetWords.worth;
   const tests = [first.answer, other() !== null ? second.answer : null].filter(
     (answer): answer is Answer<Test, McNemar> => answer !== null,
   );
   if (tests.length === 0) return null;
-  const name = (of: string | string[]) => (typeof of === "string" ? of : t.ensemble);
+  const name = (of: string | string[]) => (typeof of === "string" ? of : words.ensemble);
   return (
     <Figure
       title={w.tests}

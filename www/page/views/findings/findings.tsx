@@ -1,5 +1,5 @@
 import { Lazy } from "../../components/lazy.tsx";
-import { t } from "../../common/strings.ts";
+import { words } from "../../common/strings.ts";
 
 const load = async () => (await import("./findings_view.tsx")).FindingsView;
 
@@ -8,8 +8,8 @@ export function Findings() {
     <div class="view findings">
       <div class="view-head">
         <div>
-          <h1>{t.findings.heading}</h1>
-          <p class="lead">{t.findings.lead}</p>
+          <h1>{words.findings.heading}</h1>
+          <p class="lead">{words.findings.lead}</p>
         </div>
       </div>
       <Lazy load={load} props={{}} />

@@ -4,8 +4,8 @@ import { useEffect } from "preact/hooks";
 import { brief, megabytes, percent } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import type { ManifestNetwork } from "../../state/manifest.ts";
-import { t } from "../../common/strings.ts";
-import { findingsWords as words } from "./strings.ts";
+import { words } from "../../common/strings.ts";
+import { findingsWords } from "./strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import {
   differences,
@@ -44,7 +44,7 @@ import {
 import "../../test_set/test_set.css";
 import "./findings.css";
 
-const sourceOf = ({ source, kind }: Source) => words.source(source, kind);
+const sourceOf = ({ source, kind }: Source) => findingsWords.source(source, kind);
 const whole = (value: number) => (Number.isInteger(value) ? String(value) : "");
 /** Of shares, in tenths that hold all values. */
 const shareAxis = (label: string, values: readonly number[]): Axis => ({
@@ -65,16 +65,16 @@ export function FindingsView() {
     return (
       <div class="notice error" role="alert" data-testid="findings-failed">
         <div>
-          <p>{words.failed}</p>
+          <p>{findingsWords.failed}</p>
           <p>{failure.value}</p>
         </div>
         <button type="button" onClick={() => void openTestAnswers()}>
-          {t.compare.retry}
+          {words.compare.retry}
         </button>
       </div>
     );
   }
-  if (!known) return <p class="empty">{words.opening} …</p>;
+  if (!known) return <p class="empty">{findingsWords.opening} …</p>;
   const all = evidence(answer?.value ?? []);
   const figures = [[Plane], [Sizes, Calibration], [Policies, Temperatures], [Cliff, TrainTest, CurveByEpoch], [Trade]];
   const now = progress.value;
@@ -85,21 +85,23 @@ export function FindingsView() {
       data-loaded={wantedNames().filter((name) => loaded.value.has(name)).length}
       data-answered={answer?.value.length ?? 0}
     >
-      <p class="hint">{words.legend}</p>
+      <p class="hint">{findingsWords.legend}</p>
       <p class="legend">
         <PlotKey look="student" isOutline={false}>
-          {words.oursTaught}
+          {findingsWords.oursTaught}
         </PlotKey>
         <PlotKey look="member" isOutline={false}>
-          {words.oursUntaught}
+          {findingsWords.oursUntaught}
         </PlotKey>
         <PlotKey look="control" isOutline>
-          {words.paper}
+          {findingsWords.paper}
         </PlotKey>
       </p>
       {now && (
         <label class="line">
-          <span>{words.loading(now.name, megabytes(now.nBytesDone), megabytes(now.nBytesTotal), now.nLeft)}</span>
+          <span>
+            {findingsWords.loading(now.name, megabytes(now.nBytesDone), megabytes(now.nBytesTotal), now.nLeft)}
+          </span>
           <progress value={now.nBytesDone} max={now.nBytesTotal} />
         </label>
       )}
@@ -111,7 +113,7 @@ export function FindingsView() {
       {failures.value.size > 0 && (
         <div class="notice error" role="alert">
           <div>
-            <p>{words.withoutLogits}</p>
+            <p>{findingsWords.withoutLogits}</p>
             <ul>
               {[...failures.value].map(([name, why]) => (
                 <li key={name}>
@@ -121,11 +123,11 @@ export function FindingsView() {
             </ul>
           </div>
           <button type="button" onClick={retry}>
-            {t.compare.retry}
+            {words.compare.retry}
           </button>
         </div>
       )}
-      {words.points.map(({ title, text }, i) => (
+      {findingsWords.points.map(({ title, text }, i) => (
         <section key={title} class="finding" aria-labelledby={`finding-${i}`} data-testid={`finding-${i + 1}`}>
           <h2 id={`finding-${i}`}>
             <span class="finding-number" aria-hidden="true">
@@ -190,7 +192,7 @@ function Finding({
         table={table}
         isDrawn={isDrawn}
         about={{
-          lines: words.about(networks, N_TEST_IMAGES, __VERSION__),
+          lines: findingsWords.about(networks, N_TEST_IMAGES, __VERSION__),
           facts: {
             version: __VERSION__,
             nImages: N_TEST_IMAGES,
@@ -202,10 +204,10 @@ function Finding({
         {children}
       </Figure>
       {lacking.length > 0 && (
-        <ul class="missing" aria-label={`${words.missing}: ${title}`} data-testid={`${testId}-missing`}>
+        <ul class="missing" aria-label={`${findingsWords.missing}: ${title}`} data-testid={`${testId}-missing`}>
           {lacking.map((line) => (
             <li key={line}>
-              <strong>{words.missing}.</strong> {line}
+              <strong>{findingsWords.missing}.</strong> {line}
             </li>
           ))}
         </ul>
@@ -218,13 +220,21 @@ function Finding({
 function recipeOf(network: ManifestNetwork): string {
   const found = differences(network);
   const text =
-    found === null ? words.recipe.unknown : found.length === 0 ? words.recipe.same : words.recipe.differs(found);
-  return isFromScratch(network) ? text : `${words.recipe.near(network.recipe!.lambda!)} ${text}`;
+    found === null
+      ? findingsWords.recipe.unknown
+      : found.length === 0
+        ? findingsWords.recipe.same
+        : findingsWords.recipe.differs(found);
+  return isFromScratch(network) ? text : `${findingsWords.recipe.near(network.recipe!.lambda!)} ${text}`;
 }
 
 function detailOf({ network, isTaught, isComputed, ensembleOf, accuracy, agreement }: Evidence): string {
-  const what = (isTaught ? words.detail.taught : words.detail.untaught)(ensembleOf, accuracy, agreement ?? 0);
-  return `${what} ${isComputed ? words.detail.computed : words.detail.measured} ${recipeOf(network)}`;
+  const what = (isTaught ? findingsWords.detail.taught : findingsWords.detail.untaught)(
+    ensembleOf,
+    accuracy,
+    agreement ?? 0,
+  );
+  return `${what} ${isComputed ? findingsWords.detail.computed : findingsWords.detail.measured} ${recipeOf(network)}`;
 }
 
 const OURS = (look: Look, name: string, x: number, y: number, detail: string): PlotMark => ({
@@ -246,7 +256,7 @@ const ours = "ours";
 const theirs = "paper";
 
 function Plane({ all }: Part) {
-  const w = words.plane;
+  const w = findingsWords.plane;
   const known = all.filter(({ agreement }) => agreement !== null);
   const marks = [
     ...PLANE.map((point) =>
@@ -254,7 +264,7 @@ function Plane({ all }: Part) {
         point.setting,
         point.accuracy,
         point.agreement,
-        words.detail.paper(point.accuracy, point.agreement, sourceOf(point)),
+        findingsWords.detail.paper(point.accuracy, point.agreement, sourceOf(point)),
       ),
     ),
     ...known.map((point) =>
@@ -274,7 +284,7 @@ function Plane({ all }: Part) {
       accuracy,
       agreement,
       ensembleOf.join(" "),
-      isComputed ? words.detail.computed : words.detail.measured,
+      isComputed ? findingsWords.detail.computed : findingsWords.detail.measured,
     ]),
     ...PLANE.map((point) => [point.setting, theirs, point.accuracy, point.agreement, null, sourceOf(point)]),
   ];
@@ -310,7 +320,7 @@ function Plane({ all }: Part) {
 
 /** Each student of several teachers, and the paper's students of as many teachers as stand below. */
 function Sizes({ all }: Part) {
-  const w = words.sizes;
+  const w = findingsWords.sizes;
   const answered = all.filter(({ isTaught, report }) => isTaught && (report?.sizes.length ?? 0) > 1);
   const lines = answered.map(({ network, report }): PlotLine => ({
     name: network.name,
@@ -337,12 +347,12 @@ function Sizes({ all }: Part) {
   const values = [...marks.map(({ y }) => y), ...lines.flatMap(({ points }) => points.flatMap(({ y }) => y ?? []))];
   const trained = new Set(students.value.filter(isFromScratch).map(({ taughtBy }) => taughtBy?.length ?? 0));
   const rows = [
-    ...lines.flatMap(({ name, points }) => points.map(({ x, y }) => [name, x, y, words.detail.computed])),
+    ...lines.flatMap(({ name, points }) => points.map(({ x, y }) => [name, x, y, findingsWords.detail.computed])),
     ...single.map(({ network, agreement, isComputed }) => [
       network.name,
       1,
       agreement,
-      isComputed ? words.detail.computed : words.detail.measured,
+      isComputed ? findingsWords.detail.computed : findingsWords.detail.measured,
     ]),
     ...SIZES.map((point) => [theirs, point.m, point.agreement, sourceOf(point)]),
   ];
@@ -371,7 +381,7 @@ function Sizes({ all }: Part) {
           </PlotKey>
         ))}
         <PlotKey look="control" isDashed>
-          <span class="export-text">{words.paper}</span>
+          <span class="export-text">{findingsWords.paper}</span>
         </PlotKey>
       </p>
     </Finding>
@@ -379,7 +389,7 @@ function Sizes({ all }: Part) {
 }
 
 function Calibration({ all }: Part) {
-  const w = words.calibration;
+  const w = findingsWords.calibration;
   const taught = all.filter(
     ({ network, isTaught, agreement }) => isTaught && isFromScratch(network) && agreement !== null,
   );
@@ -430,7 +440,7 @@ const matching = (all: readonly Evidence[], policy: string, temperature: number 
   );
 
 function Policies({ all }: Part) {
-  const w = words.policies;
+  const w = findingsWords.policies;
   const found = POLICIES.map((point) => ({
     point,
     label: w.row(point.policy!, point.temperature),
@@ -440,7 +450,7 @@ function Policies({ all }: Part) {
     label,
     values: w.values(
       percent(point.agreement),
-      own.length > 0 ? own.map(({ agreement }) => percent(agreement!)).join(", ") : words.notTrained,
+      own.length > 0 ? own.map(({ agreement }) => percent(agreement!)).join(", ") : findingsWords.notTrained,
     ),
     marks: [
       { look: "control", low: point.agreement, high: point.agreement, isOutline: true },
@@ -462,7 +472,7 @@ function Policies({ all }: Part) {
   return (
     <Finding
       title={w.title}
-      hint={`${w.hint} ${words.paperValues(sourceOf(POLICIES[0]!))}`}
+      hint={`${w.hint} ${findingsWords.paperValues(sourceOf(POLICIES[0]!))}`}
       testId="finding-policies"
       all={all}
       header={w.header}
@@ -483,7 +493,7 @@ function Policies({ all }: Part) {
 }
 
 function Temperatures({ all }: Part) {
-  const w = words.policies;
+  const w = findingsWords.policies;
   const lines = [1, 3, 5].map((m): PlotLine => ({
     name: String(m),
     look: "control",
@@ -503,7 +513,7 @@ function Temperatures({ all }: Part) {
         point.setting,
         point.temperature!,
         point.agreement,
-        words.detail.paper(point.accuracy, point.agreement, sourceOf(point)),
+        findingsWords.detail.paper(point.accuracy, point.agreement, sourceOf(point)),
       ),
     ),
     ...own.map((point) =>
@@ -556,7 +566,7 @@ function Temperatures({ all }: Part) {
 }
 
 function Cliff({ all }: Part) {
-  const w = words.cliff;
+  const w = findingsWords.cliff;
   const own = all.filter(({ network }) => network.recipe?.lambda !== undefined && network.trainAgreement !== undefined);
   const marks = [
     ...CLIFF.map((point) =>
@@ -628,7 +638,7 @@ function Cliff({ all }: Part) {
 }
 
 function TrainTest({ all }: Part) {
-  const w = words.trainTest;
+  const w = findingsWords.trainTest;
   const taught = all.filter(({ isTaught }) => isTaught);
   const own = taught.filter(({ network, agreement }) => network.trainAgreement !== undefined && agreement !== null);
   const marks = [
@@ -681,7 +691,7 @@ function TrainTest({ all }: Part) {
 const followed = signal<string | null>(null);
 
 function CurveByEpoch({ all }: Part) {
-  const w = words.curve;
+  const w = findingsWords.curve;
   const recorded = students.value.filter(({ curve }) => curve && curve.loss.length > 0);
   const network = recorded.find(({ name }) => name === followed.value) ?? recorded[0];
   const curve = network?.curve;
@@ -760,7 +770,7 @@ function CurveByEpoch({ all }: Part) {
 }
 
 function Trade({ all }: Part) {
-  const w = words.trade;
+  const w = findingsWords.trade;
   const span = (low: number, high: number) => (low === high ? percent(low) : `${percent(low)} to ${percent(high)}`);
   const found = TRAIN_BY_POLICY.map((point) => ({
     point,
@@ -768,9 +778,9 @@ function Trade({ all }: Part) {
   }));
   const rows = found.map(({ point, own }): Row => ({
     label: point.policy,
-    values: words.policies.values(
+    values: findingsWords.policies.values(
       span(point.low, point.high),
-      own.length > 0 ? own.map(({ network }) => percent(network.trainAgreement!)).join(", ") : words.notTrained,
+      own.length > 0 ? own.map(({ network }) => percent(network.trainAgreement!)).join(", ") : findingsWords.notTrained,
     ),
     marks: [
       { look: "control", low: point.low, high: point.high, isOutline: true },
@@ -795,7 +805,7 @@ function Trade({ all }: Part) {
   return (
     <Finding
       title={w.title}
-      hint={`${w.hint} ${words.paperValues(sourceOf(TRAIN_BY_POLICY[0]!))}`}
+      hint={`${w.hint} ${findingsWords.paperValues(sourceOf(TRAIN_BY_POLICY[0]!))}`}
       testId="finding-trade"
       all={all}
       header={w.header}
