@@ -113,9 +113,9 @@ fn batch_size_does_not_matter() {
         assert_close(&format!("{n} images"), &found, &expected[..n * 100]);
     }
     // More than a pass takes.
-    let n_a_pass = kernels.images_a_pass(&[&network]);
+    let images_per_pass = kernels.images_per_pass(&[&network]);
     let many: Vec<u8> = pixels[..3072]
-        .repeat(n_a_pass)
+        .repeat(images_per_pass)
         .into_iter()
         .chain(pixels.iter().copied())
         .collect();
@@ -123,7 +123,7 @@ fn batch_size_does_not_matter() {
     let found = block_on(network.logits(&many)).unwrap();
     assert_eq!(kernels.statistics().read_backs - before, 1);
     assert_close("the first pass", &found[..100], &expected[..100]);
-    assert_close("the second pass", &found[n_a_pass * 100..], &expected);
+    assert_close("the second pass", &found[images_per_pass * 100..], &expected);
 }
 
 #[test]

@@ -8,8 +8,8 @@ import { median } from "./clock.js";
 const F32 = 4;
 
 /**
- * The layers of the network with these tensors, `{ name, group, label, flops, bytesAnImage, bytes }`: `flops` are those of an image, each
- * multiply-add two of them; `bytesAnImage` and `bytes` (those of the parameters) are what must at least be read and written once.
+ * The layers of the network with these tensors, `{ name, group, label, flops, bytesPerImage, bytes }`: `flops` are those of an image, each
+ * multiply-add two of them; `bytesPerImage` and `bytes` (those of the parameters) are what must at least be read and written once.
  * A label is a part of the pipeline's.
  */
 export function layersOf(tensors) {
@@ -28,7 +28,7 @@ export function layersOf(tensors) {
       group: `${group} ${kernel}x${kernel}, ${into} -> ${out}, ${from === to ? `${to}x${to}` : `${from}x${from} -> ${to}x${to}`}`,
       label: `${kernel}x${kernel} convolution ${into} -> ${out}, ${from}x${from} -> ${to}x${to}`,
       flops: 2 * area(to) * out * into * area(kernel),
-      bytesAnImage: F32 * values,
+      bytesPerImage: F32 * values,
       bytes:
         F32 * (out * into * area(kernel) + (normed ? 2 * into : 0) + (added || group.endsWith("shortcut") ? 0 : out)),
     });
@@ -42,7 +42,7 @@ export function layersOf(tensors) {
     label: "stem",
     flops: 2 * area(32) * 27 * channels,
     // The pixels are bytes.
-    bytesAnImage: area(32) * (3 + F32 * channels),
+    bytesPerImage: area(32) * (3 + F32 * channels),
     bytes: F32 * (27 * channels + 8),
   });
   for (let stage = 1; `stage${stage}.0.conv1.weight` in tensors; stage++) {
@@ -71,7 +71,7 @@ export function layersOf(tensors) {
     group: `norm, ReLU, mean of ${size}x${size}`,
     label: "pool",
     flops: 2 * area(size) * features,
-    bytesAnImage: F32 * (area(size) + 1) * features,
+    bytesPerImage: F32 * (area(size) + 1) * features,
     bytes: F32 * 2 * features,
   });
   layers.push({
@@ -79,16 +79,16 @@ export function layersOf(tensors) {
     group: `head, ${features} -> ${classes}`,
     label: "linear",
     flops: 2 * features * classes,
-    bytesAnImage: F32 * (features + classes),
+    bytesPerImage: F32 * (features + classes),
     bytes: F32 * (features + 1) * classes,
   });
   return layers;
 }
 
 /** What `n` images take at best, in ms, and what limits that. */
-function roofline({ flops, bytesAnImage, bytes }, n, limits) {
+function roofline({ flops, bytesPerImage, bytes }, n, limits) {
   const computing = (1000 * n * flops) / limits.flops;
-  const moving = (1000 * (n * bytesAnImage + bytes)) / limits.bytes;
+  const moving = (1000 * (n * bytesPerImage + bytes)) / limits.bytes;
   return { ms: Math.max(computing, moving), bound: computing > moving ? "arithmetic" : "bandwidth" };
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Architecture, ArchitectureError, BOTTLENECK_FROM_DEPTH, convolutions_a_block};
+use super::{Architecture, ArchitectureError, BOTTLENECK_FROM_DEPTH, convolutions_per_block};
 
 impl Architecture {
     /// Depth and class count of the network that these tensors belong to, for files that do not say it.
@@ -41,7 +41,7 @@ impl Architecture {
         let n_blocks = if counts[1] == 0 { counts[2] } else { counts[1] };
         let bottleneck = 2 * thirds.len() > total;
         let depth = n_blocks
-            .saturating_mul(3 * convolutions_a_block(bottleneck))
+            .saturating_mul(3 * convolutions_per_block(bottleneck))
             .saturating_add(2);
         if bottleneck != (depth >= BOTTLENECK_FROM_DEPTH) {
             let kind = if bottleneck { "bottleneck" } else { "basic" };

@@ -75,7 +75,7 @@ impl Architecture {
     }
 
     pub fn blocks_per_stage(&self) -> usize {
-        self.depth.saturating_sub(2) / (3 * convolutions_a_block(self.is_bottleneck()))
+        self.depth.saturating_sub(2) / (3 * convolutions_per_block(self.is_bottleneck()))
     }
 
     /// Channels that the last block puts out and the head reads: 64 or 256.
@@ -104,13 +104,13 @@ impl fmt::Display for Architecture {
     }
 }
 
-fn convolutions_a_block(bottleneck: bool) -> usize {
+fn convolutions_per_block(bottleneck: bool) -> usize {
     if bottleneck { 3 } else { 2 }
 }
 
 fn is_depth(depth: usize) -> bool {
-    let layers_a_block_each = 3 * convolutions_a_block(depth >= BOTTLENECK_FROM_DEPTH);
-    depth <= MAX_DEPTH && depth > 2 && (depth - 2).is_multiple_of(layers_a_block_each)
+    let layers_per_block_each = 3 * convolutions_per_block(depth >= BOTTLENECK_FROM_DEPTH);
+    depth <= MAX_DEPTH && depth > 2 && (depth - 2).is_multiple_of(layers_per_block_each)
 }
 
 fn advice_on(depth: usize) -> String {

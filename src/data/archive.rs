@@ -68,9 +68,10 @@ impl Source {
             member.copy_checked(&mut records)?;
             Ok(ControlFlow::Break(()))
         })?;
-        match records.is_empty() {
-            true => bail!("{self} holds no {name}; is it CIFAR-100's binary version?"),
-            false => Ok(records),
+        if records.is_empty() {
+            bail!("{self} holds no {name}; is it CIFAR-100's binary version?")
+        } else {
+            Ok(records)
         }
     }
 }

@@ -140,9 +140,10 @@ fn split_records(bytes: &[u8]) -> Result<&[[u8; RECORD_BYTES]], RecordsError> {
             remainder: rest.len(),
         });
     }
-    match records.is_empty() {
-        true => Err(RecordsError::Empty),
-        false => Ok(records),
+    if records.is_empty() {
+        Err(RecordsError::Empty)
+    } else {
+        Ok(records)
     }
 }
 
@@ -154,14 +155,15 @@ fn split_hashes(bytes: &[u8]) -> Result<&[[u8; HASH_BYTES]], RecordsError> {
 }
 
 fn check_label(record: usize, kind: &'static str, label: u8, n_labels: usize) -> Result<(), RecordsError> {
-    match usize::from(label) < n_labels {
-        true => Ok(()),
-        false => Err(RecordsError::Label {
+    if usize::from(label) < n_labels {
+        Ok(())
+    } else {
+        Err(RecordsError::Label {
             record,
             kind,
             label,
             max: n_labels - 1,
-        }),
+        })
     }
 }
 

@@ -73,9 +73,10 @@ pub fn image_size(bytes: &[u8]) -> Result<ImageSize, ImageError> {
     if width.checked_mul(height).is_none_or(|n| n > MAX_PIXELS) {
         return Err(ImageError::TooManyPixels { width, height });
     }
-    match width > 0 && height > 0 && is_complete(bytes) {
-        true => Ok(ImageSize { width, height }),
-        false => Err(truncated()),
+    if width > 0 && height > 0 && is_complete(bytes) {
+        Ok(ImageSize { width, height })
+    } else {
+        Err(truncated())
     }
 }
 

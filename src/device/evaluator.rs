@@ -120,10 +120,10 @@ impl Evaluator {
         not(feature = "wgsl"),
         expect(unused_variables, reason = "only a GPU computes several at once")
     )]
-    pub fn n_a_call(networks: &[&Self], n_images: usize) -> usize {
+    pub fn networks_per_call(networks: &[&Self], n_images: usize) -> usize {
         #[cfg(feature = "wgsl")]
         if let Some((kernels, networks)) = Self::on_gpu(networks) {
-            return kernels.n_a_call(&networks, n_images);
+            return kernels.networks_per_call(&networks, n_images);
         }
         1
     }

@@ -10,7 +10,7 @@ use crate::model::PreResNet;
 use crate::weights::{MissingTensor, Normalisation, StateDict};
 
 /// Images a pass: about 400 MB of a PreResNet-56's largest activations.
-const IMAGES_A_PASS: usize = 512;
+const IMAGES_PER_PASS: usize = 512;
 
 /// A network that is only evaluated, layer by layer.
 pub(super) struct PlainNetwork {
@@ -41,7 +41,7 @@ impl PlainNetwork {
     /// What the device reports.
     pub async fn logits_of_side(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
         let mut logits = Vec::new();
-        for pixels in pixels.chunks(IMAGES_A_PASS * 3 * side * side) {
+        for pixels in pixels.chunks(IMAGES_PER_PASS * 3 * side * side) {
             let images = upload_images(pixels, side, &self.normalisation, &self.device);
             logits.extend(read([self.network.forward(images)]).await?.concat());
         }

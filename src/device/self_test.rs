@@ -28,12 +28,13 @@ pub async fn self_test(executor: &Executor) -> LabResult<f32> {
             0.0,
             |worst: f32, e| if e.is_nan() { f32::INFINITY } else { worst.max(e) },
         );
-    match error <= TOLERANCE && logits.len() == KNOWN_ANSWER.len() {
-        true => Ok(error),
-        false => Err(LabError::new(
+    if error <= TOLERANCE && logits.len() == KNOWN_ANSWER.len() {
+        Ok(error)
+    } else {
+        Err(LabError::new(
             ErrorCode::GpuError,
             format!("this device fails the known-answer check: it computes {logits:?} where {KNOWN_ANSWER:?} is right"),
-        )),
+        ))
     }
 }
 

@@ -112,9 +112,10 @@ impl Checkpoint {
                 self.n_images
             )));
         }
-        match self.recipe == *recipe && self.steps_done <= recipe.steps {
-            true => Ok(()),
-            false => Err(invalid(format!("its recipe is {:?}, not {recipe:?}", self.recipe))),
+        if self.recipe == *recipe && self.steps_done <= recipe.steps {
+            Ok(())
+        } else {
+            Err(invalid(format!("its recipe is {:?}, not {recipe:?}", self.recipe)))
         }
     }
 }

@@ -108,19 +108,19 @@ impl std::str::FromStr for PresetName {
 
 impl Preset {
     /// Batches of an epoch: at least one, of all images where those are fewer than a batch.
-    pub fn steps_an_epoch(&self, n_images: usize) -> u32 {
+    pub fn steps_per_epoch(&self, n_images: usize) -> u32 {
         let batch_size = (self.recipe.batch_size as usize).min(n_images).max(1);
         u32::try_from(n_images / batch_size).unwrap_or(u32::MAX).max(1)
     }
 
     /// The recipe for so many images.
     pub fn recipe(&self, n_images: usize) -> Recipe {
-        let steps_an_epoch = self.steps_an_epoch(n_images);
-        let steps = self.epochs.saturating_mul(steps_an_epoch);
+        let steps_per_epoch = self.steps_per_epoch(n_images);
+        let steps = self.epochs.saturating_mul(steps_per_epoch);
         Recipe {
             steps,
-            small_steps: self.small_epochs.saturating_mul(steps_an_epoch).min(steps),
-            warm_up_steps: self.warm_up_epochs.saturating_mul(steps_an_epoch).min(steps / 8),
+            small_steps: self.small_epochs.saturating_mul(steps_per_epoch).min(steps),
+            warm_up_steps: self.warm_up_epochs.saturating_mul(steps_per_epoch).min(steps / 8),
             ..self.recipe.clone()
         }
     }
@@ -168,7 +168,7 @@ mod tests {
         let paper = PresetName::Student.preset(false).recipe(50_000);
         assert_eq!((paper.steps, paper.small_steps, paper.warm_up_steps), (117_000, 0, 0));
         assert!((paper.learning_rate_at(116_999) - 1e-6).abs() < 1e-10);
-        assert_eq!(PresetName::Teacher.preset(true).steps_an_epoch(100), 1);
+        assert_eq!(PresetName::Teacher.preset(true).steps_per_epoch(100), 1);
         for preset in PresetName::ALL {
             assert!(preset.preset(true).recipe(50_000).check(50_000, true).is_ok());
         }

@@ -81,11 +81,14 @@ impl Recipe {
     /// # Errors
     /// Names the first setting that is out of its range.
     pub fn check(&self, n_images: usize, has_labels: bool) -> LabResult<()> {
-        let in_range = |what: &str, value: f64, low: f64, high: f64| match value >= low && value <= high {
-            true => Ok(()),
-            false => Err(LabError::bad_argument(format!(
-                "{what} is {value}; it must be from {low} to {high}"
-            ))),
+        let in_range = |what: &str, value: f64, low: f64, high: f64| {
+            if value >= low && value <= high {
+                Ok(())
+            } else {
+                Err(LabError::bad_argument(format!(
+                    "{what} is {value}; it must be from {low} to {high}"
+                )))
+            }
         };
         in_range("temperature", self.temperature, 0.1, 100.0)?;
         in_range("alpha", self.alpha, 0.0, 1.0)?;

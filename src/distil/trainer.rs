@@ -217,9 +217,9 @@ impl Training {
             let indices: Vec<usize> = alike.iter().flat_map(|batch| &batch.indices).copied().collect();
             let pixels: Vec<u8> = alike.iter().flat_map(|batch| &batch.pixels).copied().collect();
             let answers = self.answers(&indices, &pixels, side).await?;
-            let values_a_batch = self.batch_size() * self.source.architecture.n_classes;
+            let values_per_batch = self.batch_size() * self.source.architecture.n_classes;
             let answers = answers
-                .chunks_exact(values_a_batch)
+                .chunks_exact(values_per_batch)
                 .map(|answers| Some(answers.to_vec()));
             self.ahead.extend(alike.into_iter().zip(answers));
         }
@@ -240,17 +240,19 @@ impl Training {
             Some(ready) => ready,
             None => {
                 let batch = self.batch(self.steps_done);
-                let teacher = match self.teachers.is_empty() {
-                    true => None,
-                    false => Some(self.answers(&batch.indices, &batch.pixels, batch.side).await?),
+                let teacher = if self.teachers.is_empty() {
+                    None
+                } else {
+                    Some(self.answers(&batch.indices, &batch.pixels, batch.side).await?)
                 };
                 (batch, teacher)
             }
         };
         let images = upload_images(&batch.pixels, batch.side, &self.source.normalisation, &self.device);
-        let logits = match self.recipe.freeze_statistics {
-            true => self.student.forward(images),
-            false => self.student.forward_train(images),
+        let logits = if self.recipe.freeze_statistics {
+            self.student.forward(images)
+        } else {
+            self.student.forward_train(images)
         };
         let loss = self.loss(logits.clone(), teacher.as_deref(), batch.labels.as_deref());
         let gradients = loss.backward();
@@ -308,15 +310,16 @@ impl Training {
                 n_classes: self.source.architecture.n_classes,
             };
             let step = answers.measure(&self.recipe, waiting.step);
-            match step.loss.is_finite() {
-                true => Ok(step),
-                false => Err(LabError::new(
+            if step.loss.is_finite() {
+                Ok(step)
+            } else {
+                Err(LabError::new(
                     ErrorCode::GpuError,
                     format!(
                         "the loss is {} at step {}; a smaller learning rate than {} may keep it finite",
                         step.loss, step.step, step.learning_rate
                     ),
-                )),
+                ))
             }
         });
         steps.collect()
@@ -324,9 +327,10 @@ impl Training {
 
     /// Log-probabilities of the ensemble, `[n, classes]`, to images `[n, side, side, 3]` that were made of those of the indices.
     async fn answers(&mut self, indices: &[usize], pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
-        match self.recipe.policy == Policy::None && side == SIDE {
-            true => self.known_ensemble(indices).await,
-            false => self.ensemble(pixels, side).await,
+        if self.recipe.policy == Policy::None && side == SIDE {
+            self.known_ensemble(indices).await
+        } else {
+            self.ensemble(pixels, side).await
         }
     }
 
@@ -373,9 +377,10 @@ impl Training {
             .images
             .all_labels()
             .map(|labels| indices.iter().map(|&i| labels[i]).collect());
-        let (pixels, side) = match step < self.recipe.small_steps {
-            true => (augment::smaller(&pixels), SMALL_SIDE),
-            false => (pixels, SIDE),
+        let (pixels, side) = if step < self.recipe.small_steps {
+            (augment::smaller(&pixels), SMALL_SIDE)
+        } else {
+            (pixels, SIDE)
         };
         Batch {
             indices,
@@ -418,12 +423,11 @@ impl Training {
             "stepsDone": self.steps_done,
             "nImages": self.images.n_images(),
         });
-        match teachers.is_empty() {
-            true => provenance["trainedFrom"] = self.info.name.as_str().into(),
-            false => {
-                provenance["distilledFrom"] = self.info.name.as_str().into();
-                provenance["teachers"] = serde_json::json!(teachers);
-            }
+        if teachers.is_empty() {
+            provenance["trainedFrom"] = self.info.name.as_str().into()
+        } else {
+            provenance["distilledFrom"] = self.info.name.as_str().into();
+            provenance["teachers"] = serde_json::json!(teachers);
         }
         Ok(Network {
             name: name.to_owned(),

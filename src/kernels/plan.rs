@@ -148,9 +148,10 @@ impl Block {
         let convs = (1..).zip(&convolutions).map(|(i, convolution)| {
             let conv = Conv::new(state, &format!("{name}.conv{i}"), convolution.stride, size)?;
             size = conv.size_out();
-            match i < convolutions.len() {
-                true => Ok(conv.folding(&Affine::new(state, &format!("{name}.norm{}", i + 1))?)),
-                false => Ok(conv),
+            if i < convolutions.len() {
+                Ok(conv.folding(&Affine::new(state, &format!("{name}.norm{}", i + 1))?))
+            } else {
+                Ok(conv)
             }
         });
         Ok(Self {

@@ -64,9 +64,10 @@ fn check_row(image: usize, row: &[f64], n_classes: usize, label: Option<u8>) -> 
 }
 
 fn check_length(what: &'static str, found: usize, expected: usize) -> Result<(), FidelityError> {
-    match found == expected {
-        true => Ok(()),
-        false => Err(FidelityError::Length { what, found, expected }),
+    if found == expected {
+        Ok(())
+    } else {
+        Err(FidelityError::Length { what, found, expected })
     }
 }
 

@@ -107,15 +107,16 @@ impl Evaluation {
         batch_size: usize,
     ) -> LabResult<Self> {
         let evaluation = Self::new(Vec::new(), students, images, batch_size)?;
-        match ensemble.len() == evaluation.images.n_images() * evaluation.n_classes {
-            true => Ok(Self {
+        if ensemble.len() == evaluation.images.n_images() * evaluation.n_classes {
+            Ok(Self {
                 known_ensemble: Some(ensemble),
                 ..evaluation
-            }),
-            false => Err(LabError::new(
+            })
+        } else {
+            Err(LabError::new(
                 ErrorCode::Internal,
                 "the ensemble's answers are not those of the held-out images",
-            )),
+            ))
         }
     }
 
@@ -127,12 +128,13 @@ impl Evaluation {
         let same = snapshot.models.len() == self.sums.models.len()
             && snapshot.fidelity.len() == self.sums.fidelity.len()
             && snapshot.n_done <= self.images.n_images();
-        match same {
-            true => Ok(Self { sums: snapshot, ..self }),
-            false => Err(LabError::new(
+        if same {
+            Ok(Self { sums: snapshot, ..self })
+        } else {
+            Err(LabError::new(
                 ErrorCode::CheckpointInvalid,
                 "the snapshot belongs to another evaluation",
-            )),
+            ))
         }
     }
 
@@ -148,7 +150,7 @@ impl Evaluation {
             return Ok(first);
         }
         let models = &self.models[self.pending.len()..];
-        let models = &models[..Model::n_a_call(models, n)];
+        let models = &models[..Model::networks_per_call(models, n)];
         let logits = Model::logits(models, self.images.pixels(first, n)).await?;
         for (model, logits) in models.iter().zip(&logits) {
             if logits.iter().any(|v| !v.is_finite()) {
@@ -225,13 +227,14 @@ impl Evaluation {
                 .zip(self.sums.models.iter().map(GeneralisationAccumulator::report))
                 .collect(),
             ensemble: has_ensemble.then(|| self.sums.ensemble.report()),
-            students: match has_ensemble {
-                true => students
+            students: if has_ensemble {
+                students
                     .iter()
                     .cloned()
                     .zip(self.sums.fidelity.iter().map(FidelityAccumulator::report))
-                    .collect(),
-                false => BTreeMap::new(),
+                    .collect()
+            } else {
+                BTreeMap::new()
             },
         }
     }

@@ -99,8 +99,8 @@ impl Model {
 
     /// How many of these models, from the first on, answer for `n_images` in one call that is short enough to wait for; at
     /// least one, where there is one.
-    pub fn n_a_call(models: &[Rc<Self>], n_images: usize) -> usize {
-        Evaluator::n_a_call(&Self::evaluators(models), n_images).min(models.len())
+    pub fn networks_per_call(models: &[Rc<Self>], n_images: usize) -> usize {
+        Evaluator::networks_per_call(&Self::evaluators(models), n_images).min(models.len())
     }
 
     fn evaluators(models: &[Rc<Self>]) -> Vec<&Evaluator> {
@@ -167,12 +167,13 @@ impl Models {
         if name.is_empty() {
             return Err(LabError::bad_argument("the model's name is empty; it must have one"));
         }
-        match self.loaded.iter().any(|loaded| loaded.model.info.name == name) {
-            true => Err(LabError::new(
+        if self.loaded.iter().any(|loaded| loaded.model.info.name == name) {
+            Err(LabError::new(
                 ErrorCode::NameTaken,
                 format!("a model named `{name}` is already loaded; remove it or choose another name"),
-            )),
-            false => Ok(()),
+            ))
+        } else {
+            Ok(())
         }
     }
 

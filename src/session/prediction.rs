@@ -69,7 +69,7 @@ impl Prediction {
         let n = self.batch_size.min(n_images - first);
         if n > 0 {
             let models = &self.models[next..];
-            let models = &models[..Model::n_a_call(models, n)];
+            let models = &models[..Model::networks_per_call(models, n)];
             let answers = Model::logits(models, self.images.pixels(first, n)).await?;
             for (logits, answer) in self.logits[next..].iter_mut().zip(answers) {
                 logits.extend(answer);
@@ -85,14 +85,15 @@ impl Prediction {
     /// `gpu_error` where a logit is no number.
     pub fn finish(self) -> LabResult<Predictions> {
         let members: Vec<&[f32]> = self.teachers.iter().map(|&i| self.logits[i].as_slice()).collect();
-        let ensemble = match members.is_empty() {
-            true => None,
-            false => Some(
+        let ensemble = if members.is_empty() {
+            None
+        } else {
+            Some(
                 ensemble_log_probs(&members, self.n_classes)?
                     .into_iter()
                     .map(|v| v as f32)
                     .collect(),
-            ),
+            )
         };
         let models = self.models.iter().map(|model| model.info.name.clone()).collect();
         Ok(Predictions {

@@ -162,9 +162,10 @@ fn median_distance(squares: &[f64], n: usize) -> f64 {
         .collect();
     distances.sort_unstable_by(f64::total_cmp);
     let half = distances.len() / 2;
-    match distances.len().is_multiple_of(2) {
-        true => 0.5 * (distances[half - 1] + distances[half]),
-        false => distances[half],
+    if distances.len().is_multiple_of(2) {
+        0.5 * (distances[half - 1] + distances[half])
+    } else {
+        distances[half]
     }
 }
 

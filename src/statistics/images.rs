@@ -145,9 +145,10 @@ pub fn images(answers: &Answers, args: &ImagesArgs) -> LabResult<Images> {
     let keys: Vec<f64> = (0..labels.len()).map(key).collect();
     let compare = |a: usize, b: usize| keys[a].partial_cmp(&keys[b]).unwrap_or(Ordering::Equal);
     // Stable, so that equal ones stand by index either way.
-    match args.descending.unwrap_or_default() {
-        false => order.sort_by(|&a, &b| compare(a, b)),
-        true => order.sort_by(|&a, &b| compare(b, a)),
+    if args.descending.unwrap_or_default() {
+        order.sort_by(|&a, &b| compare(b, a))
+    } else {
+        order.sort_by(|&a, &b| compare(a, b))
     }
     let classes = |of: &[u8]| order.iter().map(|&image| of[image]).collect();
     let values = |of: &dyn Fn(usize) -> f64| order.iter().map(|&image| of(image) as f32).collect();

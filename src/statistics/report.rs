@@ -86,15 +86,12 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
         }
     };
     let n_teachers = args.teachers.len();
-    let (whole, sizes) = match args.sizes.unwrap_or(true) {
-        true => {
-            let sizes = answers.of_sizes(&args.teachers, lens, &students, of_size)?;
-            (sizes[n_teachers - 1].clone(), sizes)
-        }
-        false => {
-            let (ensemble, kl) = answers.against(&args.teachers, lens, &students)?;
-            (of_size(n_teachers, &ensemble, &kl), Vec::new())
-        }
+    let (whole, sizes) = if args.sizes.unwrap_or(true) {
+        let sizes = answers.of_sizes(&args.teachers, lens, &students, of_size)?;
+        (sizes[n_teachers - 1].clone(), sizes)
+    } else {
+        let (ensemble, kl) = answers.against(&args.teachers, lens, &students)?;
+        (of_size(n_teachers, &ensemble, &kl), Vec::new())
     };
     // After the sizes: where the first teacher is softened there, its KL comes from the same pass.
     let mut models = BTreeMap::new();

@@ -124,9 +124,10 @@ pub fn read_tensors(bytes: &[u8]) -> Result<(StateDict, Metadata), WeightsError>
             Err(fault) => faults.push(fault),
         }
     }
-    match faults.is_empty() {
-        true => Ok((state, file.metadata)),
-        false => Err(WeightsError::Invalid { faults }),
+    if faults.is_empty() {
+        Ok((state, file.metadata))
+    } else {
+        Err(WeightsError::Invalid { faults })
     }
 }
 
@@ -257,9 +258,10 @@ fn check_layout(raw: Vec<(String, RawEntry)>, n_data: usize) -> Result<Vec<Entry
             problems.push(format!("bytes {} to {n_data} belong to no tensor", last.0));
         }
     }
-    match problems.is_empty() {
-        true => Ok(entries),
-        false => Err(WeightsError::Layout { problems }),
+    if problems.is_empty() {
+        Ok(entries)
+    } else {
+        Err(WeightsError::Layout { problems })
     }
 }
 

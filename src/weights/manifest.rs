@@ -215,9 +215,10 @@ fn check_file(file: &str, n_bytes: u64, expected: &str, bytes: &[u8]) -> Result<
         return wrong(format!("it has {} bytes instead of {n_bytes}", bytes.len()));
     }
     let sha256 = sha256_hex(bytes);
-    match sha256 == expected {
-        true => Ok(()),
-        false => wrong(format!("its sha256 is {sha256} instead of {expected}")),
+    if sha256 == expected {
+        Ok(())
+    } else {
+        wrong(format!("its sha256 is {sha256} instead of {expected}"))
     }
 }
 

@@ -176,9 +176,10 @@ impl Network {
         let shapes: Vec<(&str, &[usize])> = self.state.iter().map(|(name, t)| (name, t.shape.as_slice())).collect();
         let mut faults = shape_faults(&self.architecture, &shapes);
         faults.extend(value_faults(&self.architecture, &self.state));
-        match faults.is_empty() {
-            true => Ok(()),
-            false => Err(WeightsError::Invalid { faults }),
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(WeightsError::Invalid { faults })
         }
     }
 

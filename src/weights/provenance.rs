@@ -151,13 +151,13 @@ fn last_part(word: &str) -> &str {
         || word.starts_with("../")
         || word.get(1..3) == Some(":\\")
         || word.matches('/').count() > 1;
-    match is_path && !word.contains("://") {
-        true => word
-            .trim_end_matches(['/', '\\'])
+    if is_path && !word.contains("://") {
+        word.trim_end_matches(['/', '\\'])
             .rsplit(['/', '\\'])
             .next()
-            .unwrap_or_default(),
-        false => word,
+            .unwrap_or_default()
+    } else {
+        word
     }
 }
 

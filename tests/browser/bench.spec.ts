@@ -127,7 +127,7 @@ test("layers follow from a network's tensors, and a dispatch that is another lay
     "pool",
     "linear",
   ]);
-  expect(layers[3]).toMatchObject({ flops: 2 * 256 * 16 * 32, bytesAnImage: 4 * 256 * (16 + 32), bytes: 4 * 16 * 32 });
+  expect(layers[3]).toMatchObject({ flops: 2 * 256 * 16 * 32, bytesPerImage: 4 * 256 * (16 + 32), bytes: 4 * 16 * 32 });
   // Two parts of a batch of four images, and what two of them take of the head at 1 operation or byte a second.
   const pass = [...labels, ...labels].map((label) => ({ label, ms: 1 }));
   const found = summed(layers, [pass], 4, { flops: 1, bytes: 1 });

@@ -29,9 +29,10 @@ impl Source {
     /// # Errors
     /// Where it is neither a network nor logits of the test set.
     pub fn read(path: &Path) -> Result<Self> {
-        match path.to_string_lossy().ends_with(stored::SUFFIX) {
-            true => stored::read(path).map(Self::Logits),
-            false => networks::read(path).map(|network| Self::Network(Box::new(network))),
+        if path.to_string_lossy().ends_with(stored::SUFFIX) {
+            stored::read(path).map(Self::Logits)
+        } else {
+            networks::read(path).map(|network| Self::Network(Box::new(network)))
         }
     }
 }

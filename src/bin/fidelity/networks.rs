@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
 /// Images between two looks at the clock.
-const IMAGES_A_CALL: usize = 250;
+const IMAGES_PER_CALL: usize = 250;
 
 /// The bytes of a file that must be there.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
@@ -40,7 +40,7 @@ pub fn logits(network: &Network, pixels: &[u8], device: &NativeDevice) -> Result
     let evaluator = Evaluator::of_network(network, &device.executor)?;
     let bar = progress(&network.name, pixels.len() / IMAGE_BYTES)?;
     let mut logits = Vec::with_capacity(pixels.len() / IMAGE_BYTES * n_classes);
-    for pixels in pixels.chunks(IMAGES_A_CALL * IMAGE_BYTES) {
+    for pixels in pixels.chunks(IMAGES_PER_CALL * IMAGE_BYTES) {
         logits.extend(block_on(evaluator.logits(pixels))?);
         device.check()?;
         bar.inc((pixels.len() / IMAGE_BYTES) as u64);

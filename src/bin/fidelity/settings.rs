@@ -205,9 +205,10 @@ fn check_keys(table: &Table, is_distillation: bool) -> Result<()> {
         clap::Command::new("train")
     };
     let command = Settings::augment_args(command);
-    let command = match is_distillation {
-        true => DistilSettings::augment_args(command),
-        false => command,
+    let command = if is_distillation {
+        DistilSettings::augment_args(command)
+    } else {
+        command
     };
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
     match table.keys().find(|key| !known.contains(&key.as_str())) {

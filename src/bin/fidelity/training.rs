@@ -28,7 +28,7 @@ use crate::settings::Effective;
 use crate::{interrupt, networks, output};
 
 /// Steps whose figures are read back at once.
-const STEPS_A_READ: usize = 50;
+const STEPS_PER_READ: usize = 50;
 /// Images of an evaluation's batch.
 const EVALUATION_BATCH: usize = 250;
 /// Training images, the first ones, on which a finished student is held against its teachers.
@@ -60,7 +60,7 @@ pub struct RunArguments {
 struct Run {
     files: Files,
     training: Training,
-    steps_an_epoch: u32,
+    steps_per_epoch: u32,
     epochs: u32,
     eval_every: u32,
     /// None where it trains on labels.
@@ -90,13 +90,12 @@ struct Sums {
 /// # Errors
 /// Where --out is no NAME.safetensors, or there is nothing to go on from.
 pub fn settings_file(arguments: &RunArguments) -> Result<Option<PathBuf>> {
-    match arguments.resume {
-        true => {
-            let files = Files::beside(&arguments.out)?;
-            files.check(true)?;
-            Ok(Some(files.settings))
-        }
-        false => Ok(arguments.settings.clone()),
+    if arguments.resume {
+        let files = Files::beside(&arguments.out)?;
+        files.check(true)?;
+        Ok(Some(files.settings))
+    } else {
+        Ok(arguments.settings.clone())
     }
 }
 
@@ -140,13 +139,15 @@ pub fn run(arguments: RunArguments, mut effective: Effective) -> Result<()> {
     let info = ModelInfo::new(&source, Role::Student);
     let (n_images, batch_size) = (images.n_images(), recipe.batch_size as usize);
     let train = Images::new(images.pixels(0, n_images.min(N_TRAIN_AGREEMENT)).to_vec(), None)?;
-    let training = match models.is_empty() {
-        true => Training::on_labels(recipe, &source, &info, images, &compute)?,
-        false => Training::distilling(recipe, &source, &info, models.clone(), images, &compute)?,
+    let training = if models.is_empty() {
+        Training::on_labels(recipe, &source, &info, images, &compute)?
+    } else {
+        Training::distilling(recipe, &source, &info, models.clone(), images, &compute)?
     };
-    let training = match arguments.resume {
-        true => training.resume(&networks::read_file(&files.checkpoint)?)?,
-        false => training,
+    let training = if arguments.resume {
+        training.resume(&networks::read_file(&files.checkpoint)?)?
+    } else {
+        training
     };
     output::write(&files.settings, effective.text()?.as_bytes())?;
     let steps_done = u64::from(training.steps_done());
@@ -160,7 +161,7 @@ pub fn run(arguments: RunArguments, mut effective: Effective) -> Result<()> {
     let events = EventFile::create(&files.events, &format!("step{steps_done}"), seconds)
         .with_context(|| format!("could not write {}", files.events.display()))?;
     let mut run = Run {
-        steps_an_epoch: preset.steps_an_epoch(n_images),
+        steps_per_epoch: preset.steps_per_epoch(n_images),
         epochs: preset.epochs,
         eval_every: effective.settings.eval_every.unwrap_or(1).max(1),
         teachers: models,
@@ -182,7 +183,7 @@ impl Run {
     }
 
     fn train(&mut self, effective: &Effective, preset: &Preset) -> Result<()> {
-        let first = self.training.steps_done() / self.steps_an_epoch;
+        let first = self.training.steps_done() / self.steps_per_epoch;
         let mut log = self.kept_log(first)?;
         let mut test = None;
         for epoch in first + 1..=self.epochs {
@@ -190,9 +191,10 @@ impl Run {
             let sums = self.epoch(epoch)?;
             let seconds = began.elapsed().as_secs_f64();
             let is_last = epoch == self.epochs;
-            test = match is_last || epoch.is_multiple_of(self.eval_every) {
-                true => Some(self.measure()?),
-                false => None,
+            test = if is_last || epoch.is_multiple_of(self.eval_every) {
+                Some(self.measure()?)
+            } else {
+                None
             };
             let row = self.row(epoch, &sums, seconds, test.as_ref());
             self.bar.println(text(&row, self.epochs));
@@ -226,9 +228,9 @@ impl Run {
     fn epoch(&mut self, epoch: u32) -> Result<Sums> {
         let mut sums = Sums::default();
         let mut saved = Instant::now();
-        while self.training.steps_done() < epoch * self.steps_an_epoch {
-            let left = epoch * self.steps_an_epoch - self.training.steps_done();
-            let n_steps = STEPS_A_READ.min(left as usize);
+        while self.training.steps_done() < epoch * self.steps_per_epoch {
+            let left = epoch * self.steps_per_epoch - self.training.steps_done();
+            let n_steps = STEPS_PER_READ.min(left as usize);
             if self.device.kind != Kind::Cpu {
                 block_on(self.training.answer_ahead(n_steps))?;
                 self.device.check()?;
@@ -249,7 +251,7 @@ impl Run {
                 self.epochs,
                 sums.mean(sums.loss)
             ));
-            let is_complete = self.training.steps_done() == epoch * self.steps_an_epoch;
+            let is_complete = self.training.steps_done() == epoch * self.steps_per_epoch;
             if interrupt::has_come() && !is_complete {
                 self.save_checkpoint()?;
                 self.stopped()?;
@@ -352,14 +354,13 @@ impl Run {
             "seconds": seconds,
             "imagesPerSecond": n_images / seconds,
         });
-        match self.is_distillation() {
-            true => {
-                row["lossFloor"] = sums.mean(sums.floor).into();
-                row["trainAgreement"] = sums.mean(sums.agreement).into();
-            }
-            false => row["trainAccuracy"] = sums.mean(sums.agreement).into(),
+        if self.is_distillation() {
+            row["lossFloor"] = sums.mean(sums.floor).into();
+            row["trainAgreement"] = sums.mean(sums.agreement).into();
+        } else {
+            row["trainAccuracy"] = sums.mean(sums.agreement).into()
         }
-        if sums.n_steps < self.steps_an_epoch {
+        if sums.n_steps < self.steps_per_epoch {
             // Of an epoch that was interrupted; the figures are of its rest.
             row["steps"] = sums.n_steps.into();
         }

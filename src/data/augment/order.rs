@@ -9,9 +9,9 @@ pub fn batch_indices(seed: u32, step: u32, batch_size: usize, n_images: usize) -
     if batch_size == 0 {
         return Vec::new();
     }
-    let batches_an_epoch = n_images / batch_size;
+    let batches_per_epoch = n_images / batch_size;
     let step = u64::from(step);
-    let (epoch, batch) = (step / batches_an_epoch as u64, step % batches_an_epoch as u64);
+    let (epoch, batch) = (step / batches_per_epoch as u64, step % batches_per_epoch as u64);
     let first = batch as usize * batch_size;
     epoch_order(seed, epoch, n_images)[first..first + batch_size].to_vec()
 }

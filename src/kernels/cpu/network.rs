@@ -268,8 +268,8 @@ impl Step {
                 let [stream, activated] = buffers
                     .get_disjoint_mut([*stream, *activated])
                     .expect("the stream and what is made of it are two buffers");
-                match add {
-                    true => self.conv.run(
+                if *add {
+                    self.conv.run(
                         input.view(),
                         scratch,
                         &mut Residual::<true> {
@@ -277,8 +277,9 @@ impl Step {
                             activated,
                             norm,
                         },
-                    ),
-                    false => self.conv.run(
+                    );
+                } else {
+                    self.conv.run(
                         input.view(),
                         scratch,
                         &mut Residual::<false> {
@@ -286,7 +287,7 @@ impl Step {
                             activated,
                             norm,
                         },
-                    ),
+                    );
                 }
             }
         }

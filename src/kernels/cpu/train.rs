@@ -60,14 +60,14 @@ pub struct Gradients {
 
 impl Moments {
     /// Of `[pixels, channels]`. Sums are taken relative to the first image's mean, so that nothing cancels.
-    pub fn of(x: &[f32], channels: usize, pixels_an_image: usize) -> Self {
+    pub fn of(x: &[f32], channels: usize, pixels_per_image: usize) -> Self {
         let n = (x.len() / channels) as f64;
-        let image = pixels_an_image * channels;
+        let image = pixels_per_image * channels;
         let mut shift = vec![0.0f32; channels];
         for pixel in x[..image].chunks_exact(channels) {
             shift.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += v);
         }
-        shift.iter_mut().for_each(|sum| *sum /= pixels_an_image as f32);
+        shift.iter_mut().for_each(|sum| *sum /= pixels_per_image as f32);
         let grain = GRAIN_FLOATS.div_ceil(image) * image;
         let mut parts = vec![vec![[0.0f64; 2]; channels]; x.len().div_ceil(grain)];
         without_scratch(x.chunks(grain).zip(&mut parts), |(images, sums)| {

@@ -38,19 +38,16 @@ impl<'a> WeightGradient<'a> {
     pub fn new(conv: &'a Conv) -> Self {
         let panels = conv.c_out / CHANNELS;
         let by_winograd = winograd::suits(conv);
-        let (inputs, gradients) = match by_winograd {
-            true => {
-                let tiles = PRODUCTS * (strip_tiles(conv.size_out()) + PANEL_GAP);
-                (tiles * conv.c_in, tiles * panels)
-            }
-            false => {
-                let side = conv.size_in + conv.kernel / 2 * 2;
-                let pixels = conv.size_out() * conv.size_out() + PANEL_GAP;
-                (
-                    conv.c_in.div_ceil(PIXELS) * (side * side + PANEL_GAP) * PIXELS,
-                    panels * pixels,
-                )
-            }
+        let (inputs, gradients) = if by_winograd {
+            let tiles = PRODUCTS * (strip_tiles(conv.size_out()) + PANEL_GAP);
+            (tiles * conv.c_in, tiles * panels)
+        } else {
+            let side = conv.size_in + conv.kernel / 2 * 2;
+            let pixels = conv.size_out() * conv.size_out() + PANEL_GAP;
+            (
+                conv.c_in.div_ceil(PIXELS) * (side * side + PANEL_GAP) * PIXELS,
+                panels * pixels,
+            )
         };
         Self {
             conv,
@@ -68,9 +65,10 @@ impl<'a> WeightGradient<'a> {
 
     /// Adds an image's input and gradient of the output to `sums`.
     pub fn add(&mut self, input: View<'_>, dy: View<'_>, sums: &mut [WeightTile]) {
-        match self.by_winograd {
-            true => self.add_products(input, dy, sums),
-            false => self.add_positions(input, dy, sums),
+        if self.by_winograd {
+            self.add_products(input, dy, sums)
+        } else {
+            self.add_positions(input, dy, sums)
         }
     }
 
@@ -123,13 +121,13 @@ impl<'a> WeightGradient<'a> {
 
     fn add_products(&mut self, input: View<'_>, dy: View<'_>, sums: &mut [WeightTile]) {
         let (c_in, c_out, size) = (self.conv.c_in, self.conv.c_out, dy.size());
-        let (panels, tiles_a_row) = (c_out / CHANNELS, size / 2);
+        let (panels, tiles_per_row) = (c_out / CHANNELS, size / 2);
         let room = strip_tiles(size) + PANEL_GAP;
-        let n_tiles = tiles_a_row * tiles_a_row;
+        let n_tiles = tiles_per_row * tiles_per_row;
         for first in (0..n_tiles).step_by(STRIP_TILES) {
             let n = STRIP_TILES.min(n_tiles - first);
             for tile in 0..n {
-                let at = [(first + tile) / tiles_a_row * 2, (first + tile) % tiles_a_row * 2];
+                let at = [(first + tile) / tiles_per_row * 2, (first + tile) % tiles_per_row * 2];
                 let inputs = &mut self.inputs;
                 winograd::transform_window(input, at, |product, channel, values| {
                     let at = ((product * c_in + channel) * room) + tile * LANES;
@@ -186,12 +184,13 @@ impl<'a> WeightGradient<'a> {
                 let tile = &tiles[(term * groups + input / PIXELS) * panels + output / CHANNELS];
                 tile[input % PIXELS][output % CHANNELS]
             };
-            match n_terms == taps {
-                true => weight
+            if n_terms == taps {
+                weight
                     .iter_mut()
                     .enumerate()
-                    .for_each(|(tap, weight)| *weight = term(tap)),
-                false => weight.copy_from_slice(&gathered(std::array::from_fn(term))),
+                    .for_each(|(tap, weight)| *weight = term(tap))
+            } else {
+                weight.copy_from_slice(&gathered(std::array::from_fn(term)))
             }
         }
         weight

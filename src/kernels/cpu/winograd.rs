@@ -81,13 +81,13 @@ impl WinogradConv {
 
     /// Computes all pixels and channels and hands them to `store`. `input` has a border of a zero or more.
     pub fn run(&self, input: View<'_>, scratch: &mut Scratch, store: &mut impl Store) {
-        let tiles_a_row = self.size / 2;
-        let n_tiles = tiles_a_row * tiles_a_row;
+        let tiles_per_row = self.size / 2;
+        let n_tiles = tiles_per_row * tiles_per_row;
         scratch.windows.resize(PRODUCTS * TILES * self.c_in, 0.0);
         scratch.sums.resize(TILES * PRODUCTS, [0.0; CHANNELS]);
         for first in (0..n_tiles).step_by(TILES) {
             let n = TILES.min(n_tiles - first);
-            let place = |tile: usize| [(first + tile) / tiles_a_row * 2, (first + tile) % tiles_a_row * 2];
+            let place = |tile: usize| [(first + tile) / tiles_per_row * 2, (first + tile) % tiles_per_row * 2];
             for tile in 0..n {
                 transform_window(input, place(tile), |product, channel, values| {
                     let at = (product * TILES + tile) * self.c_in + channel;

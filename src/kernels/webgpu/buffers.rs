@@ -9,7 +9,7 @@ use crate::error::{LabError, LabResult};
 use crate::kernels::plan::IMAGE_SIZE;
 
 /// Bytes of an image: `[32, 32, 3]`, red, green, blue.
-pub const BYTES_AN_IMAGE: usize = IMAGE_SIZE * IMAGE_SIZE * 3;
+pub const BYTES_PER_IMAGE: usize = IMAGE_SIZE * IMAGE_SIZE * 3;
 
 /// Bytes in buffers, now and at most.
 #[derive(Debug, Default)]
@@ -124,8 +124,8 @@ impl Activations {
 }
 
 /// Bytes of `n` images and the spare one at the end.
-pub(super) fn spare(n: usize, bytes_an_image: usize) -> u64 {
-    ((n + 1) * bytes_an_image) as u64
+pub(super) fn spare(n: usize, bytes_per_image: usize) -> u64 {
+    ((n + 1) * bytes_per_image) as u64
 }
 
 /// Images on the device, as bytes `[n, 32, 32, 3]`.
@@ -144,7 +144,7 @@ impl GpuImages {
         let n = count(pixels)?;
         let descriptor = wgpu::BufferDescriptor {
             label: Some("images"),
-            size: spare(n, BYTES_AN_IMAGE),
+            size: spare(n, BYTES_PER_IMAGE),
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
@@ -166,11 +166,11 @@ impl GpuImages {
 
 /// How many images these bytes are.
 pub(super) fn count(pixels: &[u8]) -> LabResult<usize> {
-    if pixels.is_empty() || !pixels.len().is_multiple_of(BYTES_AN_IMAGE) {
+    if pixels.is_empty() || !pixels.len().is_multiple_of(BYTES_PER_IMAGE) {
         return Err(LabError::bad_argument(format!(
-            "images are {BYTES_AN_IMAGE} bytes each, 32x32 pixels of red, green and blue; {} bytes are not whole images",
+            "images are {BYTES_PER_IMAGE} bytes each, 32x32 pixels of red, green and blue; {} bytes are not whole images",
             pixels.len()
         )));
     }
-    Ok(pixels.len() / BYTES_AN_IMAGE)
+    Ok(pixels.len() / BYTES_PER_IMAGE)
 }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::buffers::{Activations, BYTES_AN_IMAGE, Counted, GpuImages, Memory, count};
+use super::buffers::{Activations, BYTES_PER_IMAGE, Counted, GpuImages, Memory, count};
 use super::network::{GpuNetwork, Until};
 use super::pace::Pace;
 use super::read::read;
@@ -12,12 +12,12 @@ use super::shader::{Kernel, Tile};
 use crate::error::{ErrorCode, LabError, LabResult};
 
 /// Images of one pass through the networks on a GPU: enough to fill it, and 75 MB of activations.
-const IMAGES_A_PASS: usize = 128;
+const IMAGES_PER_PASS: usize = 128;
 /// On a software adapter more of them only miss the caches.
-const IMAGES_A_PASS_SOFTWARE: usize = 32;
+const IMAGES_PER_PASS_SOFTWARE: usize = 32;
 
 /// Values that are read back together: 16 MB of them.
-const VALUES_A_READ: usize = 4 << 20;
+const VALUES_PER_READ: usize = 4 << 20;
 
 /// WebGPU's default alignment of a binding's offset.
 pub(super) const ALIGNMENT: usize = 256;
@@ -147,15 +147,15 @@ impl Kernels {
             .iter()
             .map(|network| Vec::with_capacity(n * network.n_values(until)))
             .collect();
-        let n_a_pass = self.images_a_pass(networks);
+        let images_per_pass = self.images_per_pass(networks);
         let values: usize = networks.iter().map(|network| network.n_values(until)).sum();
-        let passes = (VALUES_A_READ / (values * n_a_pass).max(1)).max(1);
-        for pixels in pixels.chunks(passes * n_a_pass * BYTES_AN_IMAGE) {
+        let passes = (VALUES_PER_READ / (values * images_per_pass).max(1)).max(1);
+        for pixels in pixels.chunks(passes * images_per_pass * BYTES_PER_IMAGE) {
             let packed = self.passes(networks, pixels, until).await?;
             let mut packed = packed.as_slice();
-            for pixels in pixels.chunks(n_a_pass * BYTES_AN_IMAGE) {
+            for pixels in pixels.chunks(images_per_pass * BYTES_PER_IMAGE) {
                 for (network, result) in networks.iter().zip(&mut results) {
-                    let (own, rest) = packed.split_at(pixels.len() / BYTES_AN_IMAGE * network.n_values(until));
+                    let (own, rest) = packed.split_at(pixels.len() / BYTES_PER_IMAGE * network.n_values(until));
                     result.extend_from_slice(own);
                     packed = rest;
                 }
@@ -165,21 +165,21 @@ impl Kernels {
     }
 
     /// Images that one pass of these networks takes.
-    pub fn images_a_pass(&self, networks: &[&GpuNetwork]) -> usize {
+    pub fn images_per_pass(&self, networks: &[&GpuNetwork]) -> usize {
         let most = if self.software {
-            IMAGES_A_PASS_SOFTWARE
+            IMAGES_PER_PASS_SOFTWARE
         } else {
-            IMAGES_A_PASS
+            IMAGES_PER_PASS
         };
         let limits = self.device.limits();
         let bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        let fits = |network: &&GpuNetwork| (bytes / network.largest_bytes_an_image()).saturating_sub(1) as usize;
+        let fits = |network: &&GpuNetwork| (bytes / network.largest_bytes_per_image()).saturating_sub(1) as usize;
         networks.iter().map(fits).fold(most, usize::min).max(1)
     }
 
     /// How many of these networks, from the first on, are worth one call for `n` images: as many as take about a quarter of a
     /// second at the speed measured so far, after which a caller may want to cancel, and one in any case.
-    pub fn n_a_call(&self, networks: &[&GpuNetwork], n: usize) -> usize {
+    pub fn networks_per_call(&self, networks: &[&GpuNetwork], n: usize) -> usize {
         let mut rest = self.pace.call_budget();
         let fits = |network: &&&GpuNetwork| {
             rest -= network.multiply_adds().iter().sum::<f64>() * n as f64;
@@ -222,11 +222,11 @@ impl Kernels {
     /// Submits passes and copies of what they give; returns what to read, how many values, and the passes' multiply-adds.
     fn record(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<(Counted, usize, f64)> {
         let values: usize = networks.iter().map(|network| network.n_values(until)).sum();
-        let len = pixels.len() / BYTES_AN_IMAGE * values;
+        let len = pixels.len() / BYTES_PER_IMAGE * values;
         let read_back = self.read_back(len);
         let mut encoder = self.encoder();
         let (mut in_submit, mut total, mut offset) = (0.0, 0.0, 0);
-        for pixels in pixels.chunks(self.images_a_pass(networks) * BYTES_AN_IMAGE) {
+        for pixels in pixels.chunks(self.images_per_pass(networks) * BYTES_PER_IMAGE) {
             let images = GpuImages::new(self, pixels)?;
             let n = images.len();
             let mut made = Vec::with_capacity(networks.len());
@@ -327,12 +327,13 @@ impl Kernels {
     /// The tile of a convolution's thread: as large as registers hold, on a software adapter larger, since it pays for loads
     /// far more than for registers.
     pub(super) fn tile(&self) -> Tile {
-        match self.software {
-            true => Tile {
+        if self.software {
+            Tile {
                 pixels: 8,
                 channels: 16,
-            },
-            false => Tile::GPU,
+            }
+        } else {
+            Tile::GPU
         }
     }
 
@@ -371,7 +372,7 @@ pub(super) fn count_offset(n: usize) -> u32 {
 
 /// A table of the numbers that a pass can have of images: a bind group then serves all of them.
 fn counts(device: &wgpu::Device, queue: &wgpu::Queue, memory: &Rc<Memory>) -> Counted {
-    let mut table = vec![0; (IMAGES_A_PASS + 1) * ALIGNMENT];
+    let mut table = vec![0; (IMAGES_PER_PASS + 1) * ALIGNMENT];
     for (n, row) in table.chunks_exact_mut(ALIGNMENT).enumerate() {
         row[..4].copy_from_slice(&(n as u32).to_le_bytes());
     }

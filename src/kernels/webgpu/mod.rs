@@ -19,6 +19,6 @@ pub mod shader;
 mod tests;
 pub mod training;
 
-pub use buffers::{BYTES_AN_IMAGE, GpuImages};
+pub use buffers::{BYTES_PER_IMAGE, GpuImages};
 pub use kernels::{Kernels, Statistics};
 pub use network::{GpuLogits, GpuNetwork};

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::buffers::{BYTES_AN_IMAGE, Counted, GpuImages, Slot, spare};
+use super::buffers::{BYTES_PER_IMAGE, Counted, GpuImages, Slot, spare};
 use super::kernels::{ALIGNMENT, Kernels, count_offset};
 use super::shader::{Convolution, Images, Input, Kernel, Output, linear, pool, stem};
 use crate::error::{LabError, LabResult};
@@ -187,7 +187,7 @@ impl GpuNetwork {
     /// submitted before another pass of this network is recorded.
     ///
     /// # Errors
-    /// `bad_argument` where the range is empty, beyond the images or longer than [`Kernels::images_a_pass`].
+    /// `bad_argument` where the range is empty, beyond the images or longer than [`Kernels::images_per_pass`].
     pub fn encode(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -195,7 +195,7 @@ impl GpuNetwork {
         range: Range<usize>,
     ) -> LabResult<GpuLogits> {
         let n = range.len();
-        if n > self.kernels.images_a_pass(&[self]) {
+        if n > self.kernels.images_per_pass(&[self]) {
             return Err(LabError::bad_argument(format!("a pass does not take {n} images")));
         }
         let bindings = self.bind(images, range)?;
@@ -209,9 +209,9 @@ impl GpuNetwork {
     }
 
     /// Bytes an image of the largest activations.
-    pub(super) fn largest_bytes_an_image(&self) -> u64 {
+    pub(super) fn largest_bytes_per_image(&self) -> u64 {
         let values = self.values.iter().copied().chain([self.n_classes]);
-        values.fold(BYTES_AN_IMAGE, |most, values| most.max(4 * values)) as u64
+        values.fold(BYTES_PER_IMAGE, |most, values| most.max(4 * values)) as u64
     }
 
     pub(super) fn bind(&self, images: &GpuImages, range: Range<usize>) -> LabResult<Bindings> {
@@ -227,7 +227,7 @@ impl GpuNetwork {
         };
         let pixels = wgpu::BufferBinding {
             buffer: &images.buffer,
-            offset: (range.start * BYTES_AN_IMAGE) as u64,
+            offset: (range.start * BYTES_PER_IMAGE) as u64,
             size: None,
         };
         let activations = self.kernels.activations().borrow();
@@ -413,9 +413,10 @@ impl<'a> Builder<'a> {
         let mut reads = Slot::Stream(stream);
         for (i, conv) in block.convs.iter().enumerate() {
             let norm = (i == 0).then_some(&block.norm);
-            let (output, writes) = match i + 1 == block.convs.len() {
-                true => (Output::Added, Slot::Stream(out)),
-                false => (Output::Activated, Slot::Branch(i % 2)),
+            let (output, writes) = if i + 1 == block.convs.len() {
+                (Output::Added, Slot::Stream(out))
+            } else {
+                (Output::Activated, Slot::Branch(i % 2))
             };
             self.convolution(conv, norm, output, reads, writes);
             reads = writes;

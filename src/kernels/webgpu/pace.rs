@@ -14,13 +14,13 @@ const SMOOTHING: f64 = 0.5;
 /// The adapter's measured speed.
 #[derive(Debug)]
 pub(super) struct Pace {
-    multiply_adds_a_ms: Cell<f64>,
+    multiply_adds_per_ms: Cell<f64>,
 }
 
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            multiply_adds_a_ms: Cell::new(FIRST_GUESS),
+            multiply_adds_per_ms: Cell::new(FIRST_GUESS),
         }
     }
 }
@@ -28,20 +28,20 @@ impl Default for Pace {
 impl Pace {
     /// Multiply-adds that fit a submit.
     pub(super) fn submit_budget(&self) -> f64 {
-        self.multiply_adds_a_ms.get() * SUBMIT_MS
+        self.multiply_adds_per_ms.get() * SUBMIT_MS
     }
 
     /// Multiply-adds that fit a call.
     pub(super) fn call_budget(&self) -> f64 {
-        self.multiply_adds_a_ms.get() * CALL_MS
+        self.multiply_adds_per_ms.get() * CALL_MS
     }
 
     /// Takes note of how long work took, reading back included.
     pub(super) fn measured(&self, multiply_adds: f64, milliseconds: f64) {
         if milliseconds > 0.0 && multiply_adds > 0.0 {
-            let old = self.multiply_adds_a_ms.get();
+            let old = self.multiply_adds_per_ms.get();
             let new = multiply_adds / milliseconds;
-            self.multiply_adds_a_ms.set(old + SMOOTHING * (new - old));
+            self.multiply_adds_per_ms.set(old + SMOOTHING * (new - old));
         }
     }
 }

@@ -38,7 +38,7 @@ pub enum Dispatch {
         /// Tiles an image.
         tiles: usize,
         /// Tiles for which another worker is worth while.
-        tiles_a_worker: usize,
+        tiles_per_worker: usize,
         /// Most workers.
         most: usize,
         /// Groups of channels, each with its own workers.
@@ -53,11 +53,11 @@ impl Dispatch {
             Self::Invocations(invocations) => [(n * invocations).div_ceil(WORKGROUP) as u32, 1, 1],
             Self::Workers {
                 tiles,
-                tiles_a_worker,
+                tiles_per_worker,
                 most,
                 groups,
             } => [
-                (n * tiles).div_ceil(tiles_a_worker).clamp(1, most) as u32,
+                (n * tiles).div_ceil(tiles_per_worker).clamp(1, most) as u32,
                 groups as u32,
                 1,
             ],

@@ -19,7 +19,7 @@ use crate::device::DeviceArguments;
 use crate::output;
 
 /// Steps whose figures are read back at once, as a training does it.
-const STEPS_A_READ: usize = 50;
+const STEPS_PER_READ: usize = 50;
 
 /// Measure how fast a device trains and evaluates.
 ///
@@ -60,28 +60,26 @@ pub fn run(arguments: Arguments) -> Result<()> {
         let family = architecture.family();
         let network = start::random(&family.to_lowercase(), architecture, Normalisation::default(), 0);
         let forward = forward(&network, &device, &arguments)?;
-        let step = match device.trains() {
-            true => Some(step(&network, &device, &device.trainable()?, &arguments)?),
-            false => None,
+        let step = if device.trains() {
+            Some(step(&network, &device, &device.trainable()?, &arguments)?)
+        } else {
+            None
         };
         let n = f64::from(arguments.batch_size);
-        let line = match arguments.json {
-            true => {
-                let row = json!({
-                    "device": device.kind.name(),
-                    "name": device.name,
-                    "depth": depth,
-                    "batchSize": arguments.batch_size,
-                    "forwardImagesPerSecond": n / forward,
-                    "stepImagesPerSecond": step.map(|step| n / step),
-                });
-                row.to_string()
-            }
-            false => {
-                let figure = |seconds: f64| format!("{:8.1} images/s ({:6.2} ms each)", n / seconds, 1e3 * seconds / n);
-                let step = step.map_or_else(|| "not trained on in this build".to_owned(), figure);
-                format!("{family:13}  training step {step}   forward pass {}", figure(forward))
-            }
+        let line = if arguments.json {
+            let row = json!({
+                "device": device.kind.name(),
+                "name": device.name,
+                "depth": depth,
+                "batchSize": arguments.batch_size,
+                "forwardImagesPerSecond": n / forward,
+                "stepImagesPerSecond": step.map(|step| n / step),
+            });
+            row.to_string()
+        } else {
+            let figure = |seconds: f64| format!("{:8.1} images/s ({:6.2} ms each)", n / seconds, 1e3 * seconds / n);
+            let step = step.map_or_else(|| "not trained on in this build".to_owned(), figure);
+            format!("{family:13}  training step {step}   forward pass {}", figure(forward))
         };
         output::print(&(line + "\n"))?;
     }
@@ -111,19 +109,19 @@ fn step(network: &Network, device: &NativeDevice, compute: &ComputeDevice, argum
     let mut training = Training::on_labels(recipe, network, &info, images, compute)?;
     let mut n_waiting = 0;
     // A GPU's queue hides a step's time: what counts is a read-back after many.
-    let steps_a_look = if device.kind.name() == "cpu" { 1 } else { STEPS_A_READ };
+    let steps_per_look = if device.kind.name() == "cpu" { 1 } else { STEPS_PER_READ };
     let seconds = median(arguments.seconds, || {
-        for _ in 0..steps_a_look {
+        for _ in 0..steps_per_look {
             block_on(training.step_unread())?;
             n_waiting += 1;
-            if n_waiting == STEPS_A_READ {
+            if n_waiting == STEPS_PER_READ {
                 block_on(training.measured())?;
                 n_waiting = 0;
             }
         }
         Ok(device.check()?)
     })?;
-    Ok(seconds / steps_a_look as f64)
+    Ok(seconds / steps_per_look as f64)
 }
 
 /// Of a call's seconds, after one that is not counted; of three calls at least.

@@ -71,13 +71,12 @@ pub fn run(arguments: Arguments) -> Result<()> {
     let sources: Vec<Source> = files.iter().map(|file| Source::read(file)).collect::<Result<_>>()?;
     // What was named is right before the first network is computed.
     let names = names(&files)?;
-    let compute = match sources.iter().any(|source| matches!(source, Source::Network(_))) {
-        true => {
-            let mut records = data.test_set()?;
-            records.pixels.truncate(n_images * IMAGE_BYTES);
-            Some((records.pixels, device.open()?))
-        }
-        false => None,
+    let compute = if sources.iter().any(|source| matches!(source, Source::Network(_))) {
+        let mut records = data.test_set()?;
+        records.pixels.truncate(n_images * IMAGE_BYTES);
+        Some((records.pixels, device.open()?))
+    } else {
+        None
     };
     let mut all = Vec::new();
     for (source, name) in sources.into_iter().zip(names) {

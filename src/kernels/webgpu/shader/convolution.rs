@@ -149,7 +149,7 @@ impl Convolution {
             ("PIXELS", pixels),
             ("CHANNELS", vectors),
             ("GROUPS", c_out / vectors),
-            ("TILES_A_ROW", self.size_out() / pixels),
+            ("TILES_PER_ROW", self.size_out() / pixels),
             ("BIAS", weights),
             ("SCALE", scale),
             ("SHIFT", scale + c_in),

@@ -6,7 +6,7 @@ use super::{Dispatch, Kernel, component, fill, lines};
 /// SwiftShader's vector registers have as many lanes, and a workgroup of one vector fills its private memory once.
 pub const LANES: usize = 4;
 /// Tiles of four pixels for which another worker is worth while: filling private memory costs what 16 tiles do.
-const TILES_A_WORKER: usize = 32;
+const TILES_PER_WORKER: usize = 32;
 /// SwiftShader deals a dispatch out to at most so many threads.
 pub const MOST_WORKGROUPS: usize = 16;
 /// Multiply-adds written out in a kernel. With more of them a value that is read serves more, but compiling takes 0.2 ms each.
@@ -73,15 +73,15 @@ pub(super) fn stationary_dispatch(shape: &Convolution) -> Option<Dispatch> {
     if !size_out.is_multiple_of(LANES) {
         return None;
     }
-    let (tiles, tiles_a_worker) = match shape.kernel {
-        1 => (size_out * size_out / LANES, TILES_A_WORKER),
+    let (tiles, tiles_per_worker) = match shape.kernel {
+        1 => (size_out * size_out / LANES, TILES_PER_WORKER),
         // A strip is as many tiles as it has rows.
-        _ => (size_out / LANES, (TILES_A_WORKER / size_out).max(1)),
+        _ => (size_out / LANES, (TILES_PER_WORKER / size_out).max(1)),
     };
     let groups = shape.c_out / 4 / Writer::new(shape).vectors;
     Some(Dispatch::Workers {
         tiles,
-        tiles_a_worker,
+        tiles_per_worker,
         most: (MOST_WORKGROUPS / groups).max(1),
         groups,
     })
@@ -193,9 +193,10 @@ impl<'a> Writer<'a> {
                     Some(sum) => format!("fma(vec4f({value}), {weight}, {sum})"),
                     None => format!("{value} * {weight}"),
                 };
-                let next = match i + 1 == kernel * channels {
-                    true => format!("{name}{v}"),
-                    false => format!("{name}{v}_{i}"),
+                let next = if i + 1 == kernel * channels {
+                    format!("{name}{v}")
+                } else {
+                    format!("{name}{v}_{i}")
                 };
                 let line = format!("            let {next} = {term};");
                 sum = Some(next);
@@ -216,9 +217,10 @@ impl<'a> Writer<'a> {
                 Output::Plain | Output::Added => all,
                 Output::Activated => {
                     let active = format!("max({all} + p[{}], vec4f())", self.bias + v);
-                    match self.in_chunks() {
-                        true => format!("select({all}, {active}, chunk + CHUNK == C_IN)"),
-                        false => active,
+                    if self.in_chunks() {
+                        format!("select({all}, {active}, chunk + CHUNK == C_IN)")
+                    } else {
+                        active
                     }
                 }
             };

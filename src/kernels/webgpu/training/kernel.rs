@@ -8,11 +8,11 @@ use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::kernels::webgpu::shader::{Convolution, Images, Input, LANES, Output, Tile, WORKGROUP, fill, lines};
 
 /// Pixels of a run over which a thread sums, at least.
-const PIXELS_A_CHUNK: usize = 64;
+const PIXELS_PER_CHUNK: usize = 64;
 /// Runs, at most.
 const MOST_CHUNKS: usize = 256;
 /// Pixels that a thread takes where nothing is summed.
-const PIXELS_A_THREAD: usize = 16;
+const PIXELS_PER_THREAD: usize = 16;
 
 /// Where and how a convolution is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -229,7 +229,7 @@ struct Chunks {
 
 impl Chunks {
     fn of(pixels: usize) -> Self {
-        let a_chunk = pixels.div_ceil(MOST_CHUNKS).max(PIXELS_A_CHUNK);
+        let a_chunk = pixels.div_ceil(MOST_CHUNKS).max(PIXELS_PER_CHUNK);
         Self {
             n: pixels.div_ceil(a_chunk),
             pixels: a_chunk,
@@ -239,8 +239,8 @@ impl Chunks {
     /// For what is not summed.
     fn short(pixels: usize) -> Self {
         Self {
-            n: pixels.div_ceil(PIXELS_A_THREAD),
-            pixels: PIXELS_A_THREAD,
+            n: pixels.div_ceil(PIXELS_PER_THREAD),
+            pixels: PIXELS_PER_THREAD,
         }
     }
 
@@ -289,13 +289,14 @@ fn prepared(shape: &Shape) -> String {
             bindings[i]
         )
     });
-    let [norm_parameters, bindings, norm] = match shape.normed {
-        true => [
+    let [norm_parameters, bindings, norm] = if shape.normed {
+        [
             ", scale [C_IN], shift [C_IN]".to_owned(),
             bindings,
             norm.trim_start().to_owned(),
-        ],
-        false => Default::default(),
+        ]
+    } else {
+        Default::default()
     };
     let source = fill(
         include_str!("../wgsl/training/prepared.wgsl"),

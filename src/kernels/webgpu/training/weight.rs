@@ -35,9 +35,10 @@ impl WeightTile {
             (false, _) => (1, most(c_out, 2)),
         };
         let tiles = shape.kernel * (c_in / tile_in) * (c_out / tile_out);
-        let parts = match shape.software {
-            true => LANES * (MOST_WORKGROUPS / tiles).clamp(1, rows.div_ceil(LANES)),
-            false => (THREADS / tiles).clamp(1, MOST_PARTS.min(rows)),
+        let parts = if shape.software {
+            LANES * (MOST_WORKGROUPS / tiles).clamp(1, rows.div_ceil(LANES))
+        } else {
+            (THREADS / tiles).clamp(1, MOST_PARTS.min(rows))
         };
         Self {
             tile_in,
@@ -52,9 +53,10 @@ impl WeightTile {
 
     pub(super) fn workgroups(&self, shape: &Shape) -> [u32; 3] {
         let tiles = self.tiles(shape);
-        match shape.software {
-            true => [self.parts / LANES, tiles, shape.kernel].map(|n| n as u32),
-            false => [(self.parts * tiles * shape.kernel).div_ceil(WORKGROUP) as u32, 1, 1],
+        if shape.software {
+            [self.parts / LANES, tiles, shape.kernel].map(|n| n as u32)
+        } else {
+            [(self.parts * tiles * shape.kernel).div_ceil(WORKGROUP) as u32, 1, 1]
         }
     }
 
@@ -81,17 +83,15 @@ impl WeightTile {
             "{}x{} convolution {} -> {}, {} images of {}x{} pixels",
             shape.kernel, shape.kernel, shape.c_in, shape.c_out, shape.n, shape.size_in, shape.size_in
         );
-        let norm_binding = match shape.normed {
-            true => {
-                "@group(0) @binding(3) var<storage, read> parameters: array<vec4f>; // at SCALE: scale [C_IN], shift [C_IN]"
-            }
-            false => "",
+        let norm_binding = if shape.normed {
+            "@group(0) @binding(3) var<storage, read> parameters: array<vec4f>; // at SCALE: scale [C_IN], shift [C_IN]"
+        } else {
+            ""
         };
-        let how = match shape.software {
-            true => {
-                "Lanes of\n// a vector register take neighbouring rows, and all that a thread keeps is in private memory."
-            }
-            false => "Neighbouring\n// threads share what they read.",
+        let how = if shape.software {
+            "Lanes of\n// a vector register take neighbouring rows, and all that a thread keeps is in private memory."
+        } else {
+            "Neighbouring\n// threads share what they read."
         };
         let [row, pixel] = writer.row();
         let source = fill(
@@ -220,9 +220,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
     /// Private memory is zero at first.
     fn clear(&self) -> String {
-        match self.shape.software {
-            true => String::new(),
-            false => self.sums(|t, j, v| self.declared("var", Kept::Sum(t, j, v), "vec4f()")),
+        if self.shape.software {
+            String::new()
+        } else {
+            self.sums(|t, j, v| self.declared("var", Kept::Sum(t, j, v), "vec4f()"))
         }
     }
 
@@ -295,10 +296,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             let x = self.name(Kept::X(columns[t], j / 4));
             let [sum, dy] = [Kept::Sum(t, j, v), Kept::Dy(v)].map(|kept| self.name(kept));
             let x = format!("{x}.{}", component(j));
-            match self.shape.software {
+            if self.shape.software {
                 // Without a vector of equal components, which would be kept in memory too.
-                true => format!("            {sum} += {x} * {dy};"),
-                false => format!("            {sum} = fma(vec4f({x}), {dy}, {sum});"),
+                format!("            {sum} += {x} * {dy};")
+            } else {
+                format!("            {sum} = fma(vec4f({x}), {dy}, {sum});")
             }
         });
         let pixel = [vec![gradient], read, vec![products], carry].concat();

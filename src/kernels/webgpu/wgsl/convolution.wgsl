@@ -14,9 +14,9 @@ $CONSTANTS
 fn main(@builtin(global_invocation_id) id: vec3u) {
     let channel = id.x % GROUPS * CHANNELS;
     let tile = id.x / GROUPS;
-    let column = tile % TILES_A_ROW * PIXELS;
-    let row = tile / TILES_A_ROW % SIZE_OUT;
-    let image = tile / (TILES_A_ROW * SIZE_OUT);
+    let column = tile % TILES_PER_ROW * PIXELS;
+    let row = tile / TILES_PER_ROW % SIZE_OUT;
+    let image = tile / (TILES_PER_ROW * SIZE_OUT);
 $END
 $CLEAR
 $LOOP

@@ -8,16 +8,16 @@
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>; // [n, 32, 32, 4]
 
 const SIZE = 32u;
-const WORDS_A_ROW = 24u;
-const TILES_A_ROW = 8u;
+const WORDS_PER_ROW = 24u;
+const TILES_PER_ROW = 8u;
 const SCALE = 108u;
 const SHIFT = 109u;
 
 @compute @workgroup_size($WORKGROUP)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-    let tile = id.x % TILES_A_ROW;
-    let row = id.x / TILES_A_ROW % SIZE;
-    let image = id.x / (TILES_A_ROW * SIZE);
+    let tile = id.x % TILES_PER_ROW;
+    let row = id.x / TILES_PER_ROW % SIZE;
+    let image = id.x / (TILES_PER_ROW * SIZE);
     let scale = parameters[SCALE];
     let shift = parameters[SHIFT];
 
@@ -26,9 +26,9 @@ $CLEAR
         // Padding is zero after the normalisation.
         let row_in = i32(row + dy) - 1;
         let inside = row_in >= 0 && row_in < i32(SIZE);
-        let word = (image * SIZE + u32(clamp(row_in, 0, i32(SIZE) - 1))) * WORDS_A_ROW + tile * 3u;
+        let word = (image * SIZE + u32(clamp(row_in, 0, i32(SIZE) - 1))) * WORDS_PER_ROW + tile * 3u;
         let left = inside && tile > 0u;
-        let right = inside && tile < TILES_A_ROW - 1u;
+        let right = inside && tile < TILES_PER_ROW - 1u;
 $LOAD
 $MULTIPLY
     }

@@ -150,9 +150,10 @@ impl Store {
         let [shown, others] = texts;
         let (shown, others) = (shown?, others?);
         for held in &mut self.held {
-            let home = match complete.contains(&held.entry.family) {
-                true => &self.folder,
-                false => &waiting,
+            let home = if complete.contains(&held.entry.family) {
+                &self.folder
+            } else {
+                &waiting
             };
             let logits = held.entry.logits.as_ref().map(|logits| &logits.file);
             for file in [&held.entry.file]

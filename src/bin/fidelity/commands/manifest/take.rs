@@ -116,9 +116,10 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
         let mut rounded = Network::from_safetensors(&candidate.network.to_safetensors(Precision::F16)?)?;
         let logits = compute(&rounded)?;
         let (general, _) = figures(&name, &logits, &[])?;
-        let before = match rounded.state == candidate.network.state {
-            true => candidate.said.accuracy,
-            false => figures(&name, &compute(&candidate.network)?, &[])?.0.accuracy,
+        let before = if rounded.state == candidate.network.state {
+            candidate.said.accuracy
+        } else {
+            figures(&name, &compute(&candidate.network)?, &[])?.0.accuracy
         };
         let accuracy = general.accuracy.context("the test set has labels")?;
         if let Some(before) = before.filter(|before| (accuracy - before).abs() > MAX_MOVE + 1e-9) {
@@ -155,12 +156,11 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
         let clean = without_paths(said);
         let is_final =
             is_old && rounded.state == candidate.network.state && clean == said && said.contains("\"test_rounded\"");
-        let weights = match is_final {
-            true => candidate.bytes,
-            false => {
-                rounded.provenance = Some(with_test(&clean, &metrics));
-                rounded.to_safetensors(Precision::F16)?
-            }
+        let weights = if is_final {
+            candidate.bytes
+        } else {
+            rounded.provenance = Some(with_test(&clean, &metrics));
+            rounded.to_safetensors(Precision::F16)?
         };
         let mut recipe = candidate.said.recipe;
         let mut curve = candidate.curve;
