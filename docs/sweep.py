@@ -1,7 +1,7 @@
-"""Which learning rate, batch and number of steps bring a student closest to its ensemble in a short distillation?
+"""Which peak learning rate, batch size and number of steps bring a student closest to its ensemble in a short distillation?
 
-The page's defaults come from here: student0 distilled from teacher0..2 on 2,000 training images (flip and crop, tau 4, SGD with
-Nesterov momentum 0.9, weight decay 1e-4, cosine to 0), measured on 1,000 test images.
+This script gave the page its defaults. It distils student0 from teacher0..2 on 2,000 training images (flip and crop, tau 4, SGD with
+Nesterov momentum 0.9, weight decay 1e-4, cosine to 0) and measures the result on 1,000 test images.
 
     sweep.py --data DIR --golden tests/golden     DIR holds train.bin and test.bin
 """

@@ -1,4 +1,4 @@
-/** docs/performance.json and docs/performance.md: the latest run of each adapter, and a section that is written by hand. */
+/** Writes docs/performance.json and docs/performance.md: the latest run of each adapter, and a section written by hand. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BUSY, BUSY_LOAD, groupsOf, rowsTable } from "./text.mjs";
@@ -7,7 +7,7 @@ const BEGIN = "<!-- by hand: begin -->";
 const END = "<!-- by hand: end -->";
 const EMPTY = "\n## What was tried and did not help\n\nNothing is noted yet.\n";
 
-/** What stands between the two marks, byte for byte; a file without them is not overwritten. */
+/** Returns what stands between the two marks, byte for byte. A file without them is not overwritten. */
 export function byHand(text) {
   if (text === null) return EMPTY;
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
@@ -16,10 +16,10 @@ export function byHand(text) {
   return text.slice(begin + BEGIN.length, end);
 }
 
-/** Runs are told apart by where they ran: a graphics card's rows stay when the software adapter is measured again. */
+/** Runs are identified by where they ran, so a graphics card's rows stay when the software adapter is measured again. */
 const place = ({ runtime, adapter }) => `${runtime.split(" ")[0]} ${adapter.name}`;
 
-/** The earlier runs and this one, which replaces the one of its place. */
+/** Merges the earlier runs with this one, which replaces the earlier run at the same place. */
 export function merged(earlier, results) {
   const { rows, downloads, left_out, ...run } = results;
   const id = place(run);
@@ -48,8 +48,9 @@ function section({ id, date, runtime, adapter, cpu, quick, load_before, left_out
 export function page({ runs, rows }, kept) {
   return `# Performance
 
-Written by \`cargo xtask bench --write-docs\`, from [performance.json](performance.json). \`ours\` and \`peer\` are in the row's unit, less is better, and
-\`ratio\` is the peer's figure over ours. How they are measured: [bench/README.md](../bench/README.md).
+Written by \`cargo xtask bench --write-docs\`, from [performance.json](performance.json). \`ours\` and \`peer\` are in the row's unit;
+less is better. \`ratio\` is the peer's figure divided by ours. [bench/README.md](../bench/README.md) explains how they are
+measured. A software adapter is not a GPU: its figures say nothing about speed on one.
 
 ${runs.map((run) => section(run, rows)).join("\n\n")}
 

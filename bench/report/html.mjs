@@ -1,4 +1,4 @@
-/** A run as one HTML file with bars. */
+/** Writes a run as one HTML file with bars. */
 import { BUSY, BUSY_LOAD, comparison, figure, groupsOf } from "./text.mjs";
 
 const escape = (text) => String(text).replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
@@ -14,7 +14,7 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.15rem; margin-top: 2.5rem } h3 { font
 @media (max-width: 40rem) { .bar { grid-template-columns: 1fr } }
 `;
 
-/** Rows that differ in the peer only, as one. */
+/** Groups rows that differ only in the peer. */
 function cases(rows) {
   const byCase = new Map();
   for (const row of rows) {
@@ -61,7 +61,7 @@ function chart(rows) {
 
 export function htmlReport(results) {
   const { date, runtime, adapter, cpu, load_before, rows, left_out, quick } = results;
-  const about = `${date}, ${runtime}${quick ? ", a quick run" : ""}. WebGPU: ${adapter.name}${adapter.isSoftware ? " (a software adapter, not a GPU)" : ""}. CPU: ${cpu}. Less is better; in brackets, the peer's figure over ours, which for a layer's roofline is the share of the adapter's best that we reach.`;
+  const about = `${date}, ${runtime}${quick ? ", a quick run" : ""}. WebGPU: ${adapter.name}${adapter.isSoftware ? " (a software adapter, not a GPU)" : ""}. CPU: ${cpu}. Less is better; in brackets, the peer's figure divided by ours (for a layer, the share of its roofline that is reached).`;
   const groups = groupsOf(rows).map(({ title, rows: some, notes }) =>
     [
       `<h2>${escape(title)}</h2>`,

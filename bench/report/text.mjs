@@ -1,6 +1,6 @@
 /** Rows as text. */
 
-/** Of a layer, `peer` is the adapter's roofline, and `ratio` the share of it that is reached. */
+/** In a row about a layer, `peer` is the adapter's roofline and `ratio` the share of it that is reached. */
 const LAYER_COLUMNS = ["layer", "batch", "count", "ours", "roofline", "share", "unit", "bound"];
 const COLUMNS = [
   "measure",
@@ -16,7 +16,7 @@ const COLUMNS = [
   "peer_name",
 ];
 
-/** A number with its unit's usual digits; nothing where there is none. */
+/** Formats a number with its unit's usual digits; empty if there is no number. */
 export function figure(value, unit) {
   if (value === null || value === undefined) return "";
   if (unit === "bytes") return value >= 1e6 ? `${(value / 1e6).toFixed(1)} MB` : `${(value / 1e3).toFixed(0)} kB`;
@@ -28,7 +28,7 @@ export const isLayer = ({ measure }) => measure.startsWith("layer");
 
 const columnsOf = (row) => (isLayer(row) ? LAYER_COLUMNS : COLUMNS);
 
-/** How ours is beside the peer's; empty where there is none. */
+/** Compares ours with the peer's figure; empty if there is no peer. */
 export function comparison(row) {
   if (row.ratio === null) return "";
   return isLayer(row) ? `${(100 * row.ratio).toFixed(0)} %` : `${row.ratio.toFixed(2)}x`;
@@ -63,7 +63,7 @@ export function table(head, rows) {
 
 export const rowsTable = (rows) => table(columnsOf(rows[0]), rows.map(cells));
 
-/** What a row is about, for a heading: in this order. */
+/** Headings and the measures below each, in the order of the document. */
 const GROUPS = [
   ["Forward passes", /^forward$/],
   ["Layers against the roofline", /^layer/],
@@ -87,17 +87,17 @@ export function groupsOf(rows) {
     .map((group) => ({ ...group, notes: group.rows.flatMap(notesOf) }));
 }
 
-/** What a table of layers does not say. */
+/** Returns what a table of layers does not say. */
 function notesOf({ measure, batch, flops_a_second, bytes_a_second, ours, forward_ms, timed_ms }) {
   if (measure !== "layers_sum") return [];
   const rates = `${figure(flops_a_second / 1e9)} GFLOP/s of f32 arithmetic and ${figure(bytes_a_second / 1e9)} GB/s between buffers`;
   return [
-    `Batch ${batch}: the adapter's best are ${rates}, measured in this run. All layers take ${figure(ours)} ms, the passes that they are timed in ${figure(timed_ms)} ms and a pass in which nothing is timed ${figure(forward_ms)} ms.`,
+    `Batch ${batch}: the adapter reaches at best ${rates}, measured in this run. All layers take ${figure(ours)} ms, the passes in which they are timed ${figure(timed_ms)} ms, and a pass in which nothing is timed ${figure(forward_ms)} ms.`,
   ];
 }
 
 export const BUSY_LOAD = 0.5;
-export const BUSY = "Other programs kept this machine busy: compare these figures with care.";
+export const BUSY = "Other programs kept this machine busy, so compare these figures with care.";
 
 export function tables({ rows, load_before, left_out }) {
   const parts = groupsOf(rows).map(({ title, rows: some, notes }) => [title, rowsTable(some), ...notes].join("\n\n"));
