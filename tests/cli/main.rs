@@ -567,11 +567,11 @@ fn manifest_takes_a_family_over_and_shows_it_once_it_is_complete() {
     close("kl", &report["students"]["s"]["kl"], &json!(entry.metrics.kl), 1e-3);
     let text = fs::read_to_string(&table).unwrap();
     assert!(
-        text.contains("| s | of a, b, c, tau 4,") && text.contains("a, b, c together"),
+        text.contains("| s | taught by a, b, c, tau 4,") && text.contains("ensemble of a, b, c"),
         "{text}"
     );
     assert!(
-        text.contains("2 epochs for 300") && !text.contains("Not on the page yet"),
+        text.contains("2 epochs instead of 300") && !text.contains("Not on the page yet"),
         "{text}"
     );
 

@@ -1,16 +1,15 @@
-//! What others measured of such networks: the paper (Stanton et al. 2021, arXiv 2106.05945v2) and its authors' published
-//! checkpoints.
+//! Published figures of such networks: those of the paper (Stanton et al. 2021, arXiv 2106.05945v2) and of its authors' checkpoints.
 
 use fidelity_lab::weights::manifest::Entry;
 use fidelity_lab::weights::provenance::Recipe;
 
-/// The paper's recipe: epochs, batch, highest learning rate.
+/// The paper's recipe: epochs, batch size, peak learning rate.
 const TEACHER: (u64, u64, f64) = (200, 256, 0.1);
 const STUDENT: (u64, u64, f64) = (300, 128, 0.05);
-/// The paper's, on all weights.
+/// The paper's weight decay, which applies to all weights.
 const WEIGHT_DECAY: f64 = 1e-4;
 
-/// The nearest figure that there is for the network.
+/// Returns the published figure that is nearest to the network.
 pub fn figure(entry: &Entry) -> &'static str {
     let recipe = entry.recipe.clone().unwrap_or_default();
     let n_teachers = entry.taught_by.as_ref().map_or(0, Vec::len);
@@ -37,7 +36,7 @@ pub fn figure(entry: &Entry) -> &'static str {
     }
 }
 
-/// Of an ensemble of so many teachers.
+/// Returns the published figure of an ensemble of `n_teachers` teachers.
 pub fn ensemble_figure(depth: usize, n_teachers: usize) -> &'static str {
     match (depth, n_teachers) {
         (20, 3) => "71.7 % (authors' checkpoints)",
@@ -47,10 +46,10 @@ pub fn ensemble_figure(depth: usize, n_teachers: usize) -> &'static str {
     }
 }
 
-/// What the recipe has otherwise than the paper's.
+/// Lists how the recipe differs from the paper's.
 pub fn differences(entry: &Entry) -> String {
     let Some(recipe) = &entry.recipe else {
-        return "not known".into();
+        return "unknown".into();
     };
     let Recipe {
         epochs,
@@ -64,32 +63,41 @@ pub fn differences(entry: &Entry) -> String {
     let (paper_epochs, paper_batch, paper_rate) = if entry.taught_by.is_some() { STUDENT } else { TEACHER };
     let mut all = Vec::new();
     if let Some(n) = epochs.filter(|&n| n != paper_epochs) {
-        all.push(format!("{n} epochs for {paper_epochs}"));
+        all.push(format!("{} instead of {paper_epochs}", count_epochs(n)));
     }
     if let Some(n) = small_epochs {
-        all.push(format!("the first {n} on 24-pixel pictures"));
+        all.push(format!("the first {n} on 24-pixel images"));
     }
     if let Some(n) = batch.filter(|&n| n != paper_batch) {
-        all.push(format!("batches of {n} for {paper_batch}"));
+        all.push(format!("batch {n} instead of {paper_batch}"));
     }
     if let Some(rate) = learning_rate.filter(|rate| (rate - paper_rate).abs() > 1e-9) {
-        all.push(format!("learning rate {rate} for {paper_rate}"));
+        all.push(format!("peak learning rate {rate} instead of {paper_rate}"));
     }
     if let Some(decay) = weight_decay.filter(|decay| (decay - WEIGHT_DECAY).abs() > 1e-9) {
-        all.push(format!("weight decay {decay} for {WEIGHT_DECAY}"));
+        all.push(format!("weight decay {decay} instead of {WEIGHT_DECAY}"));
     }
     if let Some(split) = split {
-        all.push(format!("on the part {split} of the training set"));
+        all.push(format!("only part {split} of the training set"));
     }
     if recipe.trainer.starts_with("PyTorch") {
-        all.push("bf16 (f32 where the processor has none), warm-up, no decay on norms and biases".into());
+        all.push("bf16 (f32 if the processor lacks it), warm-up, no weight decay on norms and biases".into());
     }
     if recipe
         .preset
         .as_deref()
         .is_some_and(|preset| preset.starts_with("furnace"))
     {
-        all.push("warm-up, no decay on norms and biases".into());
+        all.push("warm-up, no weight decay on norms and biases".into());
     }
     if all.is_empty() { "–".into() } else { all.join("; ") }
+}
+
+/// Writes a number of epochs in words.
+pub fn count_epochs(n: u64) -> String {
+    if n == 1 {
+        "1 epoch".into()
+    } else {
+        format!("{n} epochs")
+    }
 }

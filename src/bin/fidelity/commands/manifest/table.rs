@@ -1,4 +1,4 @@
-//! `docs/weights.md`, from the manifests.
+//! Writes `docs/weights.md` from the manifests.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 use fidelity_lab::weights::Role;
 use fidelity_lab::weights::manifest::Entry;
 
-use super::reference::{differences, ensemble_figure, figure};
+use super::reference::{count_epochs, differences, ensemble_figure, figure};
 use super::store::Store;
 use crate::answers::{self, Answers};
 use crate::stored::{self, N_TEST};
@@ -14,26 +14,27 @@ use crate::stored::{self, N_TEST};
 const HEAD: &str = "\
 # The networks and their figures
 
-Written by `fidelity manifest` from the manifests in `www/weights`; changes by hand are lost.
+Written by `fidelity manifest` from the manifests in `www/weights`; manual changes are lost.
 
-All figures are over the 10,000 test images of CIFAR-100, of the networks as they ship (weights in half precision, BatchNorm in f32), by
-this program: accuracy, negative log-likelihood (NLL, nats), expected calibration error (ECE, ten bins); of a student its agreement with the
-ensemble of its own teachers and the mean KL divergence from it (nats). The ensembles, in rows of their own and as what students are compared with, are of the stored logits (half
-precision). Train agreement is with the teachers on the first 10,000 training images, not augmented, as the trainer measured it. Seconds are
-of training, on the machine that it was done on: they compare with nothing but one another.
+This program measured all figures over the 10,000 test images of CIFAR-100, with the networks as they ship (weights in half
+precision, BatchNorm in f32): accuracy, negative log-likelihood (NLL, nats) and expected calibration error (ECE, ten bins). A
+student also has its agreement with the ensemble of its own teachers, and its mean KL divergence from that ensemble (nats).
+Ensembles are computed from the stored logits (half precision), both in their own rows and as what students are compared with.
+Train agreement is agreement with the teachers on the first 10,000 training images, without augmentation, as the trainer measured
+it. Seconds are training time on the machine that trained the network; compare them only with one another.
 
-Beside them stands the nearest figure of the paper (Stanton et al. 2021, with where it is printed; \"read off\" is within half a point or
-worse) or of the ResNet-20 checkpoints that its authors published, and what our recipe has otherwise than the paper's (teachers: 200 epochs,
-batch 256, SGD with momentum 0.9, weight decay 1e-4 on all weights, cosine from 0.1; students: 300 epochs, batch 128, Nesterov, cosine from
-0.05; flips and crops). Networks that PyTorch trained come from `tests/golden/train.py`.
+The last two columns give the nearest figure of the paper (Stanton et al. 2021, with its source; \"read off\" is accurate to half a
+point or worse) or of the ResNet-20 checkpoints that its authors published, and how the recipe here differs from the paper's
+(teachers: 200 epochs, batch 256, SGD with momentum 0.9, weight decay 1e-4 on all weights, cosine from 0.1; students: 300 epochs,
+batch 128, Nesterov, cosine from 0.05; flips and crops). Networks that PyTorch trained come from `tests/golden/train.py`.
 ";
 
 const COLUMNS: &str = "\
-| network | recipe | seconds | accuracy | NLL | ECE | agreement | KL | train agreement | the paper or its authors | otherwise than the paper |
+| network | recipe | seconds | accuracy | NLL | ECE | agreement | KL | train agreement | the paper or its authors | differences from the paper |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
-/// The whole text.
+/// Returns the whole document.
 pub fn write(store: &Store) -> Result<String> {
     let mut text = HEAD.to_owned();
     let mut depths: Vec<usize> = store.entries().map(|entry| entry.depth).collect();
@@ -51,8 +52,7 @@ pub fn write(store: &Store) -> Result<String> {
         };
         text += &format!("\n## {}\n\n", entry.family);
         if *first >= n_shown {
-            text +=
-                "Not on the page yet: a family is shown once it has three teachers and a student that they taught.\n\n";
+            text += "Not on the page yet: the page shows a family once it has three teachers and a student that they taught.\n\n";
         }
         text += COLUMNS;
         let of = |role| {
@@ -107,8 +107,8 @@ fn ensemble_row(store: &Store, depth: usize, members: &[String]) -> Result<Strin
     };
     let nats = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));
     Ok(cells(&[
-        format!("{} together", members.join(", ")),
-        "the mean of their probabilities".into(),
+        format!("ensemble of {}", members.join(", ")),
+        "mean of their probabilities".into(),
         "–".into(),
         percent(general.accuracy),
         nats(general.nll),
@@ -128,7 +128,7 @@ fn recipe(entry: &Entry) -> String {
     let mut all: Vec<String> = entry
         .taught_by
         .iter()
-        .map(|names| format!("of {}", names.join(", ")))
+        .map(|names| format!("taught by {}", names.join(", ")))
         .collect();
     all.extend(recipe.temperature.map(|tau| format!("tau {tau}")));
     all.extend(
@@ -137,11 +137,11 @@ fn recipe(entry: &Entry) -> String {
             .filter(|&alpha| alpha > 0.0)
             .map(|alpha| format!("alpha {alpha}")),
     );
-    all.extend(recipe.lambda.map(|lambda| format!("from lambda {lambda}")));
+    all.extend(recipe.lambda.map(|lambda| format!("started at lambda {lambda}")));
     all.extend(recipe.policy.clone());
-    all.extend(recipe.epochs.map(|n| format!("{n} epochs")));
+    all.extend(recipe.epochs.map(count_epochs));
     all.extend(recipe.batch.map(|n| format!("batch {n}")));
-    all.extend(recipe.learning_rate.map(|rate| format!("learning rate {rate}")));
+    all.extend(recipe.learning_rate.map(|rate| format!("peak learning rate {rate}")));
     all.extend(recipe.seed.map(|seed| format!("seed {seed}")));
     let device = recipe
         .device
@@ -156,7 +156,7 @@ fn percent(share: Option<f64>) -> String {
 }
 
 fn cells(cells: &[String]) -> String {
-    // A bar would end the cell.
+    // An unescaped bar would end the cell.
     let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
     format!("| {} |\n", cells.join(" | "))
 }
