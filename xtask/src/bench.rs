@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: this project against ONNX Runtime Web and TensorFlow.js, in one headless Chromium or in Node. What is
-//! measured, and how: bench/README.md.
+//! `cargo xtask bench`: measures this project beside ONNX Runtime Web and TensorFlow.js, in one headless Chromium or in Node.
+//! bench/README.md explains what is measured, and how.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -29,16 +29,16 @@ enum Part {
 
 #[derive(Args)]
 pub struct Options {
-    /// Only this part; may be given several times.
+    /// Run only this part; repeatable.
     #[arg(long, value_enum)]
     only: Vec<Part>,
-    /// Fewer rounds and no large batches: at most 10 minutes instead of at most 60.
+    /// Run fewer rounds and no large batches: at most 10 minutes instead of 60.
     #[arg(long)]
     quick: bool,
-    /// In Node on the WebGPU of Dawn instead of in Chromium: for a graphics card of a machine without a screen.
+    /// Run in Node on Dawn's WebGPU instead of in Chromium, for a graphics card on a machine without a screen.
     #[arg(long)]
     node: bool,
-    /// Where results.json and report.html go; by default xtask/bench in Cargo's target folder.
+    /// Folder for results.json and report.html; default: xtask/bench in Cargo's target folder.
     #[arg(long)]
     out: Option<PathBuf>,
     /// Write docs/performance.json and docs/performance.md from the results.
@@ -47,7 +47,7 @@ pub struct Options {
 }
 
 pub fn bench(repo: &Repo, options: &Options) -> Result<()> {
-    // The page that visitors get, from `pkg` as it is published.
+    // This is the page that visitors get, with `pkg` as it is published.
     let page = page::build_all(repo, Profile::Release, Mode::Product, Threaded::Build)?.page;
     let out = options.out.clone().unwrap_or_else(|| repo.work.join("bench"));
     let mut node = Command::new("node");
@@ -59,7 +59,7 @@ pub fn bench(repo: &Repo, options: &Options) -> Result<()> {
         node.arg("--quick");
     }
     for part in &options.only {
-        let part = part.to_possible_value().context("a part without a name")?;
+        let part = part.to_possible_value().context("a part has no name")?;
         node.arg("--only").arg(part.get_name());
     }
     if options.write_docs {
@@ -73,12 +73,12 @@ pub fn bench(repo: &Repo, options: &Options) -> Result<()> {
     run(&mut node).context("benchmark")
 }
 
-/// Gives the benchmark a browser, and a server with what its pages load.
+/// Gives the benchmark a browser, and a server with everything its pages load.
 fn serve(repo: &Repo, page: PathBuf, node: &mut Command) -> Result<()> {
     if let Some(chromium) = browser::find(repo)? {
         node.env("FIDELITY_CHROMIUM", chromium);
     }
-    // At the places that they have in the checkout, where Node finds them too.
+    // The server uses the same paths as the checkout, where Node finds them too.
     let extra = ["pkg", "tests", "bench", "www", "node_modules"].map(|name| (name, repo.path(name)));
     let site = Site {
         page,

@@ -1,4 +1,4 @@
-//! A Chromium for the end-to-end tests.
+//! Finds or installs a Chromium for the end-to-end tests.
 
 use std::path::{Path, PathBuf};
 
@@ -15,12 +15,12 @@ const MAC: [&str; 2] = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-/// The browser to test with, installed when there is none. `None` means the one that Playwright brings.
+/// Returns the browser to test with, and installs one if there is none. `None` means Playwright's own.
 pub fn find(repo: &Repo) -> Result<Option<PathBuf>> {
     if let Some(path) = std::env::var_os("CHROMIUM") {
         let path = PathBuf::from(path);
         if !path.exists() {
-            bail!("CHROMIUM names {}, which is not there", path.display());
+            bail!("CHROMIUM names {}, which does not exist", path.display());
         }
         return Ok(Some(path));
     }
@@ -32,11 +32,11 @@ pub fn find(repo: &Repo) -> Result<Option<PathBuf>> {
             packages::install(&["chromium"], "the end-to-end tests")?;
             return present()
                 .map(Some)
-                .context("the package chromium is installed, but has no program of that name");
+                .context("the package chromium is installed but contains no program of that name");
         }
         println!("  npx playwright install chromium");
         run(npm::tool(repo, "playwright").args(["install", "chromium"]))
-            .context("install Chrome or Chromium yourself and name its program in CHROMIUM, then run this again")?;
+            .context("install Chrome or Chromium, set CHROMIUM to the path of its program, and run this again")?;
         Ok(None)
     })
 }
@@ -51,7 +51,7 @@ fn present() -> Option<PathBuf> {
     on_path.chain(MAC.iter().map(PathBuf::from)).find(|path| path.is_file())
 }
 
-/// Debian itself: Ubuntu's package of that name only installs a snap.
+/// Tells whether this is Debian itself; Ubuntu's package of that name only installs a snap.
 fn is_debian() -> bool {
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     Path::new("/usr/bin/apt-get").exists() && release.lines().any(|line| line == "ID=debian")

@@ -1,4 +1,4 @@
-//! `cargo xtask check`: formatting, clippy for every build that there is, and the types of the TypeScript.
+//! `cargo xtask check`: checks formatting, clippy for every build, and the types of the TypeScript.
 
 use std::process::Command;
 
@@ -23,7 +23,7 @@ pub fn check(repo: &Repo) -> Result<()> {
     stages.run("clippy: native, no engine", || {
         run(&mut clippy(repo, &["--workspace", "--all-targets"]))
     });
-    stages.run("clippy: native, cpu with threads, GPU kernels, the program", || {
+    stages.run("clippy: native, cpu with threads, GPU kernels, fidelity", || {
         run(&mut clippy(
             repo,
             &[
@@ -35,32 +35,32 @@ pub fn check(repo: &Repo) -> Result<()> {
             ],
         ))
     });
-    stages.run("clippy: native, the program with burn on all its devices", || {
+    stages.run("clippy: native, fidelity with burn on every device", || {
         let mut clippy = clippy(
             repo,
             &["--package", "fidelity-lab", "--features", "cli,native-wgpu,cuda"],
         );
-        // Without this burn's CUDA backend fetches an LLVM of 100 MB and more, which only linking needs.
+        // Otherwise burn's CUDA backend downloads an LLVM of 100 MB and more, which only linking needs.
         run(clippy.env("DOCS_RS", "1"))
     });
     let toolchain = stages.run("wasm toolchain", WasmToolchain::find);
     for module in MODULES {
         let name = format!("clippy: wasm, {}", module.name);
         match &toolchain {
-            // In release, so that std is the one that the modules are built with.
+            // Release, so that clippy uses the std that the modules are built with.
             Some(toolchain) => stages.run(&name, || {
                 let mut clippy = toolchain.command("clippy")?;
                 clippy.current_dir(&repo.root).args(module.crate_arguments());
                 run(clippy.args(["--", "-D", "warnings"]).args(module.rustc_arguments()))
             }),
             None => {
-                stages.skip(&name, "there is no wasm toolchain");
+                stages.skip(&name, "no wasm toolchain is available");
                 None
             }
         };
     }
     let npm = stages.run("npm packages", || npm::install(repo));
-    // The modules' types are generated, and the page's come from what www/api is compiled to.
+    // The modules' types are generated, and the page's come from the compiled www/api.
     let modules = npm
         .and_then(|()| {
             stages.run("wasm modules", || {
@@ -69,7 +69,7 @@ pub fn check(repo: &Repo) -> Result<()> {
         })
         .and_then(|()| stages.run("pkg", || page::package(repo)));
     if modules.is_none() {
-        stages.skip("tsc", "the modules' types are not there");
+        stages.skip("tsc", "the modules' types are missing");
     }
     for folder in TYPESCRIPT
         .iter()

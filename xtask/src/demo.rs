@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: everything up to a page in the browser.
+//! `cargo xtask demo`: builds everything and serves the page.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -27,7 +27,7 @@ const WATCH_EVERY: Duration = Duration::from_millis(700);
 
 pub fn demo(repo: &Repo, port: u16, open: bool, profile: Profile) -> Result<()> {
     let cache = Cache::locate()?;
-    // Before the build, so that a taken port does not cost its minutes.
+    // Bind before the build, so that a port in use fails at once and not after minutes.
     let site = Site {
         page: repo.work.join("page"),
         data: cache.cifar(),
@@ -38,10 +38,10 @@ pub fn demo(repo: &Repo, port: u16, open: bool, profile: Profile) -> Result<()> 
     let url = server.url();
     if !cache.has_test_set() {
         println!(
-            "\nCIFAR-100 is not here: the page measures on its samples. `cargo xtask data` fetches the test set for it."
+            "\nCIFAR-100 is missing, so the page measures on its samples. `cargo xtask data` downloads the test set."
         );
     }
-    println!("\nFidelity Lab is at {url}   (Ctrl-C ends it)");
+    println!("\nFidelity Lab is at {url}   (Ctrl-C stops it)");
     if open {
         open_in_browser(&url);
     }
@@ -52,27 +52,27 @@ pub fn demo(repo: &Repo, port: u16, open: bool, profile: Profile) -> Result<()> 
     if profile == Profile::Dev {
         return watch(repo);
     }
-    // The server ends with the program.
+    // The server runs until the program ends.
     serving.join().unwrap_or_else(|_| bail!("the server panicked"))
 }
 
-/// The threaded module takes minutes more, and the page works without it.
+/// Builds the threaded module, which takes several minutes; the page works without it.
 fn add_threads(repo: &Repo, profile: Profile) {
-    println!("\nThe page uses one thread of the CPU so far. The module for all threads is built meanwhile.");
+    println!("\nThe page uses one thread of the CPU for now, while the multi-threaded module is being built.");
     match page::build_all(repo, profile, Mode::Product, Threaded::Build) {
-        Ok(built) if built.has_threads => println!("All threads can be used: reload the page."),
+        Ok(built) if built.has_threads => println!("The multi-threaded module is ready; reload the page to use it."),
         Ok(_) => {}
-        Err(error) => eprintln!("error: {error:#}\nThe page goes on with one thread."),
+        Err(error) => eprintln!("error: {error:#}\nThe page keeps using one thread."),
     }
 }
 
-/// Rebuilds when a source changes. A broken build is reported, and the page stays as it was.
+/// Rebuilds when a source changes. If a build fails, reports it and leaves the page as it was.
 fn watch(repo: &Repo) -> Result<()> {
     let state = || Stamp::new("watch").paths(&repo.root, &SOURCES).map(Stamp::finish);
     let mut built = state()?;
     loop {
         std::thread::sleep(WATCH_EVERY);
-        // A file may go away while it is read; the next look sees how it stands.
+        // A file may disappear while it is read; the next iteration sees the new state.
         let Ok(now) = state() else { continue };
         if now == built {
             continue;
@@ -107,7 +107,7 @@ fn open_in_browser(url: &str) {
         .spawn()
         .is_err()
     {
-        println!("No program to open a browser with was found; open the address yourself.");
+        println!("Could not open a browser; open the address yourself.");
     }
 }
 

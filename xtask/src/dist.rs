@@ -1,4 +1,4 @@
-//! `cargo xtask dist`: a folder of static files for any web host.
+//! `cargo xtask dist`: makes a folder of static files for any web host.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::server::SECURITY_HEADERS;
 use crate::step::{output, step};
 use crate::wasm::{Profile, Threaded};
 
-/// Says that a folder was made by this command, and may be emptied by it.
+/// Marks a folder as made by this command, which may then empty it.
 const MARK: &str = "HEADERS.txt";
 const COMPRESSIBLE: [&str; 10] = [
     "html",
@@ -27,7 +27,7 @@ const COMPRESSIBLE: [&str; 10] = [
     "webmanifest",
 ];
 
-/// Node has brotli and gzip in C; the crates for it would cost every first build of this program their compile time.
+/// Compresses in Node, which has brotli and gzip in C; crates for it would make every first build of this program slower.
 const COMPRESS: &str = r#"
 const fs = require("fs"), zlib = require("zlib");
 for (const path of JSON.parse(fs.readFileSync(0, "utf8"))) {
@@ -48,16 +48,16 @@ pub fn dist(repo: &Repo, out: &Path) -> Result<()> {
     let page = page::build_all(repo, Profile::Release, Mode::Product, Threaded::Build)?.page;
     for file in files_below(&page)? {
         let to = out.join(file.strip_prefix(&page)?);
-        fs::create_dir_all(to.parent().context("a file without a folder")?)?;
+        fs::create_dir_all(to.parent().context("a file has no parent folder")?)?;
         fs::copy(&file, &to).with_context(|| format!("could not write {}", to.display()))?;
     }
-    // The page asks for it: a host of its own data sets lists them here.
+    // The page requests this file; a host with its own data sets lists them here.
     fs::create_dir_all(out.join("data"))?;
     fs::write(out.join("data/index.json"), "{\"sets\":[]}\n")?;
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         fs::copy(repo.path(licence), out.join(licence)).with_context(|| format!("could not copy {licence}"))?;
     }
-    step("collecting the licences of what is in the page", || {
+    step("collecting the licences of the page's dependencies", || {
         Ok(fs::write(out.join("THIRD-PARTY-NOTICES.txt"), notices::collect(repo)?)?)
     })?;
     fs::write(out.join(MARK), headers_note())?;
@@ -66,23 +66,23 @@ pub fn dist(repo: &Repo, out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes the folder, or empties one that this command made. Any other folder stays as it is.
+/// Creates the folder, or empties one that this command made. Leaves any other folder as it is.
 fn empty(out: &Path) -> Result<()> {
     if out.exists() {
         let is_ours = out.join(MARK).exists() && out.join("index.html").exists();
         let is_empty = fs::read_dir(out)
-            .with_context(|| format!("{} is no folder", out.display()))?
+            .with_context(|| format!("{} is not a folder", out.display()))?
             .next()
             .is_none();
         if !is_ours && !is_empty {
             bail!(
-                "{} is there and was not made by this command; choose another with --out",
+                "{} exists and was not made by this command; choose another folder with --out",
                 out.display()
             );
         }
         fs::remove_dir_all(out).with_context(|| format!("could not empty {}", out.display()))?;
     }
-    fs::create_dir_all(out).with_context(|| format!("could not make {}", out.display()))
+    fs::create_dir_all(out).with_context(|| format!("could not create {}", out.display()))
 }
 
 fn compress(folder: &Path) -> Result<()> {
@@ -126,10 +126,10 @@ fn sizes(folder: &Path) -> Result<String> {
 
 fn headers_note() -> String {
     let mut note = "\
-Fidelity Lab, static files. Any web host serves them, under any path; over https, since browsers have WebGPU there only.
+Fidelity Lab, static files. Any web host can serve them, under any path. Use https, because browsers offer WebGPU only there.
 
-The page works without special headers. These are worth setting where the host allows it, on all files. With the two of
-cross-origin opener and embedder policy the CPU is used with all its threads, without them with one:
+The page works without special headers. If the host allows it, set these on all files. With the cross-origin opener and
+embedder policies the page uses all threads of the CPU; without them it uses one:
 
 "
     .to_owned();
@@ -137,10 +137,11 @@ cross-origin opener and embedder policy the CPU is used with all its threads, wi
         note += &format!("  {name}: {value}\n");
     }
     note += "
-Types: .wasm must be application/wasm, .js text/javascript.
-Caching: what is in assets/ has its content in its name (cache-control: public, max-age=31536000, immutable); all else no-cache.
-Beside a file there may be .br and .gz, the same file compressed, for hosts that serve such (nginx: brotli_static, gzip_static).
-Data sets: data/index.json lists none. To offer CIFAR-100, put test.bin and train.bin of its binary version under data/cifar-100/
+Types: .wasm must be application/wasm, and .js must be text/javascript.
+Caching: files in assets/ have a hash of their content in their name (cache-control: public, max-age=31536000, immutable); all
+others need no-cache.
+Compression: .br and .gz beside a file are the same file compressed, for hosts that serve them (nginx: brotli_static, gzip_static).
+Data sets: data/index.json lists none. To offer CIFAR-100, put test.bin and train.bin of its binary version in data/cifar-100/
 and list them as {\"sets\":[{\"name\":\"cifar-100-test\",\"file\":\"cifar-100/test.bin\",\"bytes\":30740000},
 {\"name\":\"cifar-100-train\",\"file\":\"cifar-100/train.bin\",\"bytes\":153700000}]}.
 ";

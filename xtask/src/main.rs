@@ -29,7 +29,7 @@ mod toolchain;
 mod vulkan;
 mod wasm;
 
-/// Builds, serves, tests and measures Fidelity Lab. Every command installs what it needs and names system packages first.
+/// Builds, serves, tests and measures Fidelity Lab. Every command installs what it needs, and lists system packages first.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -44,15 +44,15 @@ enum Command {
         /// Open the page in the default browser.
         #[arg(long)]
         open: bool,
-        /// Port of 127.0.0.1.
+        /// Port on 127.0.0.1.
         #[arg(long, default_value_t = 4173)]
         port: u16,
         #[command(flatten)]
         profile: ProfileArgs,
     },
-    /// Run all tests: this tool, the crate natively, the page in Chromium.
+    /// Run all tests: of this tool, of the crate (native) and of the page in Chromium.
     Test {
-        /// Only this part; may be given several times.
+        /// Run only this part; repeatable.
         #[arg(long, value_enum)]
         only: Vec<Part>,
         /// Filters for the test runners, best with --only.
@@ -60,16 +60,16 @@ enum Command {
     },
     /// Make a static folder for any web host.
     Dist {
-        /// Where to; an existing folder is emptied if it is one of these.
+        /// Output folder; an existing folder is emptied only if this command made it.
         #[arg(long, default_value = "dist")]
         out: PathBuf,
     },
-    /// Fetch CIFAR-100 (169 MB) for the page and the tests, or take a copy that is here.
+    /// Download CIFAR-100 (169 MB) for the page and the tests, or use a local copy.
     Data {
-        /// A .tar.gz of any name, its first part, or a folder with the parts or with test.bin.
+        /// Local copy: a .tar.gz of any name, its first part, or a folder with the parts or with test.bin.
         #[arg(long, env = "CIFAR100_ARCHIVE")]
         archive: Option<PathBuf>,
-        /// Where to fetch the official archive from.
+        /// Address of the official archive.
         #[arg(long, env = "CIFAR100_URL", default_value = data::OFFICIAL_URL)]
         url: String,
     },
@@ -83,16 +83,16 @@ enum Command {
         #[command(flatten)]
         options: bench::Options,
     },
-    /// Formatting, clippy natively and for wasm, and types.
+    /// Check formatting, clippy (native and wasm) and types.
     Check,
 }
 
 #[derive(Args)]
 struct ProfileArgs {
-    /// Optimised for visitors (the default).
+    /// Build for visitors, with wasm-opt (the default).
     #[arg(long, conflicts_with = "dev")]
     release: bool,
-    /// Without wasm-opt and with function names; `demo` rebuilds when a source changes.
+    /// Build without wasm-opt and with function names; `demo` rebuilds when a source changes.
     #[arg(long)]
     dev: bool,
 }

@@ -1,4 +1,4 @@
-//! THIRD-PARTY-NOTICES.txt: the licences of the crates in the wasm modules and of the npm packages in the page.
+//! Writes THIRD-PARTY-NOTICES.txt: the licences of the crates in the wasm modules and of the npm packages in the page.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -53,18 +53,18 @@ struct Dependency {
 
 #[derive(Deserialize)]
 struct DependencyKind {
-    /// Null for what is linked, "build" or "dev" otherwise.
+    /// Null for a linked dependency, otherwise "build" or "dev".
     kind: Option<String>,
 }
 
-/// A package that is in the page, and the texts that came with it.
+/// A package in the page, with the licence texts that came with it.
 struct Notice {
     name: String,
     licence: String,
     texts: Vec<String>,
 }
 
-/// The whole file.
+/// Returns the content of the file.
 pub fn collect(repo: &Repo) -> Result<String> {
     let mut notices = crates(repo)?;
     notices.extend(npm_packages(repo)?);
@@ -73,7 +73,7 @@ pub fn collect(repo: &Repo) -> Result<String> {
 
 fn render(notices: &[Notice]) -> String {
     let mut file =
-        "Fidelity Lab contains the following third-party software. Each text stands once, after the list.\n\n"
+        "Fidelity Lab contains the following third-party software. Each licence text appears once, after the list.\n\n"
             .to_owned();
     let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for notice in notices {
@@ -88,7 +88,7 @@ fn render(notices: &[Notice]) -> String {
     file
 }
 
-/// What is linked into the modules, from their features' dependency graph; procedural macros and build scripts only run before.
+/// Lists the crates that are linked into the modules. Procedural macros and build scripts only run at build time.
 fn crates(repo: &Repo) -> Result<Vec<Notice>> {
     let mut command = cargo();
     command.current_dir(&repo.root);
@@ -117,7 +117,7 @@ fn crates(repo: &Repo) -> Result<Vec<Notice>> {
         .packages
         .iter()
         .find(|package| package.name == "fidelity-lab")
-        .context("the crate is not in its workspace")?;
+        .context("the workspace does not contain fidelity-lab")?;
 
     let mut seen = BTreeSet::from([root.id.as_str()]);
     let mut open = vec![root.id.as_str()];
@@ -145,13 +145,16 @@ fn crates(repo: &Repo) -> Result<Vec<Notice>> {
         texts: vec![fs::read_to_string(repo.path("LICENSE-APACHE"))?.trim().to_owned()],
     }];
     for package in linked {
-        let folder = package.manifest_path.parent().context("a manifest without a folder")?;
+        let folder = package
+            .manifest_path
+            .parent()
+            .context("a manifest has no parent folder")?;
         let mut texts = licence_texts(folder)?;
         if let Some(file) = package.license_file.as_ref().filter(|_| texts.is_empty()) {
             texts.push(fs::read_to_string(folder.join(file))?);
         }
         let licence = package.license.clone().unwrap_or_else(|| "see its text".to_owned());
-        // Some crates leave the text out of their package; that of the Apache licence is the same for all.
+        // Some crates do not package the text; the Apache licence is the same for all.
         if texts.is_empty() && licence.contains("Apache-2.0") {
             texts.push(fs::read_to_string(repo.path("LICENSE-APACHE"))?.trim().to_owned());
         }
@@ -177,7 +180,7 @@ impl Package {
     }
 }
 
-/// The runtime dependencies of package.json, and theirs.
+/// Lists the runtime dependencies of package.json, and theirs.
 fn npm_packages(repo: &Repo) -> Result<Vec<Notice>> {
     let mut notices = Vec::new();
     let mut seen = BTreeSet::new();
@@ -208,7 +211,7 @@ fn dependencies(manifest: &Path) -> Result<Vec<String>> {
     Ok(names.unwrap_or_default())
 }
 
-/// The texts that lie beside a package's manifest.
+/// Returns the licence texts beside a package's manifest.
 fn licence_texts(folder: &Path) -> Result<Vec<String>> {
     let mut paths: Vec<PathBuf> = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("could not list {}", folder.display()))? {

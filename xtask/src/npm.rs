@@ -1,4 +1,4 @@
-//! Node and the packages of package-lock.json.
+//! Checks Node and installs the packages of package-lock.json.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,7 +11,7 @@ use crate::step::{output, run, step};
 
 const MIN_NODE: u32 = 20;
 
-/// Installs the packages of package-lock.json, unless they are there.
+/// Installs the packages of package-lock.json unless they are already installed.
 pub fn install(repo: &Repo) -> Result<()> {
     check_node()?;
     let stamp = Stamp::new("npm ci").paths(&repo.root, &["package-lock.json"])?.finish();
@@ -26,7 +26,7 @@ pub fn install(repo: &Repo) -> Result<()> {
     Ok(())
 }
 
-/// A tool of an installed npm package, to run in the checkout.
+/// Returns a command that runs a tool of an installed npm package in the checkout.
 pub fn tool(repo: &Repo, name: &str) -> Command {
     let file = if cfg!(windows) {
         format!("{name}.cmd")
@@ -52,11 +52,11 @@ fn check_node() -> Result<()> {
     let version = output(Command::new("node").arg("--version")).with_context(|| advice.clone())?;
     match major_version(&version) {
         Some(major) if major >= MIN_NODE => Ok(()),
-        _ => bail!("{advice} (node --version says {})", version.trim()),
+        _ => bail!("{advice} (`node --version` prints {})", version.trim()),
     }
 }
 
-/// 20 of `v20.20.2`.
+/// Returns 20 for `v20.20.2`.
 fn major_version(version: &str) -> Option<u32> {
     version.trim().strip_prefix('v')?.split('.').next()?.parse().ok()
 }

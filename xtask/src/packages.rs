@@ -1,4 +1,4 @@
-//! System packages: named before they are installed.
+//! Installs system packages, and lists them first.
 
 use std::io::{IsTerminal, Write, stdin, stdout};
 use std::process::{Command, Stdio};
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::step::{output, run};
 
-/// Whether apt is here and knows a package of this name.
+/// Tells whether apt is available and knows a package of this name.
 pub fn available(package: &str) -> bool {
     let known = || {
         let show = Command::new("apt-cache")
@@ -20,7 +20,7 @@ pub fn available(package: &str) -> bool {
     known() || (is_root() && run(Command::new("apt-get").args(["update", "-qq"])).is_ok() && known())
 }
 
-/// Installs Debian packages: at once when this runs as root or without a terminal, after asking otherwise.
+/// Installs Debian packages. Asks first, unless this runs as root or without a terminal.
 pub fn install(packages: &[&str], purpose: &str) -> Result<()> {
     println!("  Debian packages for {purpose}: {}", packages.join(" "));
     let root = is_root();
@@ -31,7 +31,7 @@ pub fn install(packages: &[&str], purpose: &str) -> Result<()> {
         stdin().read_line(&mut answer).context("could not read the answer")?;
         if !matches!(answer.trim().to_lowercase().as_str(), "" | "y" | "yes") {
             bail!(
-                "not installed, as you asked; by hand: sudo apt-get install --no-install-recommends {}",
+                "not installed, as you asked; to install them yourself: sudo apt-get install --no-install-recommends {}",
                 packages.join(" ")
             );
         }
@@ -46,7 +46,7 @@ pub fn install(packages: &[&str], purpose: &str) -> Result<()> {
     if install().is_ok() {
         return Ok(());
     }
-    println!("  That failed; once more with fresh package lists.");
+    println!("  The installation failed; updating the package lists and trying again.");
     run(apt(root).args(["update", "-qq"]))?;
     install()
 }
@@ -58,7 +58,7 @@ fn apt(root: bool) -> Command {
         apt
     } else {
         let mut sudo = Command::new("sudo");
-        // Without a terminal nobody can type a password: fail instead of waiting.
+        // Without a terminal nobody can type a password, so fail instead of waiting.
         if !stdin().is_terminal() {
             sudo.arg("-n");
         }

@@ -1,4 +1,4 @@
-//! The JavaScript side: `pkg`, the public API as ES modules with types, and the page that vite makes of it.
+//! Builds the JavaScript side: `pkg` (the public API as ES modules with types) and the page, which vite bundles from it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,9 +13,9 @@ use crate::wasm::{self, MODULES, Profile, Threaded};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// What visitors get.
+    /// The page that visitors get.
     Product,
-    /// With the hooks of the end-to-end tests.
+    /// The page with hooks for the end-to-end tests.
     Test,
 }
 
@@ -23,11 +23,11 @@ pub enum Mode {
 pub struct Built {
     /// The page's folder.
     pub page: PathBuf,
-    /// Whether the threaded module is part of it.
+    /// Whether it contains the threaded module.
     pub has_threads: bool,
 }
 
-/// Modules, `pkg` and the page, each as far as it is out of date.
+/// Builds the modules, `pkg` and the page, each only if it is out of date.
 pub fn build_all(repo: &Repo, profile: Profile, mode: Mode, threaded: Threaded) -> Result<Built> {
     let _lock = repo.lock()?;
     npm::install(repo)?;
@@ -37,7 +37,7 @@ pub fn build_all(repo: &Repo, profile: Profile, mode: Mode, threaded: Threaded) 
     Ok(Built { page, has_threads })
 }
 
-/// `pkg`: the emitted TypeScript, a manifest and the licences, beside the modules.
+/// Builds `pkg`: the compiled TypeScript, a manifest and the licences, beside the modules.
 pub fn package(repo: &Repo) -> Result<()> {
     let pkg = repo.path("pkg");
     let types = MODULES.map(|module| format!("pkg/{0}/fidelity_lab_{0}.d.ts", module.name));
@@ -98,7 +98,7 @@ pub fn page(repo: &Repo, mode: Mode) -> Result<PathBuf> {
     Ok(out)
 }
 
-/// Written by hand, since the order counts: TypeScript takes the first condition that fits.
+/// Formats the manifest by hand, because order matters: TypeScript takes the first matching condition.
 fn manifest(version: &str) -> String {
     format!(
         r#"{{

@@ -1,4 +1,4 @@
-//! Where things are: the checkout, Cargo's target folder, and what is built into it.
+//! Locates the checkout and Cargo's target folder, and copies files into them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::step::output;
 pub struct Repo {
     /// The checkout.
     pub root: PathBuf,
-    /// `xtask` in Cargo's target folder, wherever CARGO_TARGET_DIR puts that.
+    /// `xtask` in Cargo's target folder, which CARGO_TARGET_DIR may move.
     pub work: PathBuf,
     /// Cargo's target folder.
     pub target: PathBuf,
@@ -33,8 +33,8 @@ struct Package {
 }
 
 impl Repo {
-    /// Asks cargo. The manifest's folder comes from the environment and not from the time of compilation, since checkouts that
-    /// share a target folder share this program.
+    /// Asks cargo. Reads the manifest's folder from the environment at run time, because checkouts that share a target folder
+    /// share this program.
     pub fn locate() -> Result<Self> {
         let mut metadata = cargo();
         metadata.args(["metadata", "--no-deps", "--format-version", "1"]);
@@ -55,20 +55,23 @@ impl Repo {
         self.root.join(relative)
     }
 
-    /// Keeps a second xtask from building into the same folders until the result is dropped.
+    /// Keeps a second xtask from building into the same folders until the returned lock is dropped.
     pub fn lock(&self) -> Result<File> {
-        fs::create_dir_all(&self.work).with_context(|| format!("could not make {}", self.work.display()))?;
+        fs::create_dir_all(&self.work).with_context(|| format!("could not create {}", self.work.display()))?;
         let lock = File::create(self.work.join("lock"))?;
         if lock.try_lock().is_err() {
-            println!("> waiting for another xtask that builds into {}", self.work.display());
+            println!(
+                "> waiting for another xtask that is building into {}",
+                self.work.display()
+            );
             lock.lock().context("could not lock the build folder")?;
         }
         Ok(lock)
     }
 }
 
-/// The cargo that started this program, in a clean environment: `cargo run` adds variables of the package it runs, which would
-/// reach the build scripts and be taken for changes.
+/// Returns the cargo that started this program, in a clean environment. `cargo run` sets variables of the package it runs; build
+/// scripts would see them and treat them as changes.
 pub fn cargo() -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
@@ -85,7 +88,7 @@ pub fn clean(command: &mut Command) {
     }
 }
 
-/// Copies a file unless the same bytes are there already, so that nothing downstream sees a change where there is none.
+/// Copies a file unless the target already has the same bytes, so that later steps see no change.
 pub fn copy_if_changed(from: &Path, to: &Path) -> Result<()> {
     let bytes = fs::read(from).with_context(|| format!("could not read {}", from.display()))?;
     write_if_changed(to, &bytes)
@@ -101,7 +104,7 @@ pub fn write_if_changed(path: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(path, bytes).with_context(|| format!("could not write {}", path.display()))
 }
 
-/// All files below a folder, as sorted paths. Hidden files and `node_modules` are left out.
+/// Returns the sorted paths of all files below a folder, except hidden files and `node_modules`.
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];

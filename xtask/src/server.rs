@@ -1,4 +1,4 @@
-//! The local web server: 127.0.0.1 only, GET and HEAD only, listed folders only, and the headers that a host should send.
+//! The local web server. It serves listed folders on 127.0.0.1 to GET and HEAD, with the headers that a host should send.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener};
@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tower_http::services::{ServeDir, ServeFile};
 
-/// The page's policy; it stands in a meta tag of index.html too (without `frame-ancestors`, which counts in a header only).
+/// The page's policy. A meta tag in index.html repeats it, without `frame-ancestors`, which works only in a header.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
     connect-src 'self'; img-src 'self' blob: data:; style-src 'self'; font-src 'self'; manifest-src 'self'; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
@@ -30,7 +30,7 @@ pub const SECURITY_HEADERS: [(&str, &str); 6] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// A data set that the page may ask for.
+/// A data set that the page may request.
 struct DataSet {
     name: &'static str,
     file: &'static str,
@@ -50,13 +50,13 @@ const DATA_SETS: [DataSet; 2] = [
     },
 ];
 
-/// What is served, and under which path.
+/// The folders that are served, and their paths.
 #[derive(Clone)]
 pub struct Site {
     pub page: PathBuf,
-    /// The folder with test.bin and train.bin, which need not exist.
+    /// The folder with test.bin and train.bin; it need not exist.
     pub data: PathBuf,
-    /// Further folders under a path of one name, as `("tests", …)`.
+    /// More folders, each under a path of one name, such as `("tests", …)`.
     pub extra: Vec<(&'static str, PathBuf)>,
 }
 
@@ -67,10 +67,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes a port of 127.0.0.1; 0 takes a free one.
+    /// Binds a port on 127.0.0.1; 0 means any free port.
     pub fn bind(port: u16, site: Site) -> Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-            .with_context(|| format!("port {port} of 127.0.0.1 is taken or not allowed; choose another with --port"))?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).with_context(|| {
+            format!("port {port} on 127.0.0.1 is in use or not allowed; choose another with --port")
+        })?;
         let port = listener.local_addr()?.port();
         Ok(Self { listener, port, site })
     }
@@ -108,13 +109,13 @@ async fn answer(State(state): State<Arc<(Site, u16)>>, request: Request<Body>) -
     let (site, port) = state.as_ref();
     let path = request.uri().path().to_owned();
     let mut response = if !is_own_host(request.headers(), *port) {
-        let hint = format!("This server answers to localhost:{port} only.\n");
+        let hint = format!("This server only answers requests to localhost:{port}.\n");
         (StatusCode::FORBIDDEN, hint).into_response()
     } else if !matches!(*request.method(), Method::GET | Method::HEAD) {
         (
             StatusCode::METHOD_NOT_ALLOWED,
             [(header::ALLOW, "GET, HEAD")],
-            "Only GET and HEAD.\n",
+            "Only GET and HEAD are allowed.\n",
         )
             .into_response()
     } else {
@@ -133,7 +134,7 @@ async fn answer(State(state): State<Arc<(Site, u16)>>, request: Request<Body>) -
 
 async fn find(site: &Site, request: Request<Body>) -> Response {
     let path = request.uri().path().to_owned();
-    // Hidden files are nobody's business, and with a leading dot go `..` and its encodings.
+    // Rejecting names with a leading dot hides dotfiles and blocks `..` and its encodings.
     if path
         .split('/')
         .any(|name| name.starts_with('.') || name.to_lowercase().starts_with("%2e"))
@@ -187,7 +188,7 @@ where
 {
     match result {
         Ok(response) => response.map(Body::new),
-        // A folder, a name that no file can have, or a file that we may not read.
+        // This is a folder, an impossible file name or an unreadable file.
         Err(error) if is_absence(error.kind()) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
     }
@@ -201,8 +202,8 @@ fn is_absence(kind: ErrorKind) -> bool {
     )
 }
 
-/// What a page of another name must not reach: a foreign host name that resolves to 127.0.0.1 makes this server's answers
-/// readable for that host's page ("DNS rebinding").
+/// Guards against DNS rebinding: if a foreign host name resolves to 127.0.0.1, that host's page could otherwise read this
+/// server's responses.
 fn is_own_host(headers: &HeaderMap, port: u16) -> bool {
     let mut hosts = headers.get_all(header::HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
@@ -215,7 +216,7 @@ fn is_own_host(headers: &HeaderMap, port: u16) -> bool {
     })
 }
 
-/// The data sets that the cache holds.
+/// Lists the complete data sets in the cache.
 fn data_index(folder: &Path) -> String {
     let sets: Vec<_> = DATA_SETS
         .iter()
@@ -230,7 +231,7 @@ fn data_index(folder: &Path) -> String {
     json!({ "sets": sets }).to_string()
 }
 
-/// vite names what is in `assets` by its content.
+/// Files in `assets` never change, because vite puts a hash of their content into their names.
 fn cache_control(path: &str) -> &'static str {
     if path.starts_with("/assets/") {
         "public, max-age=31536000, immutable"

@@ -1,4 +1,4 @@
-//! Fingerprints: a step whose inputs are those of last time is not run again.
+//! Fingerprints, so that a step with unchanged inputs does not run again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,8 +22,8 @@ impl Stamp {
         self
     }
 
-    /// Adds files and whole folders of `root`; one that is not there counts as such. Names count relative to `root`, so that
-    /// two checkouts of the same state share what was built.
+    /// Adds files and whole folders of `root`; absence also counts. Names are relative to `root`, so that two identical checkouts
+    /// share what was built.
     pub fn paths(mut self, root: &Path, relative: &[&str]) -> Result<Self> {
         for name in relative {
             let path = root.join(name);
@@ -56,7 +56,7 @@ impl Stamp {
     }
 }
 
-/// Runs `work` unless `record` holds this stamp, and records it afterwards. Returns whether it ran.
+/// Runs `work` unless `record` contains this stamp, and then records the stamp. Returns whether `work` ran.
 pub fn unless_current(
     record: &Path,
     stamp: &str,
@@ -67,7 +67,7 @@ pub fn unless_current(
     if recorded && outputs.iter().all(|path| path.exists()) {
         return Ok(false);
     }
-    // A step that is cut off must not look done.
+    // An interrupted step must not look finished.
     let _ = fs::remove_file(record);
     work()?;
     if let Some(parent) = record.parent() {

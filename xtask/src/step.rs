@@ -1,11 +1,11 @@
-//! One step of work: says what it does, runs, and says how long it took.
+//! Runs one step of work, and prints what it does and how long it took.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-/// Runs `work` between two lines on the terminal.
+/// Runs `work`, and prints a line before and after it.
 pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     println!("> {what}");
     let start = Instant::now();
@@ -14,7 +14,7 @@ pub fn step<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     Ok(done)
 }
 
-/// Runs a program that writes to this terminal, and fails when it does.
+/// Runs a program that writes to this terminal. Fails if the program does.
 pub fn run(command: &mut Command) -> Result<()> {
     let line = describe(command);
     let status = command.status().with_context(|| format!("could not start `{line}`"))?;
@@ -24,7 +24,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a program and returns what it wrote to its standard output.
+/// Runs a program and returns its standard output.
 pub fn output(command: &mut Command) -> Result<String> {
     let line = describe(command);
     let output = command.output().with_context(|| format!("could not start `{line}`"))?;
@@ -35,7 +35,7 @@ pub fn output(command: &mut Command) -> Result<String> {
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }
-    String::from_utf8(output.stdout).with_context(|| format!("`{line}` wrote something that is not UTF-8"))
+    String::from_utf8(output.stdout).with_context(|| format!("the output of `{line}` is not UTF-8"))
 }
 
 pub fn seconds(duration: Duration) -> String {
@@ -47,7 +47,7 @@ fn describe(command: &Command) -> String {
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
 }
 
-/// Stages that all run even when one fails, with a table of seconds at the end.
+/// Stages that all run even if one fails, with a table of times at the end.
 #[derive(Default)]
 pub struct Stages {
     rows: Vec<Stage>,
@@ -60,7 +60,7 @@ struct Stage {
 }
 
 impl Stages {
-    /// Runs one stage. Returns what it made, or nothing when it failed.
+    /// Runs one stage. Returns its result, or `None` if it failed.
     pub fn run<T>(&mut self, name: &str, work: impl FnOnce() -> Result<T>) -> Option<T> {
         println!("\n== {name}");
         let start = Instant::now();
@@ -77,7 +77,7 @@ impl Stages {
         result.ok()
     }
 
-    /// Notes a stage that could not run because one before it failed.
+    /// Records a stage that could not run because an earlier one failed.
     pub fn skip(&mut self, name: &str, why: &str) {
         println!("\n== {name}\nnot run: {why}");
         self.rows.push(Stage {
@@ -87,10 +87,10 @@ impl Stages {
         });
     }
 
-    /// Prints the table; an error when any stage failed.
+    /// Prints the table. Returns an error if any stage failed.
     pub fn finish(self) -> Result<()> {
         let width = self.rows.iter().map(|stage| stage.name.len()).max().unwrap_or(0);
-        println!("\nSeconds a stage:");
+        println!("\nSeconds per stage:");
         for stage in &self.rows {
             let verdict = if stage.failure.is_some() { "FAILED" } else { "ok" };
             println!("  {:width$}  {:>9}  {verdict}", stage.name, seconds(stage.took));

@@ -1,4 +1,4 @@
-//! `cargo xtask test`: native tests, then end-to-end tests in a real browser on the release modules.
+//! `cargo xtask test`: runs native tests, then end-to-end tests of the release modules in a real browser.
 
 use std::process::Command;
 
@@ -17,9 +17,9 @@ use crate::wasm::{self, Profile, Threaded};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// This build tool: server, download, archives.
+    /// This build tool: its server, download and archives.
     Xtask,
-    /// The crate on the CPU backend, with all of its pure rooms.
+    /// The crate, natively: the CPU, the GPU kernels and the program `fidelity`.
     Native,
     /// The wasm modules and the page in Chromium.
     Browser,
@@ -27,12 +27,12 @@ pub enum Part {
 
 const PARTS: [Part; 3] = [Part::Xtask, Part::Native, Part::Browser];
 
-/// `filters` go to the runners as they are.
+/// Runs the tests; `filters` are passed to the test runners unchanged.
 pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
     let parts = if only.is_empty() { PARTS.to_vec() } else { only.to_vec() };
     let mut stages = Stages::default();
     if parts.contains(&Part::Xtask) {
-        // With the profile that this program was built with, so that its dependencies are not compiled again.
+        // The profile of this program, so that its dependencies are not compiled again.
         let test = || {
             run(&mut cargo_test(
                 repo,
@@ -58,8 +58,8 @@ fn cargo_test(repo: &Repo, arguments: &[&str], filters: &[String]) -> Command {
     test
 }
 
-/// With the engine, threads, the GPU kernels and the program `fidelity` on: this covers all that compiles without them. A thread
-/// without a pool works as without the feature `threads`, so that the tests cover both.
+/// Runs the native tests with the engine, threads, the GPU kernels and the program `fidelity`, which covers everything that
+/// compiles without them. A thread without a pool works as if the feature `threads` were off, so the tests cover both.
 fn natively(repo: &Repo, stages: &mut Stages, filters: &[String]) {
     const TESTS: &str = "native: cargo test --features cpu,threads,vulkan,cli";
     let adapter = stages.run("native: a GPU adapter", || {
@@ -76,8 +76,8 @@ fn natively(repo: &Repo, stages: &mut Stages, filters: &[String]) {
             let mut test = cargo_test(repo, &arguments, filters);
             stages.run(TESTS, || run(test.envs(settings).env("CIFAR100_ARCHIVE", data)));
         }
-        (None, _) => stages.skip(TESTS, "no GPU adapter could be had"),
-        (_, None) => stages.skip(TESTS, "CIFAR-100 is not there"),
+        (None, _) => stages.skip(TESTS, "no GPU adapter is available"),
+        (_, None) => stages.skip(TESTS, "CIFAR-100 is missing"),
     }
 }
 
@@ -102,7 +102,7 @@ fn in_browser(repo: &Repo, stages: &mut Stages, filters: &[String]) {
         });
     drop(lock);
     let Some((page, (), chromium)) = ready else {
-        stages.skip(END_TO_END, "what it needs is not there");
+        stages.skip(END_TO_END, "an earlier stage failed");
         return;
     };
     stages.run(END_TO_END, || {

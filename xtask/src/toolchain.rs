@@ -1,10 +1,10 @@
-//! Which cargo builds for wasm32-unknown-unknown, and how it comes by a standard library for it.
+//! Chooses the cargo that builds for wasm32-unknown-unknown, and gives it a standard library.
 //!
-//! Two ways. Where the toolchain in use has the target's std, or rustup can fetch it, that cargo builds. Where rustup has nowhere
-//! to fetch it from, Debian's `rustc-web` builds std from source: its packages hold the matching library sources, and
-//! RUSTC_BOOTSTRAP allows `-Zbuild-std` on a stable compiler. That cargo is called by its path, so no state of rustup is changed.
+//! If the toolchain in use has the target's std, or rustup can download it, that cargo builds. If rustup cannot download it,
+//! Debian's `rustc-web` builds std from source: its packages contain the matching library sources, and RUSTC_BOOTSTRAP allows
+//! `-Zbuild-std` on a stable compiler. That cargo is called by its path, so rustup's state does not change.
 //!
-//! The threaded module needs a std that is built from source in any case: rustup's component `rust-src`, or else Debian's.
+//! The threaded module always needs a std built from source: from rustup's component `rust-src`, or else from Debian's packages.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,10 +21,10 @@ const DEBIAN_CLIPPY: &str = "rust-web-clippy";
 const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_CARGO_CLIPPY: &str = "/usr/bin/cargo-clippy";
-/// Below a toolchain's folder.
+/// Path below a toolchain's folder.
 const STD_SOURCES: &str = "lib/rustlib/src/rust/library/Cargo.lock";
 const BUILD_STD: &str = "-Zbuild-std=std,panic_abort";
-/// Older compilers cannot build this workspace (`rust-version`).
+/// Minor version of the oldest compiler that builds this workspace (`rust-version`).
 const MIN_MINOR: u32 = 95;
 
 pub enum WasmToolchain {
@@ -32,24 +32,24 @@ pub enum WasmToolchain {
     Plain,
     /// The cargo that runs this program, with std from source.
     PlainFromSource,
-    /// Debian's, with std from source and this linker.
+    /// Debian's cargo, with std from source and this linker.
     Debian { linker: String },
 }
 
 impl WasmToolchain {
-    /// Finds a toolchain for wasm, installing what is missing.
+    /// Finds a toolchain for wasm, and installs what is missing.
     pub fn find() -> Result<Self> {
         if plain_has_target() {
             return Ok(Self::Plain);
         }
-        // Before rustup is asked: offline it tries for long, and a second start is to be ready in seconds.
+        // Try this before rustup: offline, rustup retries for a long time, and a second start should take seconds.
         if let Some(debian) = debian() {
             return Ok(debian);
         }
         step("finding a Rust standard library for wasm", install)
     }
 
-    /// Finds a toolchain that builds std for wasm, installing what is missing.
+    /// Finds a toolchain that builds std for wasm, and installs what is missing.
     pub fn with_std_sources() -> Result<Self> {
         match Self::present_with_std_sources() {
             Some(toolchain) => Ok(toolchain),
@@ -57,7 +57,7 @@ impl WasmToolchain {
         }
     }
 
-    /// A toolchain that builds std for wasm, if there is one.
+    /// Returns an installed toolchain that builds std for wasm, if there is one.
     pub fn present_with_std_sources() -> Option<Self> {
         if plain_has_sources() {
             Some(Self::PlainFromSource)
@@ -66,7 +66,7 @@ impl WasmToolchain {
         }
     }
 
-    /// `cargo build`, `cargo clippy` and so on for wasm.
+    /// Returns `cargo build`, `cargo clippy` and so on for wasm.
     pub fn command(&self, subcommand: &str) -> Result<Command> {
         let command = match self {
             Self::Plain => {
@@ -103,7 +103,7 @@ impl WasmToolchain {
         Ok(command)
     }
 
-    /// The compiler's full version, which is part of a module's fingerprint.
+    /// Returns the compiler's full version, which is part of a module's fingerprint.
     pub fn version(&self) -> Result<String> {
         match self {
             Self::Plain | Self::PlainFromSource => output(Command::new("rustc").arg("-vV")),
@@ -120,8 +120,8 @@ fn install() -> Result<WasmToolchain> {
         return Ok(debian);
     }
     bail!(
-        "there is no Rust standard library for {TARGET} here. With rustup (https://rustup.rs), online: \
-         `rustup target add {TARGET}`, then run this again. On Debian without it: the packages {}.",
+        "found no Rust standard library for {TARGET}. With rustup (https://rustup.rs) and a network: run \
+         `rustup target add {TARGET}`, then run this again. On Debian without rustup: install the packages {}.",
         DEBIAN_PACKAGES.join(" ")
     )
 }
@@ -134,13 +134,13 @@ fn install_std_sources() -> Result<WasmToolchain> {
         return Ok(debian);
     }
     bail!(
-        "there are no sources of Rust's standard library here. With rustup, online: `rustup component add rust-src`. \
-         On Debian without it: the packages {}.",
+        "found no sources of Rust's standard library. With rustup and a network: run `rustup component add rust-src`. \
+         On Debian without rustup: install the packages {}.",
         DEBIAN_PACKAGES.join(" ")
     )
 }
 
-/// Whether rustup could add something to the toolchain in use, which `is_there` looks for.
+/// Runs rustup. Returns whether it added to the toolchain in use what `is_there` looks for.
 fn rustup_adds(arguments: &[&str], is_there: fn() -> bool) -> bool {
     let rustup = Command::new("rustup")
         .arg("--version")
@@ -152,13 +152,13 @@ fn rustup_adds(arguments: &[&str], is_there: fn() -> bool) -> bool {
     println!("  rustup {}", arguments.join(" "));
     match run(Command::new("rustup").args(arguments)) {
         Ok(()) if is_there() => return true,
-        Ok(()) => println!("  rustup added it, but not to the toolchain in use."),
+        Ok(()) => println!("  rustup added it to a toolchain that is not in use."),
         Err(error) => println!("  {error}"),
     }
     false
 }
 
-/// Debian's toolchain, where its packages are to be had.
+/// Installs Debian's toolchain, if its packages are available.
 fn install_debian() -> Result<Option<WasmToolchain>> {
     if packages::available(DEBIAN_PACKAGES[0]) {
         packages::install(
@@ -175,7 +175,7 @@ fn install_debian() -> Result<Option<WasmToolchain>> {
     Ok(None)
 }
 
-/// Whether the toolchain in use holds a compiled std for wasm.
+/// Tells whether the toolchain in use contains a compiled std for wasm.
 fn plain_has_target() -> bool {
     let libdir = output(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]));
     libdir.is_ok_and(|libdir| {
@@ -186,7 +186,7 @@ fn plain_has_target() -> bool {
     })
 }
 
-/// Whether the toolchain in use holds the sources of std.
+/// Tells whether the toolchain in use contains the sources of std.
 fn plain_has_sources() -> bool {
     let sysroot = output(Command::new("rustc").args(["--print", "sysroot"]));
     sysroot.is_ok_and(|sysroot| Path::new(sysroot.trim()).join(STD_SOURCES).exists())
@@ -204,7 +204,7 @@ fn debian() -> Option<WasmToolchain> {
     Some(WasmToolchain::Debian { linker })
 }
 
-/// The newest `wasm-ld-NN` of a folder.
+/// Returns the newest `wasm-ld-NN` in a folder.
 fn wasm_linker(folder: &str) -> Option<String> {
     let entries = std::fs::read_dir(folder).ok()?;
     let number = |entry: std::io::Result<std::fs::DirEntry>| -> Option<u32> {
@@ -214,7 +214,7 @@ fn wasm_linker(folder: &str) -> Option<String> {
     Some(format!("wasm-ld-{newest}"))
 }
 
-/// 96 of `rustc 1.96.0 (…)`.
+/// Returns 96 for `rustc 1.96.0 (…)`.
 fn minor_version(version: &str) -> Option<u32> {
     version.split_whitespace().nth(1)?.split('.').nth(1)?.parse().ok()
 }

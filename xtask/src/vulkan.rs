@@ -1,4 +1,4 @@
-//! An adapter for the native tests of the GPU kernels.
+//! Finds an adapter for the native tests of the GPU kernels.
 
 use std::path::{Path, PathBuf};
 
@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 
 use crate::packages;
 
-/// Chromium's software adapter, where Debian's and Google's packages put it.
+/// Folders in which Debian's and Google's packages install Chromium's software adapter.
 const FOLDERS: [&str; 3] = ["/usr/lib/chromium", "/opt/google/chrome", "/usr/lib64/chromium-browser"];
 const DRIVER: &str = "vk_swiftshader_icd.json";
-/// Settings of the Vulkan loader that name drivers; whoever sets one knows better.
+/// Variables by which the Vulkan loader finds drivers; if one is set, it is respected.
 const SETTINGS: [&str; 2] = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"];
 
-/// Makes sure that Vulkan's loader is there, and returns settings for it: on Linux the software adapter that comes with Chromium,
-/// the same one on every machine; elsewhere the system's own graphics.
+/// Makes sure that Vulkan's loader is installed, and returns variables for it. On Linux they select the software adapter that
+/// comes with Chromium, so that every machine uses the same one; elsewhere the system's own graphics are used.
 pub fn settings(chromium: Option<&Path>) -> Result<Vec<(&'static str, PathBuf)>> {
     if !cfg!(target_os = "linux") {
         return Ok(Vec::new());
@@ -21,7 +21,7 @@ pub fn settings(chromium: Option<&Path>) -> Result<Vec<(&'static str, PathBuf)>>
     if !has_loader() {
         if !packages::available("libvulkan1") {
             bail!(
-                "the native tests of the GPU kernels need Vulkan's loader, libvulkan.so.1: install it and run this again"
+                "the native tests of the GPU kernels need Vulkan's loader, libvulkan.so.1; install it and run this again"
             );
         }
         packages::install(&["libvulkan1"], "the native tests of the GPU kernels")?;

@@ -1,11 +1,12 @@
-//! The wasm modules, one a kind of device and one for statistics: cargo, then wasm-bindgen, then wasm-opt, each only when its input changed.
+//! Builds the wasm modules, one per kind of device and one for statistics, with cargo, then wasm-bindgen, then wasm-opt. Each tool
+//! runs only if its input changed.
 //!
-//! All come out of cargo under the same name, so each is copied away before the next is built, and cargo sees another
-//! module's settings as a change of the crate: that is why cargo is not even asked when the sources are those of last time.
+//! cargo gives all modules the same file name, so each is copied away before the next is built. cargo also treats another module's
+//! settings as a change of the crate, so it does not run at all if the sources are unchanged.
 //!
-//! The threaded module shares nothing with the others: threads need a standard library and crates that are compiled with atomics,
-//! so it is built from std's sources, in a target folder of its own, and last. Until it is there, and where no sources are to be
-//! had, a stub in its place refuses to load, and the module of one thread takes its place at run time.
+//! The threaded module shares nothing with the others: threads need a standard library and crates that are compiled with atomics.
+//! It is therefore built from std's sources, in its own target folder, and last. Until it is built, or if there are no sources, a
+//! stub that refuses to load takes its place, and the single-threaded module is used at run time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use crate::stamp::{Stamp, unless_current};
 use crate::step::{run, step};
 use crate::toolchain::{TARGET, WasmToolchain};
 
-/// What a module's sources are.
+/// The sources of a module.
 const SOURCES: [&str; 5] = [
     "Cargo.toml",
     "Cargo.lock",
@@ -29,7 +30,7 @@ const SOURCES: [&str; 5] = [
     "src",
 ];
 
-/// What the browsers that have WebGPU or wasm SIMD can all do.
+/// Features that every browser with WebGPU or wasm SIMD supports.
 const WASM_FEATURES: [&str; 7] = [
     "--enable-simd",
     "--enable-bulk-memory",
@@ -39,16 +40,17 @@ const WASM_FEATURES: [&str; 7] = [
     "--enable-reference-types",
     "--enable-multivalue",
 ];
-/// What is smallest once it is compressed (brotli, quality 9). A CPU module: -O1 3.08 MB, 0.59 MB with brotli; -O2 2.93 and 0.65 MB;
-/// -Os 2.83 and 0.65 MB. That for WebGPU: -O1 13.2 and 1.95 MB; -O2 11.8 and 2.11 MB, in more than twice the time; -Os 11.4 and 2.10 MB.
+/// The level that is smallest after compression (brotli, quality 9). A CPU module: -O1 3.08 MB, 0.59 MB with brotli; -O2 2.93 and
+/// 0.65 MB; -Os 2.83 and 0.65 MB. The WebGPU module: -O1 13.2 and 1.95 MB; -O2 11.8 and 2.11 MB, in more than twice the time; -Os
+/// 11.4 and 2.10 MB.
 const OPTIMISATION: &str = "-O1";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
-    /// For visitors: wasm-opt has run and functions have no names.
+    /// For visitors: wasm-opt runs, and functions have no names.
     Release,
-    /// For work on the code: the same machine code from cargo (a debug build of the arithmetic would be unusably slow), but
-    /// without wasm-opt, and with function names in stack traces.
+    /// For development: the same machine code from cargo (a debug build of the arithmetic would be too slow to use), but without
+    /// wasm-opt, and with function names in stack traces.
     Dev,
 }
 
@@ -65,16 +67,16 @@ impl Profile {
 pub struct Module {
     /// The folder in `pkg`.
     pub name: &'static str,
-    /// The cargo feature of its backend; none where it needs no engine.
+    /// The cargo feature of its backend; `None` if it needs no engine.
     device: Option<&'static str>,
-    /// A part of WebAssembly that not every browser has: a module with one instruction of it is refused as a whole.
+    /// A WebAssembly feature that not every browser has. A browser without it rejects the whole module.
     target_feature: Option<&'static str>,
-    /// On a memory that threads share.
+    /// Whether its memory is shared by threads.
     has_threads: bool,
 }
 
-/// What a memory that threads share needs of all code, and of the linker. wasm-bindgen reads the exports, to give each thread a
-/// stack and its own statics. The memory may grow as far as that of the other modules.
+/// Flags that shared memory needs for all code and for the linker. wasm-bindgen reads the exports to give each thread a stack and
+/// its own statics. The memory may grow as far as that of the other modules.
 const THREADS: [&str; 9] = [
     "-Ctarget-feature=+atomics,+bulk-memory,+mutable-globals",
     "-Clink-arg=--shared-memory",
@@ -87,7 +89,7 @@ const THREADS: [&str; 9] = [
     "-Clink-arg=--export=__heap_base",
 ];
 
-/// In the order in which they are built.
+/// All modules, in build order.
 pub const MODULES: [Module; 5] = [
     Module {
         name: "statistics",
@@ -121,20 +123,20 @@ pub const MODULES: [Module; 5] = [
     },
 ];
 
-/// What becomes of the threaded module.
+/// What to do with the threaded module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Threaded {
-    /// It is built, or left out where there is nothing to build it with.
+    /// Build it, or leave it out if there is nothing to build it with.
     Build,
-    /// It must be there.
+    /// Build it, or fail.
     Require,
-    /// It is left for later, unless it is up to date.
+    /// Leave it for later, unless it is up to date.
     Later,
 }
 
 impl Module {
-    /// What of the crate is in it. Enough for `clippy`, which then shares what it has checked with the other modules: no code
-    /// depends on whether atomics are on.
+    /// Arguments that select the module's part of the crate. They suffice for `clippy`, which then shares results between modules:
+    /// no code depends on whether atomics are on.
     pub fn crate_arguments(self) -> Vec<String> {
         let threads = if self.has_threads { ",threads" } else { "" };
         let device = self.device.map(|name| format!("{name},")).unwrap_or_default();
@@ -150,18 +152,18 @@ impl Module {
         arguments.map(str::to_owned).to_vec()
     }
 
-    /// What cargo is to build.
+    /// Arguments for cargo.
     fn cargo_arguments(self) -> Vec<String> {
         let mut arguments = self.crate_arguments();
         if self.has_threads {
-            // For all crates and std, unlike what follows in `rustc_arguments`.
+            // These apply to all crates and std, unlike `rustc_arguments`.
             let flags = serde_json::json!(THREADS);
             arguments.extend(["--config".to_owned(), format!("target.{TARGET}.rustflags={flags}")]);
         }
         arguments
     }
 
-    /// A toolchain that can build the module.
+    /// Finds a toolchain that can build the module.
     fn toolchain(self) -> Result<WasmToolchain> {
         if self.has_threads {
             WasmToolchain::with_std_sources()
@@ -170,7 +172,7 @@ impl Module {
         }
     }
 
-    /// Where cargo builds it. Crates that are compiled with other flags stand in other places, so that neither are compiled again.
+    /// The folder in which cargo builds it. Crates compiled with other flags need another folder, or each build would replace them.
     fn target_dir(self, repo: &Repo) -> PathBuf {
         if self.has_threads {
             repo.target.join("threads")
@@ -179,7 +181,7 @@ impl Module {
         }
     }
 
-    /// Flags for the crate itself; what it depends on is compiled once for all modules of a device.
+    /// Flags for the crate itself; its dependencies are compiled once for all modules of a device.
     pub fn rustc_arguments(self) -> Vec<String> {
         let feature = self.target_feature.iter();
         feature.map(|name| format!("-Ctarget-feature=+{name}")).collect()
@@ -190,7 +192,7 @@ impl Module {
     }
 }
 
-/// Brings the modules in `pkg` up to date. Returns whether the threaded one is among them.
+/// Brings the modules in `pkg` up to date. Returns whether they include the threaded one.
 pub fn build(repo: &Repo, profile: Profile, threaded: Threaded) -> Result<bool> {
     // wasm-opt takes minutes on one core, so it works on one module while cargo compiles the next.
     thread::scope(|scope| {
@@ -217,7 +219,7 @@ pub fn build(repo: &Repo, profile: Profile, threaded: Threaded) -> Result<bool> 
     })
 }
 
-/// What cargo makes of the threaded module, where it can be had and is wanted now.
+/// Compiles the threaded module, if it can be built and is wanted now.
 fn compile_threaded(repo: &Repo, module: Module, threaded: Threaded) -> Result<Option<PathBuf>> {
     if threaded == Threaded::Later {
         let Some(toolchain) = WasmToolchain::present_with_std_sources() else {
@@ -229,26 +231,26 @@ fn compile_threaded(repo: &Repo, module: Module, threaded: Threaded) -> Result<O
     match module.toolchain() {
         Ok(toolchain) => compile(repo, module, &toolchain).map(Some),
         Err(error) if threaded == Threaded::Build => {
-            println!("The CPU will be used with one thread: the threaded module is left out. {error:#}");
+            println!("The CPU will use one thread, because the multi-threaded module could not be built: {error:#}");
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Makes a module's files, and copies them to `pkg`.
+/// Generates a module's files and copies them to `pkg`.
 fn publish(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result<()> {
     let made = generate(repo, module, profile, raw)?;
     for file in files_below(&made)? {
         let name = file
             .strip_prefix(&made)
-            .context("a generated file outside its folder")?;
+            .context("a generated file is outside its folder")?;
         copy_if_changed(&file, &repo.path("pkg").join(module.name).join(name))?;
     }
     Ok(())
 }
 
-/// In the place of the threaded module: types for the compiler, files for the bundler, and a refusal for the loader.
+/// Writes a stub for the threaded module: types for the compiler, files for the bundler, and an error for the loader.
 fn publish_stub(repo: &Repo, module: Module) -> Result<()> {
     let folder = repo.path("pkg").join(module.name);
     if folder.exists() {
@@ -270,11 +272,11 @@ export const runThread = () => undefined;
 ";
     write_if_changed(&file(".d.ts"), types.as_bytes())?;
     write_if_changed(&file(".js"), script.as_bytes())?;
-    // The smallest module there is.
+    // This is the smallest valid module.
     write_if_changed(&file("_bg.wasm"), b"\0asm\x01\0\0\0")
 }
 
-/// A module as cargo makes it, copied to a place of its own.
+/// A module from cargo, copied to its own file.
 struct Compiled {
     raw: PathBuf,
     record: PathBuf,
@@ -319,7 +321,7 @@ fn compile(repo: &Repo, module: Module, toolchain: &WasmToolchain) -> Result<Pat
     Ok(raw)
 }
 
-/// wasm-bindgen's JavaScript and types, with the module after wasm-opt.
+/// Generates wasm-bindgen's JavaScript and types, and runs wasm-opt on the module.
 fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result<PathBuf> {
     let name = format!("{}-{}", module.name, profile.name());
     let made = repo.work.join(&name);
@@ -330,7 +332,7 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
     let stamp = stamp
         .text(wasm_bindgen_version())
         .paths(&repo.work, &[&format!("{}.wasm", module.name)])?;
-    // wasm-opt's version stands in the lock file.
+    // The lock file contains wasm-opt's version.
     let stamp = stamp.paths(&repo.root, &["package-lock.json"])?.finish();
     let wasm = made.join(format!("{}_bg.wasm", module.out_name()));
     unless_current(
@@ -349,8 +351,8 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
                 let release = profile == Profile::Release;
                 bindgen.remove_name_section(release).remove_producers_section(release);
                 bindgen.generate(&made).context(
-                "wasm-bindgen could not read the module; when it speaks of a schema version, bring the `wasm-bindgen` of \
-                 Cargo.lock and the `wasm-bindgen-cli-support` of xtask/Cargo.toml to the same version",
+                "wasm-bindgen could not read the module; if it mentions a schema version, give `wasm-bindgen` in Cargo.lock and \
+                 `wasm-bindgen-cli-support` in xtask/Cargo.toml the same version",
             )
             })?;
             if profile == Profile::Dev {
@@ -384,7 +386,7 @@ fn generate(repo: &Repo, module: Module, profile: Profile, raw: &Path) -> Result
     Ok(made)
 }
 
-/// The version that this program was linked with, which its manifest pins.
+/// Returns the version that this program is linked with, which its manifest pins.
 fn wasm_bindgen_version() -> &'static str {
     let manifest = include_str!("../Cargo.toml");
     let line = manifest

@@ -1,4 +1,4 @@
-//! Unpacks test.bin, train.bin and the label names: read as a stream, checked, then moved into place as one.
+//! Unpacks test.bin, train.bin and the label names. They are read as a stream, checked, and then moved into place together.
 
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use fidelity_lab::data::archive::Source;
 
-/// Replaces `folder` by what the source holds, or leaves it as it was.
+/// Replaces `folder` with the content of the source. If that fails, the folder stays as it was.
 pub fn unpack(source: &Source, folder: &Path) -> Result<()> {
     let fresh = folder.with_extension(format!("unpacking-{}", std::process::id()));
     let result = fill(source, &fresh).and_then(|()| put_in_place(&fresh, folder));
@@ -20,7 +20,7 @@ pub fn unpack(source: &Source, folder: &Path) -> Result<()> {
 
 fn fill(source: &Source, folder: &Path) -> Result<()> {
     let _ = fs::remove_dir_all(folder);
-    fs::create_dir_all(folder).with_context(|| format!("could not make {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("could not create {}", folder.display()))?;
     source.visit(|member| {
         let name = member.name;
         let to = File::create(folder.join(name)).with_context(|| format!("could not write {name}"))?;
@@ -28,12 +28,12 @@ fn fill(source: &Source, folder: &Path) -> Result<()> {
         Ok(ControlFlow::Continue(()))
     })?;
     if !folder.join("test.bin").exists() {
-        bail!("{source} holds no test.bin; is it CIFAR-100's binary version?");
+        bail!("{source} contains no test.bin; is it CIFAR-100's binary version?");
     }
     Ok(())
 }
 
-/// Renames, so that the server never sees half a set.
+/// Renames the folder, so that the server never sees half a set.
 fn put_in_place(fresh: &Path, folder: &Path) -> Result<()> {
     let old = folder.with_extension(format!("old-{}", std::process::id()));
     let had_one = folder.exists();

@@ -1,4 +1,4 @@
-//! A large file over HTTP: resumed where it was cut off, checked, and only then given its name.
+//! Downloads a large file over HTTP. It resumes where it was cut off, and gives the file its name only after checking it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, IsTerminal, Read, Write};
@@ -13,7 +13,7 @@ use ureq::{Agent, Body};
 
 use crate::stamp::hex;
 
-/// So many tries in a row that brought nothing end it.
+/// The download fails after this many attempts in a row without progress.
 const MAX_IDLE_TRIES: u32 = 4;
 
 pub struct Download<'a> {
@@ -24,16 +24,16 @@ pub struct Download<'a> {
     agent: Agent,
 }
 
-/// How one try ended when it did not finish.
+/// Why an attempt did not finish.
 enum Cut {
-    /// Worth another try.
+    /// Another attempt may succeed.
     Connection(String),
-    /// Another try would get the same answer.
+    /// Another attempt would get the same response.
     Refused(String),
 }
 
 impl<'a> Download<'a> {
-    /// A file of known length and sha256 (in hex).
+    /// A download of a file of known length and sha256 (in hex).
     pub fn new(url: &'a str, bytes: u64, sha256: &'a str) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -49,7 +49,7 @@ impl<'a> Download<'a> {
         }
     }
 
-    /// Fetches to `target`. What an earlier run left beside it, in `.part`, is gone on with.
+    /// Downloads to `target`. Continues from what an earlier run left beside it in `.part`.
     pub fn save_as(&self, target: &Path) -> Result<()> {
         if !target.exists() {
             let part = with_suffix(target, "part");
@@ -90,19 +90,19 @@ impl<'a> Download<'a> {
                     if idle >= MAX_IDLE_TRIES {
                         bail!("{}: {why}. {}{}", self.url, self.how_far(now), self.advice());
                     }
-                    bar.suspend(|| println!("  cut off at {} ({why}); going on", megabytes(now)));
+                    bar.suspend(|| println!("  interrupted at {} ({why}); resuming", megabytes(now)));
                     std::thread::sleep(self.pause * (idle + 1));
                 }
             }
         }
     }
 
-    /// One request: the rest of the file, or all of it where the server does not know what a rest is.
+    /// Requests the rest of the file, or all of it if the server does not support ranges.
     fn attempt(&self, part: &Path, tag: &Path, have: u64, bar: &ProgressBar) -> Result<(), Cut> {
         let mut request = self.agent.get(self.url).header(header::ACCEPT_ENCODING, "identity");
         if have > 0 {
             request = request.header(header::RANGE, format!("bytes={have}-"));
-            // If the file has changed since, the server then sends all of the new one.
+            // If the file has changed, the server sends the whole new file.
             if let Ok(tag) = fs::read_to_string(tag) {
                 request = request.header(header::IF_RANGE, tag);
             }
@@ -116,13 +116,13 @@ impl<'a> Download<'a> {
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 let _ = fs::remove_file(part);
                 return Err(Cut::Connection(
-                    "the server sent another range than was asked for".to_owned(),
+                    "the server sent a range other than the requested one".to_owned(),
                 ));
             }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Err(Cut::Connection(format!("the server answers {status}")));
+                return Err(Cut::Connection(format!("the server responded {status}")));
             }
-            status => return Err(Cut::Refused(format!("the server answers {status}"))),
+            status => return Err(Cut::Refused(format!("the server responded {status}"))),
         };
         if !append {
             remember_tag(&response, tag);
@@ -152,11 +152,11 @@ impl<'a> Download<'a> {
             if have > self.bytes {
                 let _ = fs::remove_file(part);
                 return Err(Cut::Refused(format!(
-                    "more arrives than the {} bytes expected; not this file",
+                    "the server sends more than the expected {} bytes, so it is another file",
                     self.bytes
                 )));
             }
-            // Where no bar can be drawn, a line every tenth.
+            // Without a terminal for the bar, print a line every 10 %.
             if bar.is_hidden() && !cfg!(test) && have * 10 / self.bytes > told {
                 told = have * 10 / self.bytes;
                 println!("  {} of {}", megabytes(have), megabytes(self.bytes));
@@ -172,8 +172,8 @@ impl<'a> Download<'a> {
         let found = sha256(path)?;
         if found != self.sha256 {
             bail!(
-                "{}: the file has another checksum than expected (sha256 {found}, expected {}); something on the way changed it, or \
-                 the server has another file. It was removed, so that the next run starts anew. {}",
+                "{}: the checksum is wrong (sha256 {found}, expected {}); the file was damaged on the way, or the server has \
+                 another file. It was removed, so the next run starts over. {}",
                 self.url,
                 self.sha256,
                 self.advice()
@@ -188,24 +188,25 @@ impl<'a> Download<'a> {
         }
         let percent = have * 100 / self.bytes;
         let (have, all) = (megabytes(have), megabytes(self.bytes));
-        format!("{have} of {all} ({percent} %) are here; running it again goes on from there. ")
+        format!("{have} of {all} ({percent} %) is saved; the next run resumes from there. ")
     }
 
     fn advice(&self) -> String {
-        "Offline? Get the archive on another machine and pass it with `cargo xtask data --archive PATH`".to_owned()
+        "If you are offline, download the archive on another machine and pass it with `cargo xtask data --archive PATH`"
+            .to_owned()
     }
 }
 
 fn remember_tag<B>(response: &Response<B>, path: &Path) {
     let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
-    // A weak tag must not stand in If-Range (RFC 9110, 13.1.5).
+    // If-Range must not contain a weak tag (RFC 9110, 13.1.5).
     match tag.filter(|tag| !tag.starts_with("W/")) {
         Some(tag) => drop(fs::write(path, tag)),
         None => drop(fs::remove_file(path)),
     }
 }
 
-/// 100 of `Content-Range: bytes 100-199/200`.
+/// Returns 100 for `Content-Range: bytes 100-199/200`.
 fn range_start(response: &Response<Body>) -> Option<u64> {
     let range = response.headers().get(header::CONTENT_RANGE)?.to_str().ok()?;
     range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()

@@ -1,4 +1,4 @@
-//! `cargo xtask data`: CIFAR-100 into a cache that the local server offers to the page.
+//! `cargo xtask data`: puts CIFAR-100 into a cache that the local server offers to the page.
 
 mod archive;
 mod download;
@@ -16,29 +16,29 @@ use crate::step::step;
 
 pub use download::Download;
 
-/// The data set's public home.
+/// The data set's official address.
 pub const OFFICIAL_URL: &str = "https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz";
 const OFFICIAL_BYTES: u64 = 168_513_733;
 const OFFICIAL_SHA256: &str = "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec";
 
-/// The folder that keeps what is large and can be had again.
+/// The folder for large files that can be downloaded again.
 pub struct Cache {
     root: PathBuf,
 }
 
 impl Cache {
-    /// `FIDELITY_CACHE`, or the platform's place for caches.
+    /// Finds the folder: `FIDELITY_CACHE`, or else one in the platform's cache folder.
     pub fn locate() -> Result<Self> {
         let root = match std::env::var_os("FIDELITY_CACHE") {
             Some(path) => PathBuf::from(path),
             None => dirs::cache_dir()
-                .context("no cache folder is known here; name one in FIDELITY_CACHE")?
+                .context("this platform has no known cache folder; set FIDELITY_CACHE to one")?
                 .join("fidelity-lab"),
         };
         Ok(Self { root })
     }
 
-    /// Where test.bin and train.bin are, if they are.
+    /// Returns the folder for test.bin and train.bin, which may be missing.
     pub fn cifar(&self) -> PathBuf {
         self.root.join("cifar-100")
     }
@@ -66,23 +66,23 @@ pub fn data(repo: &Repo, archive: Option<PathBuf>, url: &str) -> Result<()> {
     if let Some(archive) = archive {
         take(repo, &cache, &archive)?;
     } else if cache.has_test_set() && cache.has_training_set() {
-        println!("CIFAR-100 is in {} already.", cache.cifar().display());
+        println!("CIFAR-100 is already in {}.", cache.cifar().display());
         report(repo, &cache)?;
     } else {
-        fs::create_dir_all(&cache.root).with_context(|| format!("could not make {}", cache.root.display()))?;
+        fs::create_dir_all(&cache.root).with_context(|| format!("could not create {}", cache.root.display()))?;
         let archive = cache.archive();
         step(
-            &format!("fetching CIFAR-100, {} MB, from {url}", OFFICIAL_BYTES / 1_000_000),
+            &format!("downloading CIFAR-100, {} MB, from {url}", OFFICIAL_BYTES / 1_000_000),
             || Download::new(url, OFFICIAL_BYTES, OFFICIAL_SHA256).save_as(&archive),
         )?;
         take(repo, &cache, &archive)?;
-        // Everything in it is unpacked now.
+        // Its content is unpacked, so the archive is no longer needed.
         fs::remove_file(&archive).with_context(|| format!("could not remove {}", archive.display()))?;
     }
     Ok(())
 }
 
-/// For `test`: the sets are there, from the cache or from CIFAR100_ARCHIVE.
+/// Makes sure that `test` has both sets, from the cache or from CIFAR100_ARCHIVE.
 pub fn require(repo: &Repo) -> Result<()> {
     let cache = Cache::locate()?;
     if cache.has_test_set() && cache.has_training_set() {
@@ -92,8 +92,8 @@ pub fn require(repo: &Repo) -> Result<()> {
     match std::env::var_os("CIFAR100_ARCHIVE").filter(|value| !value.is_empty()) {
         Some(archive) => take(repo, &cache, Path::new(&archive)),
         None => bail!(
-            "the tests need CIFAR-100: run `cargo xtask data` (it fetches 169 MB), or name an archive, its parts or an unpacked \
-             folder in CIFAR100_ARCHIVE"
+            "the tests need CIFAR-100: run `cargo xtask data` (it downloads 169 MB), or set CIFAR100_ARCHIVE to an archive, its \
+             first part or an unpacked folder"
         ),
     }
 }
@@ -112,13 +112,16 @@ fn report(repo: &Repo, cache: &Cache) -> Result<()> {
     let verdict = match expected {
         Ok(hashes) => records::compare(&fs::read(folder.join("test.bin"))?, &hashes)?,
         Err(_) => {
-            "www/weights/test-records.bin is not there, so the test set was not compared with CIFAR-100's.".to_owned()
+            "www/weights/test-records.bin is missing, so the test set was not compared with CIFAR-100's.".to_owned()
         }
     };
     println!("  {verdict}");
     if !cache.has_training_set() {
-        println!("  There is no train.bin in it: Distil will work on the visitor's own images and the samples.");
+        println!("  It contains no train.bin, so Distil will use the visitor's own images and the samples.");
     }
-    println!("  In {}: `cargo xtask demo` offers it to the page.", folder.display());
+    println!(
+        "  It is in {}; `cargo xtask demo` offers it to the page.",
+        folder.display()
+    );
     Ok(())
 }

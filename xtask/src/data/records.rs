@@ -1,12 +1,12 @@
-//! Whose records a test.bin holds.
+//! Recognises CIFAR-100's test set.
 
 use anyhow::Result;
 use fidelity_lab::data::cifar::{HASH_BYTES, RECORD_BYTES, is_test_set, record_hash};
 
-/// Says whether the records are CIFAR-100's test set, by the list of their hashes, in whatever order.
+/// Says whether the records are CIFAR-100's test set, in any order, by the list of their hashes.
 pub fn compare(test: &[u8], hashes: &[u8]) -> Result<String> {
     if !is_test_set(test, hashes)? {
-        return Ok("The test set is NOT CIFAR-100's: its records differ from the list of hashes. Figures on it compare with nothing."
+        return Ok("The test set is NOT CIFAR-100's: its records differ from the list of hashes. Its metrics are not comparable."
             .to_owned());
     }
     let (records, (hashes, _)) = (test.as_chunks::<RECORD_BYTES>().0, hashes.as_chunks::<HASH_BYTES>());
@@ -17,7 +17,7 @@ pub fn compare(test: &[u8], hashes: &[u8]) -> Result<String> {
     let order = if same_order {
         "in the order"
     } else {
-        "in another order than that"
+        "but not in the order"
     };
     Ok(format!("The test set is CIFAR-100's, {order} of this project's lists."))
 }
@@ -41,7 +41,7 @@ mod tests {
         assert!(
             compare(&test, &hashes)
                 .unwrap()
-                .contains("is CIFAR-100's, in another order than that of")
+                .contains("is CIFAR-100's, but not in the order of")
         );
         test[5] = 9;
         assert!(compare(&test, &hashes).unwrap().contains("is NOT CIFAR-100's"));

@@ -6,7 +6,7 @@ use super::*;
 
 const PORT: u16 = 4173;
 
-/// A site with a page, a test set of the right length and a tests folder; beside it a file that must stay unreachable.
+/// Makes a site with a page, a test set of the right length and a tests folder, beside a file that must stay unreachable.
 fn site() -> (tempfile::TempDir, Site) {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page");
@@ -133,7 +133,7 @@ fn answers_to_its_own_names_only() {
     ] {
         let answer = ask(&site, "GET", "/", &[("host", host)]);
         assert_eq!(answer.status, 403, "{host}");
-        assert_eq!(answer.body, b"This server answers to localhost:4173 only.\n");
+        assert_eq!(answer.body, b"This server only answers requests to localhost:4173.\n");
     }
     let twice = ask(
         &site,

@@ -4,7 +4,7 @@ use flate2::write::GzEncoder;
 
 use super::*;
 
-/// So many records with labels in range and pixels that compress.
+/// Makes `n` records with labels in range and compressible pixels.
 fn records(n: usize) -> Vec<u8> {
     let mut bytes = vec![0; n * RECORD_BYTES];
     for (i, record) in bytes.chunks_exact_mut(RECORD_BYTES).enumerate() {
@@ -36,7 +36,7 @@ fn official() -> Vec<u8> {
     ])
 }
 
-/// Unpacks an archive into a fresh cache; what is there afterwards.
+/// Unpacks an archive into a fresh cache and returns the folder.
 fn unpack_bytes(archive: &[u8]) -> (Result<()>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("any-name");
@@ -54,7 +54,7 @@ fn refuses(archive: &[u8], why: &str) {
     assert_eq!(
         fs::read_dir(folder.path()).unwrap().count(),
         0,
-        "nothing is left behind"
+        "files were left behind"
     );
 }
 
@@ -92,11 +92,11 @@ fn a_set_without_training_images_is_taken() {
 fn refuses_what_is_not_cifar_100() {
     refuses(
         &tar_gz(&[("cifar-100-binary/train.bin", &records(50_000))]),
-        "holds no test.bin",
+        "contains no test.bin",
     );
     refuses(
         &tar_gz(&[("elsewhere/test.bin", &records(10_000))]),
-        "holds no test.bin",
+        "contains no test.bin",
     );
     refuses(
         &tar_gz(&[("test.bin", &records(9_999))]),

@@ -1,4 +1,4 @@
-//! Against a server on this machine that behaves badly on purpose.
+//! Tests against a local server that misbehaves on purpose.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
@@ -10,20 +10,20 @@ use super::*;
 /// What the server does with one request.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// The range that was asked for.
+    /// Sends the requested range.
     Range,
-    /// All of it, whatever was asked for.
+    /// Sends the whole file, whatever was requested.
     Whole,
-    /// The range asked for, cut off after so many bytes.
+    /// Sends the requested range, cut off after this many bytes.
     CutAfter(usize),
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Nothing,
     Status(&'static str),
-    /// 206 from another start than was asked for.
+    /// Sends 206 with a start other than the requested one.
     WrongRange,
 }
 
-/// The `Range` and `If-Range` of a request.
+/// The `Range` and `If-Range` headers of a request.
 type Asked = (Option<String>, Option<String>);
 
 struct TestServer {
@@ -31,7 +31,7 @@ struct TestServer {
     requests: Arc<Mutex<Vec<Asked>>>,
 }
 
-/// Serves `content` under `etag`; the last answer is repeated.
+/// Serves `content` under `etag`, and repeats the last answer.
 fn serve(content: Vec<u8>, etag: &'static str, answers: Vec<Answer>) -> TestServer {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/cifar.tar.gz", listener.local_addr().unwrap());
@@ -170,7 +170,7 @@ fn the_next_run_goes_on_after_one_that_gave_up() {
     let server = serve(content(), "\"a\"", vec![Answer::CutAfter(100_000), Answer::Nothing]);
     let message = download(&server.url, folder.path()).unwrap_err().to_string();
     assert!(
-        message.contains("0.1 MB of 0.2 MB (50 %) are here; running it again goes on from there"),
+        message.contains("0.1 MB of 0.2 MB (50 %) is saved; the next run resumes from there"),
         "{message}"
     );
     assert_eq!(server.requests.lock().unwrap().len(), 1 + MAX_IDLE_TRIES as usize);
@@ -216,7 +216,7 @@ fn a_wrong_checksum_is_an_error_and_the_next_run_starts_clean() {
     wrong[1234] ^= 1;
     let server = serve(wrong, "\"a\"", vec![Answer::Range]);
     let message = download(&server.url, folder.path()).unwrap_err().to_string();
-    assert!(message.contains("another checksum than expected"), "{message}");
+    assert!(message.contains("the checksum is wrong"), "{message}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 
     let server = serve(content(), "\"a\"", vec![Answer::Range]);
@@ -231,10 +231,7 @@ fn a_longer_file_is_another_file() {
     long.extend([0; 10]);
     let server = serve(long, "\"a\"", vec![Answer::Range]);
     let message = download(&server.url, folder.path()).unwrap_err().to_string();
-    assert!(
-        message.contains("more arrives than the 200000 bytes expected"),
-        "{message}"
-    );
+    assert!(message.contains("more than the expected 200000 bytes"), "{message}");
     assert!(!folder.path().join("file.part").exists());
 }
 
@@ -243,7 +240,7 @@ fn a_refusal_is_not_tried_again_and_a_busy_server_is() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(content(), "\"a\"", vec![Answer::Status("404 Not Found")]);
     let message = download(&server.url, folder.path()).unwrap_err().to_string();
-    assert!(message.contains("the server answers 404 Not Found"), "{message}");
+    assert!(message.contains("the server responded 404 Not Found"), "{message}");
     assert_eq!(server.requests.lock().unwrap().len(), 1);
 
     let server = serve(

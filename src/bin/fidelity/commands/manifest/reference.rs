@@ -1,4 +1,4 @@
-//! Published figures of such networks: those of the paper (Stanton et al. 2021, arXiv 2106.05945v2) and of its authors' checkpoints.
+//! Published figures of such networks, from the paper (Stanton et al. 2021, arXiv 2106.05945v2) and its authors' checkpoints.
 
 use fidelity_lab::weights::manifest::Entry;
 use fidelity_lab::weights::provenance::Recipe;
