@@ -117,7 +117,7 @@ test("no task blocks the page for 50 ms while an evaluation runs", async ({ page
 
   await page.evaluate(() =>
     setTimeout(() => {
-      for (const end = performance.now() + 80; performance.now() < end;);
+      for (const end = performance.now() + 80; performance.now() < end; );
     }),
   );
   await expect.poll(async () => (await tasks()).some((ms) => ms >= 80), "a task of 80 ms would be noticed").toBe(true);

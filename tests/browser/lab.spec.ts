@@ -183,8 +183,8 @@ const agreementOf = (x: number[], y: number[]) => x.filter((value, i) => value =
 test("a control whose teachers are others, a second student, and the ceiling where ensembles are disjoint", async ({
   page,
 }) => {
-  const [another, fourth] = (["student", "teacher"] as const).map((of) =>
-    manifest.networks.find(({ role, family, logits }) => role === of && family !== FAMILY && logits)!,
+  const [another, fourth] = (["student", "teacher"] as const).map(
+    (of) => manifest.networks.find(({ role, family, logits }) => role === of && family !== FAMILY && logits)!,
   ) as [Entry, Entry];
   await shipGoldenAnswers(page, [
     { ...another, name: "independent", family: FAMILY, taughtBy: ["elsewhere"] },

@@ -5,7 +5,7 @@ import { yieldToEvents } from "../wasm/yield.js";
 
 export async function gram(lab: LabContext, pixels: Uint8Array, n: number, options: GramOptions): Promise<Gram> {
   const run = lab.own(lab.engine.gram(pixels, options.models, defaultBatchSize(lab.device)));
-  for (let done = false; !done;) {
+  for (let done = false; !done; ) {
     await yieldToEvents();
     if (options.signal?.aborted)
       throw new LabError("cancelled", "the call was aborted before its matrices were complete");

@@ -4,7 +4,10 @@ import type { ErrorCode } from "./fidelity_lab_statistics.js";
 
 /** Every method but those that answer at once, and those of an alignment, which the Worker keeps by a number of the client's. */
 export type AnalysisMethod =
-  Exclude<keyof AnalysisInterface, "models" | "cka" | "dispose"> | "ckaCreate" | "ckaPush" | "ckaFree";
+  | Exclude<keyof AnalysisInterface, "models" | "cka" | "dispose">
+  | "ckaCreate"
+  | "ckaPush"
+  | "ckaFree";
 
 export interface AnalysisCall {
   method: AnalysisMethod;

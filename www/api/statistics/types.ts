@@ -114,7 +114,12 @@ export interface Baselines {
 }
 
 export type NoControl =
-  "none_fits" | "shares_teachers" | "teachers_unknown" | "other_family" | "is_the_student" | "is_no_student";
+  | "none_fits"
+  | "shares_teachers"
+  | "teachers_unknown"
+  | "other_family"
+  | "is_the_student"
+  | "is_no_student";
 
 export interface Control {
   name: string;

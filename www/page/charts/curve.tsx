@@ -110,14 +110,16 @@ function optionsOf(element: HTMLElement, series: readonly CurveSeries[], format:
     ],
     series: [
       { label: words.distil.charts.step },
-      ...series.map(({ label, colour: name, isDashed, isSparse }): uPlot.Series => ({
-        label,
-        stroke: colour(name),
-        width: isSparse ? 2 : 1.25,
-        spanGaps: isSparse ?? false,
-        points: { show: (isSparse && !isDashed) ?? false, size: 6, fill: colour(name) },
-        ...(isDashed ? { dash: [6, 4] } : {}),
-      })),
+      ...series.map(
+        ({ label, colour: name, isDashed, isSparse }): uPlot.Series => ({
+          label,
+          stroke: colour(name),
+          width: isSparse ? 2 : 1.25,
+          spanGaps: isSparse ?? false,
+          points: { show: (isSparse && !isDashed) ?? false, size: 6, fill: colour(name) },
+          ...(isDashed ? { dash: [6, 4] } : {}),
+        }),
+      ),
     ],
   };
 }

@@ -7,7 +7,9 @@ import { messageOf, notifyInfo } from "./notices.ts";
 import { deviceFromAddress } from "./route.ts";
 
 export type LabState =
-  { phase: "starting" } | { phase: "ready"; client: LabClient } | { phase: "failed"; message: string };
+  | { phase: "starting" }
+  | { phase: "ready"; client: LabClient }
+  | { phase: "failed"; message: string };
 
 export const labState = signal<LabState>({ phase: "starting" });
 export const client = computed(() => (labState.value.phase === "ready" ? labState.value.client : null));

@@ -78,16 +78,18 @@ async function show(query: string): Promise<void> {
   try {
     await openTestAnswers();
     const { pixels, labels } = await testImages();
-    const found = wanted.map((i): Picture => ({
-      id: idOf(i),
-      name: testSetWords.images.open(i),
-      origin: "test",
-      label: labels[i]!,
-      pixels: pixels.slice(i * PIXELS_BYTES, (i + 1) * PIXELS_BYTES),
-      width: 32,
-      height: 32,
-      url: null,
-    }));
+    const found = wanted.map(
+      (i): Picture => ({
+        id: idOf(i),
+        name: testSetWords.images.open(i),
+        origin: "test",
+        label: labels[i]!,
+        pixels: pixels.slice(i * PIXELS_BYTES, (i + 1) * PIXELS_BYTES),
+        width: 32,
+        height: 32,
+        url: null,
+      }),
+    );
     batch(() => {
       shown.value = query;
       pictures.value = [...found, ...pictures.value.filter(({ origin }) => origin !== "test")];

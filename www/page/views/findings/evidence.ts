@@ -32,8 +32,12 @@ const questions = (): { pairs: Question[] } | null => {
 export interface Answered extends Question {
   report: Report;
 }
-export const reports = new Asked(questions, (analysis, { pairs }, signal): Promise<Answered[]> =>
-  Promise.all(pairs.map(async (question) => ({ ...question, report: await analysis.report({ ...question, signal }) }))),
+export const reports = new Asked(
+  questions,
+  (analysis, { pairs }, signal): Promise<Answered[]> =>
+    Promise.all(
+      pairs.map(async (question) => ({ ...question, report: await analysis.report({ ...question, signal }) })),
+    ),
 );
 
 /** Names whose stored answers the figures are made from. */

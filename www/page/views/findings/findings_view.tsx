@@ -322,12 +322,14 @@ function Plane({ all }: Part) {
 function Sizes({ all }: Part) {
   const w = findingsWords.sizes;
   const answered = all.filter(({ isTaught, report }) => isTaught && (report?.sizes.length ?? 0) > 1);
-  const lines = answered.map(({ network, report }): PlotLine => ({
-    name: network.name,
-    look: "student",
-    isMarked: true,
-    points: report!.sizes.map(({ size, students: found }) => ({ x: size, y: found[network.name]!.agreement })),
-  }));
+  const lines = answered.map(
+    ({ network, report }): PlotLine => ({
+      name: network.name,
+      look: "student",
+      isMarked: true,
+      points: report!.sizes.map(({ size, students: found }) => ({ x: size, y: found[network.name]!.agreement })),
+    }),
+  );
   const single = all.filter(
     ({ network, isTaught, agreement, ensembleOf }) =>
       isTaught && isFromScratch(network) && agreement !== null && ensembleOf.length === 1,
@@ -446,17 +448,19 @@ function Policies({ all }: Part) {
     label: w.row(point.policy!, point.temperature),
     own: matching(all, point.policy!, point.temperature).filter(({ agreement }) => agreement !== null),
   }));
-  const rows = found.map(({ point, label, own }): Row => ({
-    label,
-    values: w.values(
-      percent(point.agreement),
-      own.length > 0 ? own.map(({ agreement }) => percent(agreement!)).join(", ") : findingsWords.notTrained,
-    ),
-    marks: [
-      { look: "control", low: point.agreement, high: point.agreement, isOutline: true },
-      ...own.map(({ agreement }) => ({ look: "student" as const, low: agreement!, high: agreement! })),
-    ],
-  }));
+  const rows = found.map(
+    ({ point, label, own }): Row => ({
+      label,
+      values: w.values(
+        percent(point.agreement),
+        own.length > 0 ? own.map(({ agreement }) => percent(agreement!)).join(", ") : findingsWords.notTrained,
+      ),
+      marks: [
+        { look: "control", low: point.agreement, high: point.agreement, isOutline: true },
+        ...own.map(({ agreement }) => ({ look: "student" as const, low: agreement!, high: agreement! })),
+      ],
+    }),
+  );
   const table = found.flatMap(({ point, own }): Cell[][] => [
     [point.policy!, point.temperature ?? null, theirs, point.agreement, point.accuracy, sourceOf(point)],
     ...own.map(({ network, agreement, accuracy }) => [
@@ -494,15 +498,17 @@ function Policies({ all }: Part) {
 
 function Temperatures({ all }: Part) {
   const w = findingsWords.policies;
-  const lines = [1, 3, 5].map((m): PlotLine => ({
-    name: String(m),
-    look: "control",
-    isDashed: true,
-    points: TEMPERATURE_GRID.filter(({ nTeachers }) => nTeachers === m).map(({ temperature, agreement }) => ({
-      x: temperature!,
-      y: agreement,
-    })),
-  }));
+  const lines = [1, 3, 5].map(
+    (m): PlotLine => ({
+      name: String(m),
+      look: "control",
+      isDashed: true,
+      points: TEMPERATURE_GRID.filter(({ nTeachers }) => nTeachers === m).map(({ temperature, agreement }) => ({
+        x: temperature!,
+        y: agreement,
+      })),
+    }),
+  );
   const own = all.filter(
     ({ isTaught, agreement, network }) =>
       isTaught && isFromScratch(network) && agreement !== null && network.recipe?.temperature !== undefined,
@@ -776,21 +782,25 @@ function Trade({ all }: Part) {
     point,
     own: matching(all, point.policy, undefined).filter(({ network }) => network.trainAgreement !== undefined),
   }));
-  const rows = found.map(({ point, own }): Row => ({
-    label: point.policy,
-    values: findingsWords.policies.values(
-      span(point.low, point.high),
-      own.length > 0 ? own.map(({ network }) => percent(network.trainAgreement!)).join(", ") : findingsWords.notTrained,
-    ),
-    marks: [
-      { look: "control", low: point.low, high: point.high, isOutline: true },
-      ...own.map(({ network }) => ({
-        look: "student" as const,
-        low: network.trainAgreement!,
-        high: network.trainAgreement!,
-      })),
-    ],
-  }));
+  const rows = found.map(
+    ({ point, own }): Row => ({
+      label: point.policy,
+      values: findingsWords.policies.values(
+        span(point.low, point.high),
+        own.length > 0
+          ? own.map(({ network }) => percent(network.trainAgreement!)).join(", ")
+          : findingsWords.notTrained,
+      ),
+      marks: [
+        { look: "control", low: point.low, high: point.high, isOutline: true },
+        ...own.map(({ network }) => ({
+          look: "student" as const,
+          low: network.trainAgreement!,
+          high: network.trainAgreement!,
+        })),
+      ],
+    }),
+  );
   const table = found.flatMap(({ point, own }): Cell[][] => [
     [point.policy, theirs, point.low, point.high, sourceOf(point)],
     ...own.map(({ network }) => [
