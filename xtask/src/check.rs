@@ -1,4 +1,5 @@
-//! `cargo xtask check`: checks formatting, clippy for every build, and the types of the TypeScript.
+//! `cargo xtask check`: checks formatting, the rooms of ARCHITECTURE.md, clippy for every build, the
+//! documentation, and TypeScript and CSS.
 
 use std::process::Command;
 
@@ -9,6 +10,7 @@ use crate::page;
 use crate::repo::{Repo, cargo};
 use crate::step::{Stages, run};
 use crate::toolchain::WasmToolchain;
+use crate::typescript;
 use crate::wasm::{self, MODULES, Profile, Threaded};
 
 /// Folders with a tsconfig.json.
@@ -43,6 +45,11 @@ pub fn check(repo: &Repo) -> Result<()> {
         // Otherwise burn's CUDA backend downloads an LLVM of 100 MB and more, which only linking needs.
         run(clippy.env("DOCS_RS", "1"))
     });
+    stages.run("cargo doc", || {
+        let mut doc = cargo();
+        doc.current_dir(&repo.root).env("RUSTDOCFLAGS", "-D warnings");
+        run(doc.args(["doc", "--no-deps", "--package", "fidelity-lab", "--features", "cli"]))
+    });
     let toolchain = stages.run("wasm toolchain", WasmToolchain::find);
     for module in MODULES {
         let name = format!("clippy: wasm, {}", module.name);
@@ -60,6 +67,10 @@ pub fn check(repo: &Repo) -> Result<()> {
         };
     }
     let npm = stages.run("npm packages", || npm::install(repo));
+    if npm.is_some() {
+        stages.run("Biome: formatting, CSS, circles", || typescript::biome(repo));
+        stages.run("oxlint: rooms of ARCHITECTURE.md", || typescript::rooms(repo));
+    }
     // The modules' types are generated, and the page's come from the compiled www/api.
     let modules = npm
         .and_then(|()| {
@@ -79,6 +90,10 @@ pub fn check(repo: &Repo) -> Result<()> {
         stages.run(&format!("tsc: {folder}"), || {
             run(npm::tool(repo, "tsc").args(["--noEmit", "-p", &project]))
         });
+    }
+    // oxlint's rules about types need those of `pkg`.
+    if modules.is_some() {
+        stages.run("oxlint", || typescript::lint(repo));
     }
     stages.finish()
 }

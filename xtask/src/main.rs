@@ -26,6 +26,7 @@ mod stamp;
 mod step;
 mod test;
 mod toolchain;
+mod typescript;
 mod vulkan;
 mod wasm;
 

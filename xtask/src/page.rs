@@ -1,12 +1,12 @@
 //! Builds the JavaScript side: `pkg` (the public API as ES modules with types) and the page, which vite bundles from it.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::npm;
-use crate::repo::{Repo, copy_if_changed, write_if_changed};
+use crate::repo::{Repo, copy_if_changed, files_below, write_if_changed};
 use crate::stamp::{Stamp, unless_current};
 use crate::step::{run, step};
 use crate::wasm::{self, MODULES, Profile, Threaded};
@@ -48,6 +48,7 @@ pub fn package(repo: &Repo) -> Result<()> {
         .finish();
     let outputs = [pkg.join("fidelity_lab.js"), pkg.join("fidelity_lab.d.ts")];
     unless_current(&pkg.join(".stamp"), &stamp, &outputs, || {
+        remove_all_but_modules(&pkg)?;
         step("compiling www/api to pkg", || {
             run(npm::tool(repo, "tsc").args(["-p", "www/api/tsconfig.json"]))
         })
@@ -55,6 +56,21 @@ pub fn package(repo: &Repo) -> Result<()> {
     write_if_changed(&pkg.join("package.json"), manifest(&repo.version).as_bytes())?;
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         copy_if_changed(&repo.path(licence), &pkg.join(licence))?;
+    }
+    Ok(())
+}
+
+/// Removes what an earlier state of `www/api` was compiled to; the modules' generated files stay.
+fn remove_all_but_modules(pkg: &Path) -> Result<()> {
+    for file in files_below(pkg)? {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let is_module = MODULES.iter().any(|module| {
+            let folder = pkg.join(module.name);
+            file.starts_with(&folder) && (file.parent() != Some(&folder) || name.starts_with("fidelity_lab_"))
+        });
+        if !is_module {
+            fs::remove_file(&file).with_context(|| format!("could not remove {}", file.display()))?;
+        }
     }
     Ok(())
 }
@@ -122,6 +138,27 @@ fn manifest(version: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    #[test]
+    fn a_file_that_is_no_longer_published_goes_and_modules_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = [
+            "statistics/fidelity_lab_statistics.js",
+            "cpu/snippets/helper.js",
+            "cpu/fidelity_lab_cpu_bg.wasm",
+        ];
+        let stale = ["lab.js", "statistics/old.js", "gone/other.js"];
+        for file in kept.iter().chain(&stale) {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        super::remove_all_but_modules(folder.path()).unwrap();
+        assert!(kept.iter().all(|file| folder.path().join(file).exists()));
+        assert!(!stale.iter().any(|file| folder.path().join(file).exists()));
+    }
+
     #[test]
     fn the_manifest_is_json_with_the_types_first() {
         let manifest = super::manifest("1.2.3");
