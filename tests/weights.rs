@@ -545,3 +545,32 @@ fn a_manifest_that_differs_from_the_file_is_refused() {
     assert!(differs(|e| e.family = "PreResNet-14".into()).contains("the family"));
     assert!(differs(|e| e.normalisation.std[0] = 0.25).contains("normalisation"));
 }
+
+/// While a student still disagrees with its teachers on many images, an accuracy that equals a teacher's to the last of 10,000
+/// images was measured of the teacher.
+#[test]
+fn no_curve_of_a_shipped_student_holds_its_teachers_accuracy() {
+    use fidelity_lab::weights::manifest::Manifest;
+    let path = format!("{}/www/weights/manifest.json", env!("CARGO_MANIFEST_DIR"));
+    let manifest = Manifest::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let accuracy = |name: &String| {
+        let entry = manifest.networks.iter().find(|entry| entry.name == *name).unwrap();
+        entry.metrics.accuracy
+    };
+    let mut n_curves = 0;
+    for entry in &manifest.networks {
+        let (Some(curve), Some(teachers)) = (&entry.curve, &entry.taught_by) else {
+            continue;
+        };
+        n_curves += 1;
+        let teachers: Vec<f64> = teachers.iter().map(accuracy).collect();
+        for (epoch, measured) in curve.accuracy.iter().zip(&curve.agreement).enumerate() {
+            if let (Some(own), Some(agreement)) = measured
+                && *agreement < 0.6
+            {
+                assert!(!teachers.contains(own), "{}: {own} in epoch {}", entry.name, epoch + 1);
+            }
+        }
+    }
+    assert!(n_curves > 0, "there are curves to look at");
+}
