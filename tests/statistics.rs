@@ -1,15 +1,19 @@
 //! The statistics of the golden logits against NumPy, SciPy, scikit-learn and statsmodels (tests/golden/statistics.py).
 
+use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
 use fidelity_lab::statistics::{
     Answers, BinFilter, Binning, CalibrationArgs, Cell, CkaAccumulator, FitTemperatureArgs, ImageAnswersArgs,
     ImageFilter, ImagesArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, Predictor,
-    ReportArgs, Side, SortKey, TemperatureCurvesArgs, TemperatureFit, calibration, cells, chance, fit_temperature,
-    image_answers, images, intervals, mcnemar, pairs, report, temperature_curves, verify,
+    ReportArgs, Side, SortKey, TemperatureCurvesArgs, TemperatureFit, baselines, calibration, cells, chance, confusion,
+    fit_temperature, image_answers, images, intervals, mcnemar, pairs, report, temperature_curves, verify,
 };
-use serde_json::Value;
+use fidelity_lab::error::LabResult;
+use fidelity_lab::weights::Role;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 const TEACHERS: [&str; 3] = ["teacher0", "teacher1", "teacher2"];
 const STUDENT: &str = "student0";
@@ -257,7 +261,12 @@ fn figures_over_temperatures() {
 #[test]
 fn pairs_and_verification() {
     let (golden, answers) = (golden(), answers());
-    let found = pairs(&answers, &PairsArgs::default()).unwrap();
+    let models = Some(TEACHERS.iter().chain([&STUDENT]).map(|&name| name.to_owned()).collect());
+    let args = PairsArgs {
+        models,
+        ..Default::default()
+    };
+    let found = pairs(&answers, &args).unwrap();
     assert_eq!(found.models.len(), 4);
     (0..16).for_each(|at| close(found.agreement[at], &golden["pairs"][at / 4][at % 4]));
     let indices: Vec<u32> = (0..100).collect();
@@ -290,4 +299,135 @@ fn alignment_of_logits() {
     near(found.linear.unwrap(), &golden["linear"]);
     near(found.rbf.unwrap(), &golden["rbf"]);
     (0..2).for_each(|i| near(found.bandwidths[i], &golden["bandwidths"][i]));
+}
+
+/// Two families, with several controls and several groups of other teachers for each choice of teachers.
+const NETWORKS: [(&str, Role, &str, &[&str]); 10] = [
+    ("t0", Role::Teacher, "one", &[]),
+    ("t1", Role::Teacher, "one", &[]),
+    ("t2", Role::Teacher, "one", &[]),
+    ("t3", Role::Teacher, "one", &[]),
+    ("t4", Role::Teacher, "one", &[]),
+    ("s", Role::Student, "one", &["t0", "t1"]),
+    ("c", Role::Student, "one", &["t2", "t3"]),
+    ("d", Role::Student, "one", &["t3", "t4"]),
+    ("u", Role::Teacher, "two", &[]),
+    ("v", Role::Student, "two", &["u"]),
+];
+
+/// Made answers to 120 images of `NETWORKS`, loaded in an order of their own.
+fn loaded(order: &[usize]) -> Answers {
+    let mut answers = Answers::new((0..120).map(|image: u32| (image * 7 % 100) as u8).collect(), 100).unwrap();
+    for &at in order {
+        let (name, role, family, taught_by) = NETWORKS[at];
+        let facts = NetworkFacts {
+            role: Some(role),
+            family: Some(family.to_owned()),
+            taught_by: (role == Role::Student).then(|| taught_by.iter().map(|&name| name.to_owned()).collect()),
+        };
+        answers.add(name, made_logits(at), facts).unwrap();
+    }
+    answers
+}
+
+/// Right more often than not, so that networks agree on some images and not on others.
+fn made_logits(at: usize) -> Vec<f32> {
+    let value = |i: usize| {
+        let noise = ((i as u32 + 1)
+            .wrapping_mul(2_654_435_761)
+            .wrapping_add((at as u32).wrapping_mul(0x9E37_79B9))
+            >> 20) as f32
+            / 512.0;
+        noise + if i % 100 == (i / 100) * 7 % 100 { 4.5 } else { 0.0 }
+    };
+    (0..120 * 100).map(value).collect()
+}
+
+/// Every question that the statistics answer, by name.
+fn every_answer(answers: &Answers, args: &Value) -> Vec<(&'static str, String)> {
+    fn ask<A: DeserializeOwned, R: Debug>(
+        question: impl Fn(&Answers, &A) -> LabResult<R>,
+        answers: &Answers,
+        args: &Value,
+        more: Value,
+    ) -> String {
+        let mut args = args.clone();
+        args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let args = serde_json::from_value(args).unwrap();
+        // It prints a number such that it is read back as the same one: what prints alike is equal in all its bits.
+        format!("{:?}", question(answers, &args).unwrap())
+    }
+    let teachers = &args["teachers"];
+    vec![
+        ("report", ask(report, answers, args, json!({}))),
+        (
+            "report without sizes",
+            ask(report, answers, args, json!({ "sizes": false })),
+        ),
+        (
+            "calibration",
+            ask(calibration, answers, args, json!({ "models": [teachers, "s", "t4"] })),
+        ),
+        ("cells", ask(cells, answers, args, json!({}))),
+        ("confusion", ask(confusion, answers, args, json!({}))),
+        ("chance", ask(chance, answers, args, json!({}))),
+        (
+            "mcnemar",
+            ask(mcnemar, answers, args, json!({ "first": teachers, "second": "s" })),
+        ),
+        ("baselines", ask(baselines, answers, args, json!({}))),
+        (
+            "baselines with a control",
+            ask(baselines, answers, args, json!({ "control": "d" })),
+        ),
+        ("pairs", ask(pairs, answers, args, json!({}))),
+        (
+            "intervals",
+            ask(intervals, answers, args, json!({ "other": "c", "nResamples": 100 })),
+        ),
+        ("images", ask(images, answers, args, json!({ "sort": "kl" }))),
+        (
+            "image answers",
+            ask(image_answers, answers, args, json!({ "index": 7 })),
+        ),
+        ("fit temperature", ask(fit_temperature, answers, args, json!({}))),
+        (
+            "temperature curves",
+            ask(
+                temperature_curves,
+                answers,
+                args,
+                json!({ "temperatures": [0.5, 1, 3] }),
+            ),
+        ),
+        (
+            "verify",
+            format!("{:?}", verify(answers, "t0", &made_logits(1), None).unwrap()),
+        ),
+    ]
+}
+
+#[test]
+fn no_answer_depends_on_the_order_of_loading() {
+    let n = NETWORKS.len();
+    let in_steps = |step: usize| (0..n).map(|i| (i * step + 4) % n).collect::<Vec<_>>();
+    let orders = [
+        in_steps(1),
+        in_steps(3),
+        in_steps(7),
+        in_steps(9),
+        (0..n).rev().collect(),
+    ];
+    for teachers in [json!(["t1", "t0"]), json!(["t1"]), json!(["t2", "u"])] {
+        for lens in [json!({}), json!({ "level": "coarse", "temperature": 2.5 })] {
+            let mut args = json!({ "teachers": teachers, "student": "s", "students": ["s", "c"] });
+            args.as_object_mut().unwrap().extend(lens.as_object().unwrap().clone());
+            let expected = every_answer(&loaded(&Vec::from_iter(0..n)), &args);
+            for order in &orders {
+                for (found, expected) in every_answer(&loaded(order), &args).iter().zip(&expected) {
+                    assert_eq!(found, expected, "{args}, loaded as {order:?}");
+                }
+            }
+        }
+    }
 }

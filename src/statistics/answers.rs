@@ -183,8 +183,11 @@ impl Answers {
         self.networks.iter().find(|network| network.name == name)
     }
 
-    pub(super) fn networks(&self) -> &[Network] {
-        &self.networks
+    /// By name: what is chosen from them must not depend on the order of loading.
+    pub(super) fn by_name(&self) -> Vec<&Network> {
+        let mut networks: Vec<&Network> = self.networks.iter().collect();
+        networks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        networks
     }
 
     /// # Errors

@@ -15,7 +15,7 @@ use crate::weights::Role;
 pub struct BaselinesArgs {
     pub teachers: Vec<String>,
     pub student: String,
-    /// Default: the first that fits.
+    /// Default: of those that fit, the first by name.
     #[serde(default)]
     pub control: Option<String>,
     #[serde(default)]
@@ -39,13 +39,13 @@ pub struct Baselines {
     /// Why `control` is null: the network asked for does not fit, or no network does.
     #[cfg_attr(feature = "browser", tsify(type = "NoControl | null"))]
     pub no_control: Option<NoControl>,
-    /// All students that would do as control.
+    /// All students that would do as control, by name.
     pub controls: Vec<String>,
     /// Agreement of each chosen teacher with each other one; null for one teacher.
     #[cfg_attr(feature = "browser", tsify(type = "PairSummary | null"))]
     pub teacher_pairs: Option<PairSummary>,
-    /// Agreement of the chosen ensemble with ensembles of as many other teachers of the family, in groups that share none; null
-    /// where there are too few others.
+    /// Agreement of the chosen ensemble with ensembles of as many other teachers of the family, in groups that share none, made
+    /// of the others by name; null where there are too few others, or where the chosen ones are of several families.
     #[cfg_attr(feature = "browser", tsify(type = "Ceiling | null"))]
     pub ceiling: Option<Ceiling>,
     pub copied_errors: CopiedErrors,
@@ -116,7 +116,10 @@ pub fn baselines(answers: &Answers, args: &BaselinesArgs) -> LabResult<Baselines
     };
     let student = against(&args.student)?;
     let why_not = |network: &Network| misfit(network, &members, &args.student);
-    let fitting = answers.networks().iter().filter(|network| why_not(network).is_none());
+    let fitting = answers
+        .by_name()
+        .into_iter()
+        .filter(|network| why_not(network).is_none());
     let controls: Vec<String> = fitting.map(|network| network.name.clone()).collect();
     let asked = args.control.as_deref().map(|name| answers.network(name)).transpose()?;
     let no_control = match asked {
@@ -175,8 +178,11 @@ fn misfit(network: &Network, members: &[&Network], student: &str) -> Option<NoCo
 }
 
 fn teacher_pairs(answers: &Answers, teachers: &[String], lens: Lens) -> LabResult<Option<PairSummary>> {
+    // As the members of an ensemble: the last bits of the mean must not depend on the order of toggles.
+    let mut teachers = teachers.to_vec();
+    teachers.sort_unstable();
     let n = teachers.len();
-    let agreement = agreements(answers, teachers, lens)?;
+    let agreement = agreements(answers, &teachers, lens)?;
     let pairs: Vec<f64> = (1..n).flat_map(|i| agreement[i * n..i * n + i].to_vec()).collect();
     Ok((!pairs.is_empty()).then(|| PairSummary {
         n_pairs: pairs.len() as u32,
@@ -188,17 +194,16 @@ fn teacher_pairs(answers: &Answers, teachers: &[String], lens: Lens) -> LabResul
 
 fn ceiling(answers: &Answers, teachers: &[String], members: &[&Network], lens: Lens) -> LabResult<Option<Ceiling>> {
     let family = &members[0].facts.family;
+    if members.iter().any(|member| member.facts.family != *family) {
+        return Ok(None);
+    }
     let is_other = |network: &&Network| {
         network.facts.role == Some(Role::Teacher)
             && network.facts.family == *family
             && !teachers.contains(&network.name)
     };
-    let others: Vec<String> = answers
-        .networks()
-        .iter()
-        .filter(is_other)
-        .map(|network| network.name.clone())
-        .collect();
+    let others = answers.by_name().into_iter().filter(is_other);
+    let others: Vec<String> = others.map(|network| network.name.clone()).collect();
     let chosen = answers.view(teachers, lens)?;
     let group = |names: &[String]| {
         Ok(CeilingGroup {
@@ -295,5 +300,13 @@ mod tests {
         let pairs = found.teacher_pairs.unwrap();
         assert_eq!((pairs.n_pairs, pairs.lowest, pairs.highest), (3, 0.5, 0.75));
         assert_eq!(found.ceiling, None);
+    }
+
+    #[test]
+    fn the_order_of_the_teachers_does_not_matter() {
+        for (one, other) in [(["t0", "t1"], ["t1", "t0"]), (["t0", "u"], ["u", "t0"])] {
+            assert_eq!(format!("{:?}", ask(&one, None)), format!("{:?}", ask(&other, None)));
+        }
+        assert_eq!(ask(&["t0", "u"], None).ceiling, None, "of several families");
     }
 }

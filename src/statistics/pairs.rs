@@ -13,7 +13,7 @@ use crate::error::LabResult;
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct PairsArgs {
-    /// Default: all networks.
+    /// Default: all networks, by name.
     #[serde(default)]
     pub models: Option<Vec<String>>,
     #[serde(default)]
@@ -32,7 +32,8 @@ pub struct Pairs {
 /// # Errors
 /// As for [`Answers::view`].
 pub fn pairs(answers: &Answers, args: &PairsArgs) -> LabResult<Pairs> {
-    let models = args.models.clone().unwrap_or_else(|| answers.names());
+    let by_name = || answers.by_name().into_iter().map(|network| network.name.clone());
+    let models = args.models.clone().unwrap_or_else(|| by_name().collect());
     let agreement = agreements(answers, &models, Lens::new(args.level, args.temperature))?;
     Ok(Pairs { models, agreement })
 }

@@ -148,7 +148,7 @@ for (const { where, module, name } of [
           ...pair,
           filter: { cells: ["bothWrongSame"], bin: { of: "student", index: 9, nBins: 10, binning: "equal_mass" } },
         });
-        const { models, agreement } = await analysis.pairs();
+        const { models, agreement } = await analysis.pairs({ models: [...teachers, "student0"] });
         const curves = await analysis.temperatureCurves({ ...pair, temperatures: [0.5, 1, 3] });
         return {
           kinds: Object.fromEntries(

@@ -83,7 +83,7 @@ export interface SizeReport {
 export interface BaselinesOptions extends Lens, Cancellable {
   teachers: string[];
   student: string;
-  /** An independent student; default: the first that fits. */
+  /** An independent student; default: of those that fit, the first by name. */
   control?: string;
 }
 
@@ -101,13 +101,13 @@ export interface Baselines {
   control: Control | null;
   /** Why `control` is null: the network asked for does not fit, or no network does. */
   noControl: NoControl | null;
-  /** All students that would do as control. */
+  /** All students that would do as control, by name. */
   controls: string[];
   /** Agreement of each chosen teacher with each other one; null for one teacher. */
   teacherPairs: PairSummary | null;
   /**
-   * Agreement of the chosen ensemble with ensembles of as many other teachers of the family, in groups that share none; null where there
-   * are too few others.
+   * Agreement of the chosen ensemble with ensembles of as many other teachers of the family, in groups that share none, made of the others
+   * by name; null where there are too few others, or where the chosen ones are of several families.
    */
   ceiling: Ceiling | null;
   copiedErrors: CopiedErrors;
@@ -151,7 +151,7 @@ export interface CopiedErrors {
 }
 
 export interface PairsOptions extends Lens, Cancellable {
-  /** Default: all networks. */ models?: string[];
+  /** Default: all networks, by name. */ models?: string[];
 }
 
 /** Top-1 agreement of every network with every other one. */
