@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::data::Cache;
+use crate::data::{self, Cache};
 use crate::page::{self, Mode};
 use crate::repo::Repo;
 use crate::server::{Server, Site};
@@ -27,7 +27,8 @@ const WATCH_EVERY: Duration = Duration::from_millis(700);
 
 pub fn demo(repo: &Repo, port: u16, open: bool, profile: Profile) -> Result<()> {
     let cache = Cache::locate()?;
-    // Bind before the build, so that a port in use fails at once and not after minutes.
+    // Before the build, so that a missing archive or a port in use fails at once and not after minutes.
+    data::offer(repo, &cache, data::named_archive().as_deref())?;
     let site = Site {
         page: repo.work.join("page"),
         data: cache.cifar(),
@@ -38,7 +39,8 @@ pub fn demo(repo: &Repo, port: u16, open: bool, profile: Profile) -> Result<()> 
     let url = server.url();
     if !cache.has_test_set() {
         println!(
-            "\nCIFAR-100 is missing, so the page measures on its samples. `cargo xtask data` downloads the test set."
+            "\nCIFAR-100 is missing, so the page measures on its samples. `cargo xtask data` downloads the test set; \
+             CIFAR100_ARCHIVE names a copy."
         );
     }
     println!("\nFidelity Lab is at {url}   (Ctrl-C stops it)");

@@ -51,6 +51,10 @@ impl Cache {
         has_length(&self.cifar().join("train.bin"), TRAIN_BYTES)
     }
 
+    fn is_complete(&self) -> bool {
+        self.has_test_set() && self.has_training_set()
+    }
+
     fn archive(&self) -> PathBuf {
         self.root.join("cifar-100-binary.tar.gz")
     }
@@ -65,7 +69,7 @@ pub fn data(repo: &Repo, archive: Option<PathBuf>, url: &str) -> Result<()> {
     let cache = Cache::locate()?;
     if let Some(archive) = archive {
         take(repo, &cache, &archive)?;
-    } else if cache.has_test_set() && cache.has_training_set() {
+    } else if cache.is_complete() {
         println!("CIFAR-100 is already in {}.", cache.cifar().display());
         report(repo, &cache)?;
     } else {
@@ -82,19 +86,31 @@ pub fn data(repo: &Repo, archive: Option<PathBuf>, url: &str) -> Result<()> {
     Ok(())
 }
 
+/// Returns what CIFAR100_ARCHIVE names; an empty value names nothing.
+pub fn named_archive() -> Option<PathBuf> {
+    let value = std::env::var_os("CIFAR100_ARCHIVE");
+    value.filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
 /// Makes sure that `test` has both sets, from the cache or from CIFAR100_ARCHIVE.
 pub fn require(repo: &Repo) -> Result<()> {
-    let cache = Cache::locate()?;
-    if cache.has_test_set() && cache.has_training_set() {
+    let (cache, archive) = (Cache::locate()?, named_archive());
+    if cache.is_complete() {
         println!("CIFAR-100 is in {}", cache.cifar().display());
-        return Ok(());
-    }
-    match std::env::var_os("CIFAR100_ARCHIVE").filter(|value| !value.is_empty()) {
-        Some(archive) => take(repo, &cache, Path::new(&archive)),
-        None => bail!(
+    } else if archive.is_none() {
+        bail!(
             "the tests need CIFAR-100: run `cargo xtask data` (it downloads 169 MB), or set CIFAR100_ARCHIVE to an archive, its \
              first part or an unpacked folder"
-        ),
+        );
+    }
+    offer(repo, &cache, archive.as_deref())
+}
+
+/// Fills the cache for `demo` from the archive, if one is named. The page works without CIFAR-100.
+pub fn offer(repo: &Repo, cache: &Cache, archive: Option<&Path>) -> Result<()> {
+    match archive {
+        Some(archive) if !cache.is_complete() => take(repo, cache, archive),
+        _ => Ok(()),
     }
 }
 
@@ -125,3 +141,6 @@ fn report(repo: &Repo, cache: &Cache) -> Result<()> {
     );
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
