@@ -18,6 +18,8 @@ use crate::weights::Role;
 #[wasm_bindgen]
 pub struct DistillationRun {
     run: Turn<Training>,
+    /// In measurements.
+    student_name: String,
     output_name: String,
     teachers: Vec<Rc<Model>>,
     hold_out: RefCell<Option<HoldOut>>,
@@ -36,6 +38,7 @@ struct HoldOut {
 impl DistillationRun {
     pub(super) fn new(run: Training, output_name: String, teachers: Vec<Rc<Model>>, shared: Rc<Shared>) -> Self {
         Self {
+            student_name: run.student_name().to_owned(),
             run: Turn::new(run),
             output_name,
             teachers,
@@ -61,10 +64,9 @@ impl DistillationRun {
 
     fn finish_measuring(&self, evaluation: Evaluation) -> LabResult<HoldOutMetrics> {
         let report = evaluation.report();
-        let missing = || LabError::new(ErrorCode::Internal, "the held-out measurement has no student");
-        let fidelity = report.students.values().next().ok_or_else(missing)?;
-        let name = report.students.keys().next().ok_or_else(missing)?;
-        let student = report.models.get(name).ok_or_else(missing)?;
+        let missing = || LabError::new(ErrorCode::Internal, "the held-out measurement has no ensemble");
+        let (student, fidelity) = report.student(&self.student_name)?;
+        let fidelity = fidelity.ok_or_else(missing)?;
         let mut hold_out = self.hold_out.borrow_mut();
         let hold_out = hold_out.as_mut().ok_or_else(missing)?;
         let accuracy = report.ensemble.as_ref().and_then(|ensemble| ensemble.accuracy);

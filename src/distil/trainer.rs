@@ -390,6 +390,11 @@ impl Training {
         }
     }
 
+    /// The name under which [`Self::model`] is evaluated.
+    pub fn student_name(&self) -> &str {
+        &self.info.name
+    }
+
     /// The network as it is now, for evaluation.
     ///
     /// # Errors

@@ -35,6 +35,21 @@ pub struct EvaluationReport {
     pub students: BTreeMap<String, Fidelity>,
 }
 
+impl EvaluationReport {
+    /// A student's figures: its own, and those against the ensemble, which there are none of without teachers. By name, since
+    /// `models` holds the teachers too.
+    ///
+    /// # Errors
+    /// `internal` where nothing was measured of it.
+    pub fn student(&self, name: &str) -> LabResult<(&Generalisation, Option<&Fidelity>)> {
+        let own = self
+            .models
+            .get(name)
+            .ok_or_else(|| LabError::new(ErrorCode::Internal, format!("the evaluation has no student `{name}`")))?;
+        Ok((own, self.students.get(name)))
+    }
+}
+
 /// All that an evaluation has summed so far: enough to go on elsewhere.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Snapshot {

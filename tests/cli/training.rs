@@ -156,6 +156,43 @@ fn an_interrupted_distillation_goes_on_to_the_same_student_and_is_taken_over() {
     );
 }
 
+/// A first measurement sums teachers and student together, where figures are told apart by name alone: "a" comes before the
+/// student's name.
+#[test]
+fn a_run_that_is_measured_once_records_the_students_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let (teacher, out) = (teacher(folder.path(), "a", 1), at("student.safetensors"));
+    let settings = words("--preset furnace-student --epochs 1 --small-epochs 0 --batch-size 50 --limit 500 --seed 3");
+    let mut distil: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![&"distil", &"--teachers", &teacher, &"--out", &out];
+    distil.extend(as_arguments(&settings));
+    ran(&distil);
+
+    let evaluated = ran(&[
+        &"evaluate",
+        &"--teacher",
+        &teacher,
+        &"--student",
+        &out,
+        &"--format",
+        &"json",
+    ]);
+    let evaluated: Value = serde_json::from_str(&evaluated).unwrap();
+    let logged = log(&at("student.jsonl")).remove(0)["test"].take();
+    let said: Value = serde_json::from_str(network(&out).provenance.as_deref().unwrap()).unwrap();
+    let (of_teacher, of_student) = (&evaluated["models"]["a"], &evaluated["models"]["student"]);
+    for figure in ["accuracy", "top5Accuracy", "nll", "ece"] {
+        assert_ne!(of_teacher[figure], of_student[figure], "{figure} tells the two apart");
+        close(figure, &logged[figure], &of_student[figure], 1e-6);
+        close(figure, &said["test"][figure], &of_student[figure], 1e-6);
+    }
+    for figure in ["agreement", "kl"] {
+        let expected = &evaluated["students"]["student"][figure];
+        close(figure, &logged[figure], expected, 1e-6);
+        close(figure, &said["test"][figure], expected, 1e-6);
+    }
+}
+
 #[test]
 fn a_training_on_labels_learns_and_a_start_near_a_teacher_keeps_to_it() {
     let folder = tempfile::tempdir().unwrap();

@@ -314,7 +314,8 @@ impl Run {
             EVALUATION_BATCH,
         )?;
         let report = self.evaluation(evaluation)?.report();
-        Ok(report.students.values().next().map(|fidelity| fidelity.agreement))
+        let (_, fidelity) = report.student(self.training.student_name())?;
+        Ok(fidelity.map(|fidelity| fidelity.agreement))
     }
 
     /// Test figures of the network as it is.
@@ -331,13 +332,12 @@ impl Run {
             _ = self.ensemble.set(Rc::new(evaluation.into_ensemble()));
         }
         let mut figures = Map::new();
-        if let Some(general) = report.models.values().next() {
-            figures.insert("accuracy".into(), general.accuracy.into());
-            figures.insert("top5Accuracy".into(), general.top5_accuracy.into());
-            figures.insert("nll".into(), general.nll.into());
-            figures.insert("ece".into(), general.ece.into());
-        }
-        if let Some(fidelity) = report.students.values().next() {
+        let (general, fidelity) = report.student(self.training.student_name())?;
+        figures.insert("accuracy".into(), general.accuracy.into());
+        figures.insert("top5Accuracy".into(), general.top5_accuracy.into());
+        figures.insert("nll".into(), general.nll.into());
+        figures.insert("ece".into(), general.ece.into());
+        if let Some(fidelity) = fidelity {
             figures.insert("agreement".into(), fidelity.agreement.into());
             figures.insert("kl".into(), fidelity.kl.into());
         }
