@@ -8,6 +8,7 @@ use anyhow::Result;
 use crate::npm;
 use crate::page;
 use crate::repo::{Repo, cargo};
+use crate::rooms;
 use crate::step::{Stages, run};
 use crate::toolchain::WasmToolchain;
 use crate::typescript;
@@ -22,6 +23,7 @@ pub fn check(repo: &Repo) -> Result<()> {
     stages.run("rustfmt", || {
         run(cargo().current_dir(&repo.root).args(["fmt", "--all", "--check"]))
     });
+    stages.run("rooms of ARCHITECTURE.md (Rust)", || rooms::check(repo));
     stages.run("clippy: native, no engine", || {
         run(&mut clippy(repo, &["--workspace", "--all-targets"]))
     });

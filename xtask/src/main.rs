@@ -21,6 +21,7 @@ mod npm;
 mod packages;
 mod page;
 mod repo;
+mod rooms;
 mod server;
 mod stamp;
 mod step;
@@ -84,7 +85,7 @@ enum Command {
         #[command(flatten)]
         options: bench::Options,
     },
-    /// Check formatting, clippy (native and wasm) and types.
+    /// Check formatting, the rooms of ARCHITECTURE.md, clippy (native and wasm), documentation, TypeScript and CSS.
     Check,
 }
 
