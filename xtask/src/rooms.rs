@@ -7,7 +7,7 @@ mod arrows;
 mod circles;
 mod modules;
 mod resolve;
-mod table;
+pub mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
