@@ -37,7 +37,7 @@ pub fn rooms(repo: &Repo) -> Result<()> {
 fn biome_in(repo: &Repo, root: &Path) -> Result<()> {
     run(npm::tool(repo, "biome")
         .current_dir(root)
-        .args(["ci", "--error-on-warnings"])
+        .args(["ci", "--error-on-warnings", "--colors=off"])
         .arg(root))
 }
 
@@ -107,4 +107,136 @@ fn pattern(room: &Room, other: &Room, message: &str) -> Value {
 
 fn is_page(room: &Room) -> bool {
     room.path.starts_with("www/page")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Once;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::repo::Repo;
+
+    const TABLE: &str = "\
+| room | what lives there | may import |
+| --- | --- | --- |
+| `www/api/wasm` | loading | nothing |
+| `www/api/lab` | the lab | `www/api/wasm` |
+| `www/api` | entries | `www/api/wasm`, `www/api/lab` |
+| `www/page/common` | words | nothing |
+| `www/page/state` | signals | `www/api`, `www/page/common` |
+| `www/page/views/compare` | a view | `www/page/common`, `www/page/state` |
+| `www/page/views/distil` | a view | `www/page/common`, `www/page/state` |
+| `www/page` | the frame | everything |
+";
+
+    /// A page that keeps to the table.
+    const CLEAN: [(&str, &str); 8] = [
+        (
+            "www/api/wasm/errors.ts",
+            "import type { Code } from \"../lab/fidelity_lab_lab.js\";\nexport type Failure = Code;\n",
+        ),
+        (
+            "www/api/lab/lab.ts",
+            "import type { Failure } from \"../wasm/errors.js\";\n\nexport type Answer = Failure | null;\n",
+        ),
+        ("www/api/client.ts", "export * from \"./lab/lab.js\";\n"),
+        ("www/page/common/words.ts", "export const words = \"words\";\n"),
+        (
+            "www/page/state/networks.ts",
+            "import type { Answer } from \"../../../pkg/client.js\";\nimport { words } from \"../common/words.ts\";\n\n\
+             export const networks: [Answer, string] = [null, words];\n",
+        ),
+        (
+            "www/page/views/compare/compare.tsx",
+            "import { networks } from \"../../state/networks.ts\";\n\nexport const Compare = () => <p>{networks}</p>;\n",
+        ),
+        (
+            "www/page/views/distil/distil.tsx",
+            "export const Distil = () => <p />;\n",
+        ),
+        (
+            "www/page/main.tsx",
+            "import { Compare } from \"./views/compare/compare.tsx\";\n\nexport const later = () => import(\"./views/distil/distil.tsx\");\n\
+             export { Compare };\n",
+        ),
+    ];
+
+    /// The clean page with `file` added, and this checkout's tools.
+    fn planted(file: &str, text: &str) -> (Repo, TempDir) {
+        static INSTALLED: Once = Once::new();
+        let repo = Repo::locate().unwrap();
+        INSTALLED.call_once(|| npm::install(&repo).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        for (file, text) in CLEAN {
+            write(file, text);
+        }
+        write("ARCHITECTURE.md", TABLE);
+        write("biome.jsonc", &fs::read_to_string(repo.path("biome.jsonc")).unwrap());
+        write(file, text);
+        (repo, folder)
+    }
+
+    #[test]
+    fn a_page_that_keeps_to_the_table_passes() {
+        let (repo, folder) = planted("www/page/common/more.ts", "export const more = 1;\n");
+        rooms_in(&repo, folder.path()).unwrap();
+        biome_in(&repo, folder.path()).unwrap();
+    }
+
+    #[test]
+    fn an_import_that_no_row_lists_is_a_breach() {
+        for (file, specifier) in [
+            ("www/page/common/x.ts", "../state/networks.ts"),
+            ("www/page/common/x.ts", "../../../pkg/client.js"),
+            ("www/page/state/x.ts", "../views/compare/compare.tsx"),
+            ("www/page/views/distil/x.ts", "../compare/compare.tsx"),
+            ("www/page/views/distil/x.ts", "../../main.tsx"),
+            ("www/page/state/x.ts", "../../api/client.ts"),
+            ("www/api/wasm/x.ts", "../lab/lab.js"),
+            ("www/api/lab/x.ts", "../client.js"),
+        ] {
+            for text in [
+                format!("export * from \"{specifier}\";\n"),
+                format!("import type * as X from \"{specifier}\";\n\nexport type Y = typeof X;\n"),
+                format!("export const later = () => import(\"{specifier}\");\n"),
+            ] {
+                let (repo, folder) = planted(file, &text);
+                assert!(rooms_in(&repo, folder.path()).is_err(), "{file}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_circle_is_a_breach_also_of_types_and_of_dynamic_imports() {
+        for back in [
+            "import { b } from \"./b.ts\";\n\nexport const a: string = b;\n",
+            "import type { B } from \"./b.ts\";\n\nexport type A = B;\nexport const a = 1;\n",
+            "export const a = () => import(\"./b.ts\");\n",
+        ] {
+            let (repo, folder) = planted(
+                "www/page/state/b.ts",
+                "import { a } from \"./a.ts\";\n\nexport const b = String(a);\nexport type B = string;\n",
+            );
+            let first = folder.path().join("www/page/state/a.ts");
+            fs::write(&first, "export const a = 1;\n").unwrap();
+            biome_in(&repo, folder.path()).unwrap();
+            fs::write(&first, back).unwrap();
+            assert!(biome_in(&repo, folder.path()).is_err(), "{back}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_formatted_is_told() {
+        let (repo, folder) = planted("www/page/state/x.ts", "export const x = 'single'\n");
+        assert!(biome_in(&repo, folder.path()).is_err());
+        let (repo, folder) = planted("www/page/state/x.css", "a {\n  colour: red;\n}\n");
+        assert!(biome_in(&repo, folder.path()).is_err());
+    }
 }
