@@ -4,13 +4,13 @@ use std::fmt::Debug;
 use std::fs;
 use std::path::Path;
 
+use fidelity_lab::error::LabResult;
 use fidelity_lab::statistics::{
     Answers, BinFilter, Binning, CalibrationArgs, Cell, CkaAccumulator, FitTemperatureArgs, ImageAnswersArgs,
     ImageFilter, ImagesArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, Predictor,
     ReportArgs, Side, SortKey, TemperatureCurvesArgs, TemperatureFit, baselines, calibration, cells, chance, confusion,
     fit_temperature, image_answers, images, intervals, mcnemar, pairs, report, temperature_curves, verify,
 };
-use fidelity_lab::error::LabResult;
 use fidelity_lab::weights::Role;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -62,8 +62,10 @@ fn soft_loss(objective: Objective, student: Tensor<2>, teacher: Tensor<2>, tempe
 
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
-    use super::*;
     use burn::tensor::{Device, TensorData};
+
+    use super::super::objective::label_nll;
+    use super::*;
 
     const TEACHER: [[f32; 4]; 3] = [[0.3, -1.0, 2.0, 0.1], [4.0, 0.5, 0.2, -3.0], [0.0, 0.1, -0.1, 0.2]];
     const STUDENT: [[f32; 4]; 3] = [[1.3, 0.2, -0.7, 0.4], [2.0, 1.5, -1.0, 0.3], [-0.4, 0.9, 0.0, 1.1]];
@@ -75,7 +77,7 @@ mod tests {
         let losses = images.map(|((student, teacher), label)| {
             let student = student.map(|z| z as f32);
             let soft = objective.loss(teacher, &student, temperature);
-            alpha * super::super::objective::label_loss(&student, label) + (1.0 - alpha) * soft
+            alpha * label_nll(&student, label) + (1.0 - alpha) * soft
         });
         losses.sum::<f64>() / 3.0
     }

@@ -39,7 +39,7 @@ impl Objective {
     /// The loss of one image, from both networks' logits.
     pub fn loss(self, teacher: &[f32], student: &[f32], temperature: f64) -> f64 {
         if self == Self::HardLabels {
-            return label_loss(student, argmax(teacher));
+            return label_nll(student, argmax(teacher));
         }
         let p = log_softmax(teacher, temperature);
         let q = log_softmax(student, temperature);
@@ -62,13 +62,13 @@ impl Objective {
                 temperature * temperature * entropy(&log_softmax(teacher, temperature))
             }
             Self::Kl | Self::SymmetricKl | Self::Brier => 0.0,
-            Self::HardLabels => label_loss(teacher, argmax(teacher)),
+            Self::HardLabels => label_nll(teacher, argmax(teacher)),
         }
     }
 }
 
 /// -log q_k of the class `label` at temperature 1; infinite where there is no such class.
-pub fn label_loss(student: &[f32], label: usize) -> f64 {
+pub fn label_nll(student: &[f32], label: usize) -> f64 {
     log_softmax(student, 1.0)
         .get(label)
         .map_or(f64::INFINITY, |log_q| -log_q)
@@ -108,8 +108,8 @@ mod tests {
         );
         assert_close("Brier", loss(Objective::Brier), 2.0 * 0.3 * 0.3);
         assert_close("hard", loss(Objective::HardLabels), 2f64.ln());
-        assert_close("labels", label_loss(&teacher, 1), -(0.2f64.ln()));
-        assert_eq!(label_loss(&teacher, 2), f64::INFINITY);
+        assert_close("labels", label_nll(&teacher, 1), -(0.2f64.ln()));
+        assert_eq!(label_nll(&teacher, 2), f64::INFINITY);
     }
 
     /// At tau 2 the odds 4 and 9 become 2 and 3.

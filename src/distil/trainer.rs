@@ -1,4 +1,4 @@
-//! One training, a step a call: of a student on its teachers' answers, or of a teacher on labels.
+//! Training, one step per call: of a student towards its teachers' predictions, or of a teacher on labels.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
@@ -7,7 +7,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use super::checkpoint::Checkpoint;
 use super::loss::{distillation_loss, label_loss};
-use super::measure::{Answers, Step};
+use super::measure::{Step, Target};
 use super::optimiser::Sgd;
 use super::{Policy, Recipe};
 use crate::data::SIDE;
@@ -23,35 +23,42 @@ use crate::weights::{self, Network, StateDict};
 /// Steps whose logits may wait on the device; the next one reads them all.
 const MAX_WAITING: usize = 64;
 
-/// A network on its way from one set of weights to another.
+/// A network in training.
 pub struct Training {
     recipe: Recipe,
     source: Network,
     info: ModelInfo,
     compute: ComputeDevice,
-    /// The same, with autodiff.
+    /// The same device, with autodiff.
     device: Device,
     student: PreResNet,
-    /// None where it is trained on labels.
-    teachers: Vec<Rc<Model>>,
+    goal: Goal,
     optimiser: Sgd,
     images: Images,
-    /// The ensemble's log-probabilities by image, where images are distilled on as they are.
-    known: BTreeMap<usize, Vec<f32>>,
-    /// Batches from the coming step on, with their teachers' answers.
-    ahead: VecDeque<(Batch, Option<Vec<f32>>)>,
+    /// Batches from the coming step on, with what they are trained towards.
+    ahead: VecDeque<(Batch, Target)>,
     steps_done: u32,
-    /// Steps that are done and not yet measured.
+    /// Steps that are done but not yet measured.
     waiting: Vec<Waiting>,
+}
+
+/// What a network is trained towards.
+enum Goal {
+    /// The labels of all images.
+    Labels(Vec<u8>),
+    /// The ensemble of the teachers.
+    Distil {
+        teachers: Vec<Rc<Model>>,
+        /// The ensemble's log-probabilities by image, for images that are not augmented.
+        known: BTreeMap<usize, Vec<f32>>,
+    },
 }
 
 /// What measures a step, once its logits are read.
 struct Waiting {
     /// `[n, classes]`
     logits: Tensor<2>,
-    /// Log-probabilities `[n, classes]`.
-    teacher: Option<Vec<f32>>,
-    labels: Option<Vec<u8>>,
+    target: Target,
     step: u32,
 }
 
@@ -61,14 +68,13 @@ struct Batch {
     /// `[n, side, side, 3]`
     pixels: Vec<u8>,
     side: usize,
-    labels: Option<Vec<u8>>,
 }
 
 impl Training {
-    /// A distillation. It starts from the source student, which stays as it is.
+    /// Begins a distillation. It starts from the source student, which stays as it is.
     ///
     /// # Errors
-    /// `bad_argument` where the recipe is out of range or a label is no class, `no_teacher` where `teachers` is empty.
+    /// `bad_argument` if the recipe or a label is out of range, `no_teacher` if `teachers` is empty.
     pub fn distilling(
         recipe: Recipe,
         source: &Network,
@@ -85,14 +91,15 @@ impl Training {
                 "there is no teacher to distil from; load one of the student's family first",
             ));
         }
-        Self::new(recipe, source, info, teachers, images, compute)
+        let known = BTreeMap::new();
+        Self::new(recipe, source, info, Goal::Distil { teachers, known }, images, compute)
     }
 
-    /// A training on labels; `objective`, `temperature` and `alpha` of the recipe are not used. It starts from the source, which
-    /// stays as it is.
+    /// Begins a training on labels; `objective`, `temperature` and `alpha` of the recipe are not used. It starts from the source,
+    /// which stays as it is.
     ///
     /// # Errors
-    /// `bad_argument` where the recipe is out of range, there are no labels, a label is no class or the policy mixes images.
+    /// `bad_argument` if the recipe or a label is out of range, there are no labels, or the policy mixes images.
     pub fn on_labels(
         recipe: Recipe,
         source: &Network,
@@ -102,30 +109,30 @@ impl Training {
     ) -> LabResult<Self> {
         recipe.check(images.n_images(), images.all_labels().is_some())?;
         images.check_labels(source.architecture.n_classes)?;
-        if images.all_labels().is_none() {
+        let Some(labels) = images.all_labels().map(<[u8]>::to_vec) else {
             return Err(LabError::bad_argument(
-                "training without a teacher needs labels, and there are none",
+                "training without a teacher needs labels, but the images have none",
             ));
-        }
+        };
         if recipe.policy == Policy::Mixup {
             return Err(LabError::bad_argument(
-                "the policy mixup makes images that no label fits; without a teacher another policy is needed",
+                "the policy mixup makes images that no label fits; choose another policy to train on labels",
             ));
         }
-        Self::new(recipe, source, info, Vec::new(), images, compute)
+        Self::new(recipe, source, info, Goal::Labels(labels), images, compute)
     }
 
     fn new(
         recipe: Recipe,
         source: &Network,
         info: &ModelInfo,
-        teachers: Vec<Rc<Model>>,
+        goal: Goal,
         images: Images,
         compute: &ComputeDevice,
     ) -> LabResult<Self> {
         if recipe.small_steps > 0 && !compute.takes_any_size() {
             return Err(LabError::bad_argument(format!(
-                "smallSteps is {}; the WebGPU kernels are made for images of 32 pixels, so it must be 0",
+                "smallSteps is {}; it must be 0 on WebGPU, whose kernels take images of 32 pixels only",
                 recipe.small_steps
             )));
         }
@@ -139,20 +146,19 @@ impl Training {
             compute: compute.clone(),
             device,
             student,
-            teachers,
+            goal,
             optimiser,
             images,
-            known: BTreeMap::new(),
             ahead: VecDeque::new(),
             steps_done: 0,
             waiting: Vec::new(),
         })
     }
 
-    /// Goes on from a checkpoint of the same run.
+    /// Continues from a checkpoint of the same run.
     ///
     /// # Errors
-    /// `checkpoint_invalid` where it belongs to another recipe, student, teachers or number of images.
+    /// `checkpoint_invalid` if it belongs to another recipe, student, set of teachers or number of images.
     pub fn resume(mut self, bytes: &[u8]) -> LabResult<Self> {
         let checkpoint = Checkpoint::from_bytes(bytes)?;
         let teachers = self.teacher_names();
@@ -169,7 +175,7 @@ impl Training {
         Ok(self)
     }
 
-    /// Steps done so far.
+    /// Number of steps done so far.
     pub fn steps_done(&self) -> u32 {
         self.steps_done
     }
@@ -179,12 +185,12 @@ impl Training {
         self.recipe.learning_rate_at(self.steps_done)
     }
 
-    /// Steps of the recipe.
+    /// Number of steps of the recipe.
     pub fn total_steps(&self) -> u32 {
         self.recipe.steps
     }
 
-    /// Images a batch: the recipe's, or all there are where those are fewer.
+    /// Images per batch: the recipe's number, or all images if there are fewer.
     pub fn batch_size(&self) -> usize {
         (self.recipe.batch_size as usize).min(self.images.n_images())
     }
@@ -192,20 +198,20 @@ impl Training {
     /// Trains on one batch, and measures it.
     ///
     /// # Errors
-    /// What the device reports, and `gpu_error` where the loss is no number any more.
+    /// What the device reports, and `gpu_error` if the loss is no longer finite.
     pub async fn step(&mut self) -> LabResult<Step> {
         self.step_unread().await?;
         let missing = || LabError::new(ErrorCode::Internal, "a step was not measured");
         self.measured().await?.pop().ok_or_else(missing)
     }
 
-    /// Lets the teachers answer for the coming `n_steps` together, whose images follow from the seed: a GPU is waited for once
-    /// instead of at every step.
+    /// Lets the teachers predict for the coming `n_steps` together, whose images follow from the seed: the run then waits for the
+    /// GPU once instead of at every step.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn answer_ahead(&mut self, n_steps: usize) -> LabResult<()> {
-        if self.teachers.is_empty() {
+        if matches!(self.goal, Goal::Labels(_)) {
             return Ok(());
         }
         let first = self.steps_done + self.ahead.len() as u32;
@@ -216,36 +222,32 @@ impl Training {
             let alike: Vec<_> = batches.drain(..n_alike).collect();
             let indices: Vec<usize> = alike.iter().flat_map(|batch| &batch.indices).copied().collect();
             let pixels: Vec<u8> = alike.iter().flat_map(|batch| &batch.pixels).copied().collect();
-            let answers = self.answers(&indices, &pixels, side).await?;
+            let log_probs = self.ensemble_log_probs(&indices, &pixels, side).await?;
             let values_per_batch = self.batch_size() * self.source.architecture.n_classes;
-            let answers = answers
-                .chunks_exact(values_per_batch)
-                .map(|answers| Some(answers.to_vec()));
-            self.ahead.extend(alike.into_iter().zip(answers));
+            for (batch, log_probs) in alike.into_iter().zip(log_probs.chunks_exact(values_per_batch)) {
+                let target = self.ensemble_target(&batch, log_probs.to_vec());
+                self.ahead.push_back((batch, target));
+            }
         }
         Ok(())
     }
 
-    /// Trains on one batch, whose figures [`Training::measured`] gives later: a read-back makes a GPU wait.
+    /// Trains on one batch; [`Training::measured`] gives its figures later, since a read-back makes a GPU wait.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn step_unread(&mut self) -> LabResult<()> {
         if self.waiting.len() >= MAX_WAITING {
-            let message = format!("{MAX_WAITING} steps wait to be measured; they must be before the next one");
+            let message = format!("{MAX_WAITING} steps wait to be measured; measure them before the next one");
             return Err(LabError::new(ErrorCode::Internal, message));
         }
         let _awake = stay_awake();
-        let (batch, teacher) = match self.ahead.pop_front() {
+        let (batch, target) = match self.ahead.pop_front() {
             Some(ready) => ready,
             None => {
                 let batch = self.batch(self.steps_done);
-                let teacher = if self.teachers.is_empty() {
-                    None
-                } else {
-                    Some(self.answers(&batch.indices, &batch.pixels, batch.side).await?)
-                };
-                (batch, teacher)
+                let target = self.target(&batch).await?;
+                (batch, target)
             }
         };
         let images = upload_images(&batch.pixels, batch.side, &self.source.normalisation, &self.device);
@@ -254,48 +256,46 @@ impl Training {
         } else {
             self.student.forward_train(images)
         };
-        let loss = self.loss(logits.clone(), teacher.as_deref(), batch.labels.as_deref());
+        let loss = self.loss(logits.clone(), &target);
         let gradients = loss.backward();
         let learning_rate = self.learning_rate();
         self.optimiser.step(&mut self.student, &gradients, learning_rate);
         self.steps_done += 1;
         self.waiting.push(Waiting {
             logits: logits.without_autodiff(),
-            teacher,
-            labels: batch.labels,
+            target,
             step: self.steps_done,
         });
         Ok(())
     }
 
-    fn loss(&self, logits: Tensor<2>, teacher: Option<&[f32]>, labels: Option<&[u8]>) -> Tensor<1> {
-        let n_classes = self.source.architecture.n_classes;
-        let labels = labels.map(|labels| {
+    fn loss(&self, logits: Tensor<2>, target: &Target) -> Tensor<1> {
+        let tensor_of = |labels: &[u8]| {
             let data: Vec<i32> = labels.iter().map(|&label| label.into()).collect();
             Tensor::<1, Int>::from_data(TensorData::new(data, [labels.len()]), &self.device)
-        });
-        let Recipe {
-            objective,
-            temperature,
-            alpha,
-            ..
-        } = self.recipe;
-        match (teacher, labels) {
-            (Some(teacher), labels) => {
-                let target = TensorData::new(teacher.to_vec(), [teacher.len() / n_classes, n_classes]);
-                let target = Tensor::<2>::from_data(target, &self.device);
-                distillation_loss(objective, logits, target, labels, temperature, alpha)
+        };
+        match target {
+            Target::Labels(labels) => label_loss(logits, tensor_of(labels)),
+            Target::Ensemble { log_probs, labels } => {
+                let n_classes = self.source.architecture.n_classes;
+                let teacher = TensorData::new(log_probs.clone(), [log_probs.len() / n_classes, n_classes]);
+                let teacher = Tensor::<2>::from_data(teacher, &self.device);
+                let labels = labels.as_deref().map(tensor_of);
+                let Recipe {
+                    objective,
+                    temperature,
+                    alpha,
+                    ..
+                } = self.recipe;
+                distillation_loss(objective, logits, teacher, labels, temperature, alpha)
             }
-            (None, Some(labels)) => label_loss(logits, labels),
-            // Without either there is nothing to learn; the constructors let no such run begin.
-            (None, None) => logits.sum().mul_scalar(0.0),
         }
     }
 
-    /// The figures of all steps that wait for theirs, in order, by one read-back.
+    /// Measures all waiting steps, in order, with one read-back.
     ///
     /// # Errors
-    /// What the device reports, and `gpu_error` where a loss is no number any more.
+    /// What the device reports, and `gpu_error` if a loss is no longer finite.
     pub async fn measured(&mut self) -> LabResult<Vec<Step>> {
         let waiting = std::mem::take(&mut self.waiting);
         if waiting.is_empty() {
@@ -303,13 +303,8 @@ impl Training {
         }
         let logits = read(waiting.iter().map(|waiting| waiting.logits.clone())).await?;
         let steps = waiting.iter().zip(&logits).map(|(waiting, logits)| {
-            let answers = Answers {
-                logits,
-                teacher: waiting.teacher.as_deref(),
-                labels: waiting.labels.as_deref(),
-                n_classes: self.source.architecture.n_classes,
-            };
-            let step = answers.measure(&self.recipe, waiting.step);
+            let n_classes = self.source.architecture.n_classes;
+            let step = waiting.target.measure(logits, n_classes, &self.recipe, waiting.step);
             if step.loss.is_finite() {
                 Ok(step)
             } else {
@@ -325,45 +320,52 @@ impl Training {
         steps.collect()
     }
 
-    /// Log-probabilities of the ensemble, `[n, classes]`, to images `[n, side, side, 3]` that were made of those of the indices.
-    async fn answers(&mut self, indices: &[usize], pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
-        if self.recipe.policy == Policy::None && side == SIDE {
-            self.known_ensemble(indices).await
-        } else {
-            self.ensemble(pixels, side).await
+    /// What a batch is trained towards; the teachers predict here.
+    async fn target(&mut self, batch: &Batch) -> LabResult<Target> {
+        if let Goal::Labels(labels) = &self.goal {
+            return Ok(Target::Labels(batch.indices.iter().map(|&i| labels[i]).collect()));
+        }
+        let log_probs = self
+            .ensemble_log_probs(&batch.indices, &batch.pixels, batch.side)
+            .await?;
+        Ok(self.ensemble_target(batch, log_probs))
+    }
+
+    fn ensemble_target(&self, batch: &Batch, log_probs: Vec<f32>) -> Target {
+        let labels = self.images.all_labels();
+        Target::Ensemble {
+            log_probs,
+            labels: labels.map(|labels| batch.indices.iter().map(|&i| labels[i]).collect()),
         }
     }
 
-    /// The ensemble's answers to images as they are, each computed once.
-    async fn known_ensemble(&mut self, indices: &[usize]) -> LabResult<Vec<f32>> {
+    /// The ensemble's log-probabilities `[n, classes]` for images `[n, side, side, 3]`, made from the images of these indices. Images
+    /// that are not augmented are computed once each.
+    async fn ensemble_log_probs(&mut self, indices: &[usize], pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
         let n_classes = self.source.architecture.n_classes;
-        let unknown: BTreeSet<usize> = indices
-            .iter()
-            .copied()
-            .filter(|i| !self.known.contains_key(i))
-            .collect();
-        if !unknown.is_empty() {
-            let pixels: Vec<u8> = unknown
-                .iter()
-                .flat_map(|&i| self.images.pixels(i, 1))
-                .copied()
-                .collect();
-            let answers = self.ensemble(&pixels, SIDE).await?;
-            let answers = answers.chunks_exact(n_classes).map(<[f32]>::to_vec);
-            self.known.extend(unknown.into_iter().zip(answers));
+        let is_augmented = self.recipe.policy != Policy::None || side != SIDE;
+        let Goal::Distil { teachers, known } = &mut self.goal else {
+            return Err(LabError::new(
+                ErrorCode::Internal,
+                "a training on labels has no teachers",
+            ));
+        };
+        if is_augmented {
+            return ensemble(teachers, pixels, side, n_classes).await;
         }
-        Ok(indices.iter().flat_map(|i| &self.known[i]).copied().collect())
+        let is_unknown = |i: &usize| !known.contains_key(i);
+        let unknown: BTreeSet<usize> = indices.iter().copied().filter(is_unknown).collect();
+        if !unknown.is_empty() {
+            let pixels = unknown.iter().flat_map(|&i| self.images.pixels(i, 1));
+            let pixels: Vec<u8> = pixels.copied().collect();
+            let log_probs = ensemble(teachers, &pixels, SIDE, n_classes).await?;
+            let by_image = log_probs.chunks_exact(n_classes).map(<[f32]>::to_vec);
+            known.extend(unknown.into_iter().zip(by_image));
+        }
+        Ok(indices.iter().flat_map(|i| &known[i]).copied().collect())
     }
 
-    /// Log-probabilities of the ensemble, `[n, classes]`.
-    async fn ensemble(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
-        let members = Model::logits_of_side(&self.teachers, pixels, side).await?;
-        let members: Vec<_> = members.iter().map(Vec::as_slice).collect();
-        let log_probs = ensemble_log_probs(&members, self.source.architecture.n_classes)?;
-        Ok(log_probs.into_iter().map(|v| v as f32).collect())
-    }
-
-    /// Of the step after `step` others: a function of the seed and the step alone, so that a resumed run sees the same.
+    /// The batch after `step` steps: a function of the seed and the step alone, so that a resumed run sees the same.
     fn batch(&self, step: u32) -> Batch {
         let Recipe { seed, policy, .. } = self.recipe;
         let indices = augment::batch_indices(seed, step, self.batch_size(), self.images.n_images());
@@ -373,21 +375,12 @@ impl Training {
             .copied()
             .collect();
         policy.apply(&mut pixels, seed, step);
-        let labels = self
-            .images
-            .all_labels()
-            .map(|labels| indices.iter().map(|&i| labels[i]).collect());
         let (pixels, side) = if step < self.recipe.small_steps {
             (augment::smaller(&pixels), SMALL_SIDE)
         } else {
             (pixels, SIDE)
         };
-        Batch {
-            indices,
-            pixels,
-            side,
-            labels,
-        }
+        Batch { indices, pixels, side }
     }
 
     /// The name under which [`Self::model`] is evaluated.
@@ -403,7 +396,7 @@ impl Training {
         Model::new(self.info.clone(), &self.source, &self.state().await?, &self.compute)
     }
 
-    /// The network's tensors, read back.
+    /// Reads back the network's tensors.
     ///
     /// # Errors
     /// What the device reports.
@@ -412,27 +405,31 @@ impl Training {
     }
 
     fn teacher_names(&self) -> Vec<String> {
-        self.teachers.iter().map(|teacher| teacher.info.name.clone()).collect()
+        match &self.goal {
+            Goal::Labels(_) => Vec::new(),
+            Goal::Distil { teachers, .. } => teachers.iter().map(|teacher| teacher.info.name.clone()).collect(),
+        }
     }
 
-    /// The network as one of its own, with its provenance.
+    /// The trained network under a name of its own, with its provenance.
     ///
     /// # Errors
     /// What the device reports.
     pub async fn network(&self, name: &str) -> LabResult<Network> {
         let state = self.state().await?;
-        let teachers = self.teacher_names();
         let mut provenance = serde_json::json!({
             "madeBy": concat!("fidelity-lab ", env!("CARGO_PKG_VERSION")),
             "recipe": self.recipe,
             "stepsDone": self.steps_done,
             "nImages": self.images.n_images(),
         });
-        if teachers.is_empty() {
-            provenance["trainedFrom"] = self.info.name.as_str().into()
-        } else {
-            provenance["distilledFrom"] = self.info.name.as_str().into();
-            provenance["teachers"] = serde_json::json!(teachers);
+        let start = self.info.name.as_str().into();
+        match &self.goal {
+            Goal::Labels(_) => provenance["trainedFrom"] = start,
+            Goal::Distil { .. } => {
+                provenance["distilledFrom"] = start;
+                provenance["teachers"] = self.teacher_names().into();
+            }
         }
         Ok(Network {
             name: name.to_owned(),
@@ -443,8 +440,8 @@ impl Training {
         })
     }
 
-    /// Everything that going on from here needs, apart from the recipe, the images and the networks' files. Figures that wait to be
-    /// read are not part of it.
+    /// Everything needed to continue from here, apart from the recipe, the images and the networks' files. Steps that wait to be
+    /// measured are not part of it.
     ///
     /// # Errors
     /// What the device reports.
@@ -466,7 +463,15 @@ impl Training {
     }
 }
 
-/// All tensors of a network, read back.
+/// The ensemble's log-probabilities `[n, classes]`.
+async fn ensemble(teachers: &[Rc<Model>], pixels: &[u8], side: usize, n_classes: usize) -> LabResult<Vec<f32>> {
+    let members = Model::logits_of_side(teachers, pixels, side).await?;
+    let members: Vec<_> = members.iter().map(Vec::as_slice).collect();
+    let log_probs = ensemble_log_probs(&members, n_classes)?;
+    Ok(log_probs.into_iter().map(|v| v as f32).collect())
+}
+
+/// Reads back all tensors of a network.
 ///
 /// # Errors
 /// What the device reports.
