@@ -80,21 +80,12 @@ impl Architecture {
 
     /// Channels that the last block puts out and the head reads: 64 or 256.
     pub fn n_features(&self) -> usize {
-        tensors::channels_out(STAGE_WIDTHS[2], self.is_bottleneck())
+        channels_out(STAGE_WIDTHS[2], self.is_bottleneck())
     }
 
     /// What networks of the same depth share, for example "PreResNet-56".
     pub fn family(&self) -> String {
         format!("PreResNet-{}", self.depth)
-    }
-
-    /// Trainable numbers: running statistics do not count.
-    pub fn n_parameters(&self) -> usize {
-        self.tensors()
-            .iter()
-            .filter(|p| p.kind.is_trainable())
-            .map(TensorSpec::n_values)
-            .sum()
     }
 }
 
@@ -102,6 +93,10 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PreResNet-{} with {} classes", self.depth, self.n_classes)
     }
+}
+
+fn channels_out(width: usize, bottleneck: bool) -> usize {
+    if bottleneck { EXPANSION * width } else { width }
 }
 
 fn convolutions_per_block(bottleneck: bool) -> usize {

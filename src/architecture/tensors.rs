@@ -1,6 +1,6 @@
 //! Blocks and tensors of an architecture, with their shapes.
 
-use super::{Architecture, EXPANSION, STAGE_WIDTHS, STEM_CHANNELS};
+use super::{Architecture, STAGE_WIDTHS, STEM_CHANNELS, channels_out};
 
 /// A residual block: its input's, its inner and its output's channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,15 @@ pub struct TensorSpec {
 }
 
 impl Architecture {
+    /// Trainable numbers: running statistics do not count.
+    pub fn n_parameters(&self) -> usize {
+        self.tensors()
+            .iter()
+            .filter(|p| p.kind.is_trainable())
+            .map(TensorSpec::n_values)
+            .sum()
+    }
+
     /// All blocks from the first of stage 1 to the last of stage 3.
     pub fn blocks(&self) -> Vec<BlockShape> {
         let bottleneck = self.is_bottleneck();
@@ -176,10 +185,6 @@ impl TensorKind {
             Self::NormWeight | Self::NormBias | Self::RunningMean | Self::RunningVar
         )
     }
-}
-
-pub(super) fn channels_out(width: usize, bottleneck: bool) -> usize {
-    if bottleneck { EXPANSION * width } else { width }
 }
 
 fn convolution(name: &str, c_out: usize, c_in: usize, kernel: usize) -> TensorSpec {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::provenance::Recipe;
+use super::provenance::RecordedRecipe;
 use super::{Network, Normalisation, Role};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,7 +38,7 @@ pub struct Entry {
     pub metrics: Metrics,
     /// How it was trained, as its file's provenance says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub recipe: Option<Recipe>,
+    pub recipe: Option<RecordedRecipe>,
     /// Of a student: the share of the training images on which it agrees with its teachers' ensemble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_agreement: Option<f64>,

@@ -7,12 +7,10 @@ use serde::{Deserialize, Serialize};
 use super::authors;
 use super::error::WeightsError;
 use super::file::{File, Metadata, Storage, write_stored};
+use super::metadata::{ARCHITECTURE, Normalisation};
 use super::state::{StateDict, Tensor};
 use super::validate::{Declared, settle, shape_faults, value_faults};
 use crate::architecture::Architecture;
-
-/// The value of the metadata key `architecture`.
-pub(super) const ARCHITECTURE: &str = "preresnet";
 
 /// A validated network on the host, from which device tensors are made.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,13 +38,6 @@ pub enum Role {
     Student,
 }
 
-/// How pixels become inputs: `(v / 255 - mean) / std` for red, green and blue.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Normalisation {
-    pub mean: [f32; 3],
-    pub std: [f32; 3],
-}
-
 /// How a network is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
@@ -55,27 +46,6 @@ pub enum Precision {
     F32,
     /// Convolutions and the head in half precision; BatchNorm's tensors stay f32, being few and of wide range.
     F16,
-}
-
-impl Default for Normalisation {
-    /// Pixels to [-1, 1], as in the paper.
-    fn default() -> Self {
-        Self {
-            mean: [0.5; 3],
-            std: [0.5; 3],
-        }
-    }
-}
-
-impl Normalisation {
-    /// The input for each of the 256 values of red, green and blue.
-    pub fn tables(&self) -> [[f32; 256]; 3] {
-        let table = |channel: usize| {
-            let (mean, std) = (self.mean[channel], self.std[channel]);
-            std::array::from_fn(|v| (v as f32 / 255.0 - mean) / std)
-        };
-        [table(0), table(1), table(2)]
-    }
 }
 
 impl Network {

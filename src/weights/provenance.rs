@@ -6,7 +6,7 @@ use serde_json::Value;
 /// How a network was trained, as far as its file says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Recipe {
+pub struct RecordedRecipe {
     /// For example "PyTorch 2.15.0+cu132".
     pub trainer: String,
     /// Of the program `fidelity`, where one was named.
@@ -52,7 +52,7 @@ pub struct Recipe {
 /// What of a provenance is understood here.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Provenance {
-    pub recipe: Recipe,
+    pub recipe: RecordedRecipe,
     /// Names of the teachers of a student; empty for a teacher.
     pub taught_by: Vec<String>,
     /// Test accuracy before rounding.
@@ -83,7 +83,7 @@ impl Provenance {
         };
         let is_student = !taught_by.is_empty();
         let test = |name: &str| all.get("test").and_then(|test| test.get(name)).and_then(Value::as_f64);
-        let recipe = Recipe {
+        let recipe = RecordedRecipe {
             trainer: text(all.get("trainer")).unwrap_or_else(|| "unknown".into()),
             preset: text(all.get("preset")),
             device: text(all.get("device")),
@@ -176,7 +176,7 @@ mod tests {
             (said.taught_by.join(" "), said.accuracy, said.train_agreement),
             ("a b".into(), Some(0.5504), Some(0.7079))
         );
-        let Recipe {
+        let RecordedRecipe {
             epochs,
             small_epochs,
             learning_rate,
@@ -195,7 +195,7 @@ mod tests {
             "tau says nothing of a teacher"
         );
         let json = serde_json::to_value(&said.recipe).unwrap();
-        assert_eq!(serde_json::from_value::<Recipe>(json).unwrap(), said.recipe);
+        assert_eq!(serde_json::from_value::<RecordedRecipe>(json).unwrap(), said.recipe);
         assert!(Provenance::parse("by hand").is_none() && Provenance::parse("{}").is_none());
     }
 
@@ -208,7 +208,7 @@ mod tests {
             "trainingImages": {"limit": null, "split": "0:500"}, "test": {"accuracy": 0.6, "trainAgreement": 0.9}}"#,
         )
         .unwrap();
-        let expected = Recipe {
+        let expected = RecordedRecipe {
             trainer: "fidelity 0.1.0".into(),
             preset: Some("furnace-student".into()),
             device: Some("cpu".into()),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::Fault;
 use super::file::Metadata;
-use super::network::{ARCHITECTURE, Normalisation};
+use super::metadata::{ARCHITECTURE, Normalisation};
 use super::state::StateDict;
 use crate::architecture::{Architecture, TensorKind, TensorSpec};
 

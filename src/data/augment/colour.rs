@@ -1,6 +1,6 @@
 //! Colour jitter.
 
-use super::level;
+use super::level::level;
 use crate::data::IMAGE_BYTES;
 use crate::data::random::{Purpose, Random};
 
@@ -113,7 +113,7 @@ fn turn([r, g, b]: [f32; 3], turns: f32) -> [f32; 3] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{assert_levels, golden, golden_images, picture};
+    use super::super::testing::{assert_levels, golden, golden_images, picture};
     use super::*;
 
     const SAME: Change = Change {

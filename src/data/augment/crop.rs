@@ -35,7 +35,7 @@ fn crop(image: &[u8; IMAGE_BYTES], top: usize, left: usize, mirrored: bool) -> [
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{picture, pixel};
+    use super::super::testing::{picture, pixel};
     use super::*;
 
     #[test]

@@ -19,7 +19,7 @@ fn flip(image: &mut [u8; IMAGE_BYTES]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{picture, pixel};
+    use super::super::testing::{picture, pixel};
     use super::*;
 
     #[test]

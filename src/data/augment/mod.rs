@@ -10,11 +10,14 @@
 mod colour;
 mod crop;
 mod flip;
+mod level;
 mod mixup;
 mod noise;
 mod order;
 mod rotation;
 mod small;
+#[cfg(test)]
+mod testing;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +25,7 @@ pub(super) use colour::recoloured;
 pub use colour::{Jitter, color_jitter};
 pub use crop::{PADDING, flip_crop};
 pub use flip::vertical_flip;
+pub(super) use level::level;
 pub use mixup::mixup;
 pub use noise::noise;
 pub(super) use noise::redrawn;
@@ -104,57 +108,10 @@ impl Policy {
     }
 }
 
-/// 0 to 1 to the nearest of the 256 levels.
-pub(super) fn level(value: f32) -> u8 {
-    (value * 255.0).round() as u8
-}
-
 #[cfg(test)]
 mod tests {
+    use super::testing::picture;
     use super::*;
-    use crate::data::IMAGE_BYTES;
-
-    /// Black only where it was brought in.
-    pub(super) fn picture() -> [u8; IMAGE_BYTES] {
-        std::array::from_fn(|i| (i % 251) as u8 + 1)
-    }
-
-    /// A tensor of `tests/golden/augment.safetensors`, which `augment.py` beside it made by PyTorch.
-    pub(super) fn golden(name: &str) -> Vec<f32> {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/augment.safetensors");
-        let bytes = std::fs::read(path).unwrap();
-        let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-        let tensor = tensors.tensor(name).unwrap();
-        match tensor.dtype() {
-            safetensors::Dtype::U8 => tensor.data().iter().map(|v| f32::from(*v)).collect(),
-            _ => tensor
-                .data()
-                .as_chunks()
-                .0
-                .iter()
-                .map(|v| f32::from_le_bytes(*v))
-                .collect(),
-        }
-    }
-
-    /// The images that the golden values are made of.
-    pub(super) fn golden_images() -> Vec<[u8; IMAGE_BYTES]> {
-        let levels: Vec<u8> = golden("images").into_iter().map(|v| v as u8).collect();
-        levels.as_chunks().0.to_vec()
-    }
-
-    /// Rounding to levels takes at most half a level; a thousandth is for other roundings on the way.
-    pub(super) fn assert_levels(what: &str, found: &[u8], expected: &[f32]) {
-        assert_eq!(found.len(), expected.len());
-        let differences = found.iter().zip(expected).map(|(a, b)| (f32::from(*a) - b).abs());
-        let largest = differences.fold(0.0, f32::max);
-        assert!(largest <= 0.501, "{what}: off by {largest} levels");
-        assert!(largest > 0.4, "{what}: fractions of a level are expected");
-    }
-
-    pub(super) fn pixel(image: &[u8], row: usize, column: usize) -> &[u8] {
-        &image[3 * (row * crate::data::SIDE + column)..][..3]
-    }
 
     #[test]
     fn names_are_the_recipes_() {

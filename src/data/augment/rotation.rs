@@ -34,7 +34,7 @@ pub fn rotated(image: &[u8; IMAGE_BYTES], radians: f64) -> [u8; IMAGE_BYTES] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{golden, golden_images, picture, pixel};
+    use super::super::testing::{golden, golden_images, picture, pixel};
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Smaller pictures, for cheap first epochs.
 
-use super::level;
+use super::level::level;
 use crate::data::{IMAGE_BYTES, SIDE};
 
 /// Pixels of a smaller picture's side.
@@ -67,7 +67,7 @@ fn taps() -> [Taps; SMALL_SIDE] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{assert_levels, golden, golden_images};
+    use super::super::testing::{assert_levels, golden, golden_images};
     use super::*;
 
     #[test]

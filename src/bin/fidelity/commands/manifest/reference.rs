@@ -1,7 +1,7 @@
 //! Published figures of such networks, from the paper (Stanton et al. 2021, arXiv 2106.05945v2) and its authors' checkpoints.
 
 use fidelity_lab::weights::manifest::Entry;
-use fidelity_lab::weights::provenance::Recipe;
+use fidelity_lab::weights::provenance::RecordedRecipe;
 
 /// The paper's recipe: epochs, batch size, peak learning rate.
 const TEACHER: (u64, u64, f64) = (200, 256, 0.1);
@@ -51,7 +51,7 @@ pub fn differences(entry: &Entry) -> String {
     let Some(recipe) = &entry.recipe else {
         return "unknown".into();
     };
-    let Recipe {
+    let RecordedRecipe {
         epochs,
         small_epochs,
         batch,
