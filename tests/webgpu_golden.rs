@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use fidelity_lab::error::ErrorCode;
 use fidelity_lab::kernels::Plan;
-use fidelity_lab::kernels::webgpu::{GpuImages, GpuNetwork, Kernels};
+use fidelity_lab::kernels::webgpu::{GpuImages, GpuNetwork, KernelFamily, Kernels};
 use fidelity_lab::metrics::argmax;
 use fidelity_lab::weights::Network;
 use pollster::block_on;
@@ -55,9 +55,34 @@ fn device() -> (wgpu::Device, wgpu::Queue) {
     block_on(adapter.request_device(&descriptor)).expect("a device")
 }
 
-fn kernels() -> Rc<Kernels> {
+/// The adapter of most machines that run this is a software one, whose own family would leave what a GPU runs untested.
+const FAMILIES: [KernelFamily; 2] = [KernelFamily::Gpu, KernelFamily::SoftwareAdapter];
+
+fn kernels(family: KernelFamily) -> Rc<Kernels> {
     let (device, queue) = device();
-    Rc::new(Kernels::new(device, queue))
+    Rc::new(Kernels::new(device, queue, family))
+}
+
+/// Asserts by the names of the pipelines that the convolutions that ran are those of the family.
+fn assert_ran(family: KernelFamily, kernels: &Kernels) {
+    let labels = kernels.pipeline_labels();
+    let convolutions: Vec<&String> = labels.iter().filter(|label| label.contains("convolution")).collect();
+    assert!(convolutions.len() >= 10, "{labels:?}");
+    let stationary = convolutions
+        .iter()
+        .filter(|label| label.ends_with("stationary"))
+        .count();
+    let expected = match family {
+        KernelFamily::Gpu => 0,
+        KernelFamily::SoftwareAdapter => convolutions.len(),
+    };
+    assert_eq!(stationary, expected, "{family:?}: {labels:?}");
+}
+
+/// Each of the networks by each family.
+fn pairs<const N: usize>(names: [&'static str; N]) -> impl Iterator<Item = (KernelFamily, &'static str)> {
+    let of_family = move |family| names.map(|name| (family, name));
+    FAMILIES.into_iter().flat_map(of_family)
 }
 
 fn network(kernels: &Rc<Kernels>, name: &str) -> GpuNetwork {
@@ -74,38 +99,51 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
 
 #[test]
 fn logits_of_bottleneck_and_basic_networks() {
-    let (kernels, pixels) = (kernels(), golden_pixels());
-    for name in ["arbitrary20", "teacher0", "student0"] {
+    let pixels = golden_pixels();
+    for (family, name) in pairs(["arbitrary20", "teacher0", "student0"]) {
+        let kernels = kernels(family);
         let network = network(&kernels, name);
         let found = block_on(network.logits(&pixels)).unwrap();
         let expected = golden_f32(&format!("{name}.logits"));
-        assert_close(name, &found, &expected);
+        let what = format!("{name} by {family:?}");
+        assert_close(&what, &found, &expected);
         let argmaxes = |logits: &[f32]| logits.chunks(100).map(argmax).collect::<Vec<_>>();
-        assert_eq!(argmaxes(&found), argmaxes(&expected), "{name}");
+        assert_eq!(argmaxes(&found), argmaxes(&expected), "{what}");
+        assert_ran(family, &kernels);
     }
 }
 
 /// Basic and bottleneck blocks, in more than one pass on a software adapter.
 #[test]
 fn stages_are_those_of_the_cpu() {
-    let (kernels, pixels) = (kernels(), golden_pixels().repeat(2));
-    for name in ["arbitrary20", "teacher0"] {
+    let pixels = golden_pixels().repeat(2);
+    for (family, name) in pairs(["arbitrary20", "teacher0"]) {
+        let kernels = kernels(family);
         let gpu = network(&kernels, name);
         let file = Network::from_safetensors(&golden_bytes(&format!("{name}.safetensors"))).unwrap();
         let mut cpu = fidelity_lab::kernels::cpu::CpuNetwork::new(&Plan::new(&file).unwrap());
         for stage in 0..3 {
             let found = block_on(gpu.stage(&pixels, stage)).unwrap();
-            assert_close(&format!("{name}, stage {stage}"), &found, &cpu.stage(&pixels, stage));
+            assert_close(
+                &format!("{name} by {family:?}, stage {stage}"),
+                &found,
+                &cpu.stage(&pixels, stage),
+            );
         }
         // The pass that follows is a whole one again.
         let logits = block_on(gpu.logits(&pixels[..3072])).unwrap();
         assert_close(name, &logits, &golden_f32(&format!("{name}.logits"))[..100]);
+        assert_ran(family, &kernels);
     }
 }
 
 #[test]
 fn batch_size_does_not_matter() {
-    let (kernels, pixels) = (kernels(), golden_pixels());
+    FAMILIES.into_iter().for_each(check_batch_sizes);
+}
+
+fn check_batch_sizes(family: KernelFamily) {
+    let (kernels, pixels) = (kernels(family), golden_pixels());
     let network = network(&kernels, "arbitrary20");
     let expected = golden_f32("arbitrary20.logits");
     for n in [1, 3, 7] {
@@ -128,7 +166,7 @@ fn batch_size_does_not_matter() {
 
 #[test]
 fn an_ensemble_is_read_back_at_once() {
-    let (kernels, pixels) = (kernels(), golden_pixels());
+    let (kernels, pixels) = (kernels(KernelFamily::Gpu), golden_pixels());
     let networks: Vec<_> = ["teacher0", "arbitrary20"].map(|name| network(&kernels, name)).into();
     let before = kernels.statistics();
     let found = block_on(kernels.logits(&[&networks[0], &networks[1]], &pixels[..2 * 3072])).unwrap();
@@ -143,7 +181,7 @@ fn an_ensemble_is_read_back_at_once() {
 
 #[test]
 fn memory_is_flat_and_counted() {
-    let (kernels, pixels) = (kernels(), golden_pixels());
+    let (kernels, pixels) = (kernels(KernelFamily::Gpu), golden_pixels());
     let network = network(&kernels, "arbitrary20");
     let bytes_after = || {
         block_on(network.logits(&pixels[..4 * 3072])).unwrap();
@@ -159,7 +197,7 @@ fn memory_is_flat_and_counted() {
 #[test]
 fn logits_can_stay_on_the_device() {
     let (device, queue) = device();
-    let kernels = Rc::new(Kernels::new(device.clone(), queue.clone()));
+    let kernels = Rc::new(Kernels::new(device.clone(), queue.clone(), KernelFamily::Gpu));
     let (network, pixels) = (network(&kernels, "arbitrary20"), golden_pixels());
     let images = GpuImages::new(&kernels, &pixels).unwrap();
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -195,7 +233,7 @@ fn logits_can_stay_on_the_device() {
 #[test]
 fn a_lost_device_is_an_error() {
     let (device, queue) = device();
-    let kernels = Rc::new(Kernels::new(device.clone(), queue));
+    let kernels = Rc::new(Kernels::new(device.clone(), queue, KernelFamily::Gpu));
     let (network, pixels) = (network(&kernels, "arbitrary20"), golden_pixels());
     device.destroy();
     let error = block_on(network.logits(&pixels[..3072])).unwrap_err();

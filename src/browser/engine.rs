@@ -25,12 +25,13 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Takes the module's device and asks it a known answer.
+    /// Takes the module's device and asks it a known answer. Only tests name `kernels`: those for a "gpu" or for a
+    /// "software-adapter", instead of those that are fast on the adapter.
     ///
     /// # Errors
-    /// `device_unavailable`, `gpu_error`.
-    pub async fn create() -> Result<Engine, JsValue> {
-        let shared = Shared::acquire().await?;
+    /// `device_unavailable`, `gpu_error`, `bad_argument`.
+    pub async fn create(kernels: Option<String>) -> Result<Engine, JsValue> {
+        let shared = Shared::acquire(kernels.as_deref()).await?;
         let device = shared.device();
         let self_test_error = shared.checked(crate::device::self_test(&device.executor)).await?;
         Ok(Engine {
@@ -43,6 +44,12 @@ impl Engine {
     #[wasm_bindgen(getter, js_name = selfTestError)]
     pub fn self_test_error(&self) -> f32 {
         self.self_test_error
+    }
+
+    /// Labels of the GPU kernels that have been used, for tests.
+    #[wasm_bindgen(getter, js_name = kernelLabels)]
+    pub fn kernel_labels(&self) -> Vec<String> {
+        self.shared.kernel_labels()
     }
 
     /// What is loaded.

@@ -5,9 +5,11 @@ use std::cell::RefCell;
 use crate::device::ComputeDevice;
 #[cfg(feature = "webgpu")]
 use crate::device::Executor;
-use crate::error::LabResult;
 #[cfg(feature = "webgpu")]
-use crate::error::{ErrorCode, LabError};
+use crate::error::ErrorCode;
+use crate::error::{LabError, LabResult};
+#[cfg(feature = "webgpu")]
+use crate::kernels::webgpu::KernelFamily;
 use crate::session::Models;
 
 pub(super) struct Shared {
@@ -17,17 +19,19 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Takes the module's device.
+    /// Takes the module's device. `kernels` names the family that runs on it, which only tests do.
     ///
     /// # Errors
-    /// `device_unavailable`.
+    /// `device_unavailable`; `bad_argument` for a family that does not exist.
     #[cfg(feature = "webgpu")]
-    pub async fn acquire() -> LabResult<Self> {
+    pub async fn acquire(kernels: Option<&str>) -> LabResult<Self> {
+        let family = kernels.map(str::parse::<KernelFamily>).transpose();
+        let family = family.map_err(|message| LabError::bad_argument(message))?;
         let lost = |why| {
             let message = format!("the GPU device was lost: {why}");
             super::fatal::report(LabError::new(ErrorCode::DeviceLost, message));
         };
-        let gpu = crate::device::acquire(lost).await?;
+        let gpu = crate::device::acquire(family, lost).await?;
         super::log::install(gpu.error_sink());
         let models = RefCell::new(Models::new(ComputeDevice {
             tensors: gpu.device.clone(),
@@ -39,9 +43,14 @@ impl Shared {
     /// Takes the module's device.
     ///
     /// # Errors
-    /// None; the GPU's may fail.
+    /// `bad_argument` if a family of kernels is named, since only a GPU has several.
     #[cfg(not(feature = "webgpu"))]
-    pub async fn acquire() -> LabResult<Self> {
+    pub async fn acquire(kernels: Option<&str>) -> LabResult<Self> {
+        if let Some(name) = kernels {
+            return Err(LabError::bad_argument(format!(
+                "there are no kernels \"{name}\" on the CPU"
+            )));
+        }
         let models = RefCell::new(Models::new(ComputeDevice::cpu()));
         Ok(Self { models })
     }
@@ -55,6 +64,22 @@ impl Shared {
             self.gpu.check()?;
         }
         result
+    }
+
+    /// Labels of the GPU kernels that have been compiled for evaluation or launched in training, for tests; none on the CPU.
+    pub fn kernel_labels(&self) -> Vec<String> {
+        #[cfg(feature = "webgpu")]
+        {
+            let mut labels = self.gpu.training_labels();
+            match self.device().executor {
+                Executor::Gpu(kernels) => labels.extend(kernels.pipeline_labels()),
+                #[cfg(any(feature = "cpu", feature = "cuda"))]
+                _ => {}
+            }
+            labels
+        }
+        #[cfg(not(feature = "webgpu"))]
+        Vec::new()
     }
 
     /// Where networks are computed.

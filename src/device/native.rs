@@ -173,7 +173,7 @@ impl NativeDevice {
         fn milliseconds() -> f64 {
             START.elapsed().as_secs_f64() * 1e3
         }
-        let gpu = super::webgpu::acquire(|why| eprintln!("error: the GPU device was lost: {why}")).await?;
+        let gpu = super::webgpu::acquire(None, |why| eprintln!("error: the GPU device was lost: {why}")).await?;
         let executor = Executor::Gpu(gpu.kernels(milliseconds));
         Ok(Self {
             gpu: Some(gpu.clone()),
@@ -206,7 +206,8 @@ impl NativeDevice {
             .request_device(&descriptor)
             .await
             .map_err(|e| unavailable(format!("the adapter gives no device: {e}")))?;
-        let kernels = crate::kernels::webgpu::Kernels::new(device, queue);
+        let family = crate::kernels::webgpu::KernelFamily::for_adapter(&adapter.get_info());
+        let kernels = crate::kernels::webgpu::Kernels::new(device, queue, family);
         let executor = Executor::Gpu(kernels.into());
         Ok(Self::new(Kind::Wgpu, described(&adapter.get_info()), executor, None))
     }

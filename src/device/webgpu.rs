@@ -11,7 +11,7 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::kernels::ops;
-use crate::kernels::webgpu::Kernels;
+use crate::kernels::webgpu::{KernelFamily, Kernels};
 
 /// Tasks that cubecl gathers into one submit; small ones, so that no submit holds the GPU for long.
 const TASKS_MAX: usize = 32;
@@ -23,14 +23,16 @@ pub struct GpuDevice {
     pub device: Device,
     gpu: wgpu::Device,
     queue: wgpu::Queue,
+    family: KernelFamily,
     errors: Arc<Mutex<Vec<String>>>,
 }
 
-/// Requests an adapter and a device and registers them with burn. `on_lost` is called when the device is lost.
+/// Requests an adapter and a device and registers them with burn. `on_lost` is called when the device is lost. `family` says which
+/// kernels run; by default those that are fast on the adapter. Only tests choose others.
 ///
 /// # Errors
 /// `device_unavailable`, saying what is lacking.
-pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<GpuDevice> {
+pub async fn acquire(family: Option<KernelFamily>, on_lost: impl Fn(String) + Send + 'static) -> LabResult<GpuDevice> {
     let unavailable = |message: String| LabError::new(ErrorCode::DeviceUnavailable, message);
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let options = wgpu::RequestAdapterOptions {
@@ -58,7 +60,7 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
         .request_device(&descriptor)
         .await
         .map_err(|e| unavailable(format!("no WebGPU device: {e}")))?;
-    ops::set_software(adapter.get_info().device_type == wgpu::DeviceType::Cpu);
+    let family = family.unwrap_or_else(|| KernelFamily::for_adapter(&adapter.get_info()));
     let setup = WgpuSetup {
         instance,
         backend: adapter.get_info().backend,
@@ -71,6 +73,7 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
         .setup(setup)
         .init()
         .map_err(|e| unavailable(format!("burn cannot use the WebGPU device: {e}")))?;
+    ops::register(&device, family);
 
     // After burn's own handlers: in a browser the last uncaptured-error handler wins, and every device-lost one is called.
     let errors = Arc::new(Mutex::new(Vec::new()));
@@ -83,6 +86,7 @@ pub async fn acquire(on_lost: impl Fn(String) + Send + 'static) -> LabResult<Gpu
         device,
         gpu,
         queue,
+        family,
         errors,
     })
 }
@@ -118,7 +122,12 @@ impl GpuDevice {
 
     /// Our own kernels on the device; `clock` tells milliseconds.
     pub fn kernels(&self, clock: fn() -> f64) -> Rc<Kernels> {
-        Rc::new(Kernels::new(self.gpu.clone(), self.queue.clone()).with_clock(clock))
+        Rc::new(Kernels::new(self.gpu.clone(), self.queue.clone(), self.family).with_clock(clock))
+    }
+
+    /// Labels of the kernels that training has launched on the device, sorted.
+    pub fn training_labels(&self) -> Vec<String> {
+        ops::launched(&self.device)
     }
 
     /// Where errors that only reach a log can be recorded, so that [`Self::check`] reports them.

@@ -1,6 +1,11 @@
-/** The engine in the browser against PyTorch's numbers, on each device. Mirrors tests/session_golden.rs. */
+/**
+ * The engine in the browser against PyTorch's numbers, on each device. Mirrors tests/session_golden.rs.
+ *
+ * On WebGPU there are two families of kernels. The tests' adapter is a software one, so the kernels that a visitor's GPU runs are
+ * asked for by name, and the labels of the kernels tell which ran.
+ */
 import type { Page } from "@playwright/test";
-import type { DistillOptions, EvaluationReport } from "../../pkg/fidelity_lab.js";
+import type { DistillOptions, EvaluationReport, LabOptions } from "../../pkg/fidelity_lab.js";
 import { expect, test } from "./fixtures";
 import {
   argmaxes,
@@ -17,17 +22,27 @@ import {
   Safetensors,
 } from "./golden";
 
-type Kind = "cpu" | "webgpu";
+interface Target {
+  device: "cpu" | "webgpu";
+  kernels?: NonNullable<LabOptions["kernels"]>;
+}
+
+const CPU: Target = { device: "cpu" };
+const TARGETS: Target[] = [
+  CPU,
+  { device: "webgpu", kernels: "gpu" },
+  { device: "webgpu", kernels: "software-adapter" },
+];
 
 const NETWORKS = ["teacher0", "teacher1", "teacher2", "student0", "arbitrary20"];
 const LEARNING_RATE = 0.01;
 const WEIGHT_DECAY = 1e-4;
 
 /** Distils `student` from the three teachers on the first `n` images as golden.py does. */
-async function distill(page: Page, device: Kind, student: string, n: number, steps: number) {
-  const { losses, model } = await page.evaluate(
-    async ({ device, student, n, steps, learningRate, weightDecay }) => {
-      const lab = await fl.lab(device);
+async function distill(page: Page, { device, kernels }: Target, student: string, n: number, steps: number) {
+  const { losses, model, labels } = await page.evaluate(
+    async ({ device, kernels, student, n, steps, learningRate, weightDecay }) => {
+      const lab = await fl.lab(device, kernels);
       if (lab.device.kind !== device) throw new Error(`this runs on ${lab.device.kind}`);
       await fl.load(lab, "teacher", "teacher0", "teacher1", "teacher2");
       await fl.load(lab, "student", student);
@@ -47,12 +62,26 @@ async function distill(page: Page, device: Kind, student: string, n: number, ste
       };
       await lab.distill(fl.pixels.slice(0, n * 3072), null, options);
       const model = fl.base64(await lab.exportModel("made"));
+      const labels = lab.kernelLabels;
       lab.dispose();
-      return { losses, model };
+      return { losses, model, labels };
     },
-    { device, student, n, steps, learningRate: LEARNING_RATE, weightDecay: WEIGHT_DECAY },
+    { device, kernels, student, n, steps, learningRate: LEARNING_RATE, weightDecay: WEIGHT_DECAY },
   );
-  return { losses, model: new Safetensors(fromBase64(model)) };
+  return { losses, model: new Safetensors(fromBase64(model)), labels };
+}
+
+/** Kernels for evaluation are named for what they compute, those for training for their workgroups too. */
+function expectKernels({ kernels }: Target, labels: string[], trained: boolean): void {
+  if (!kernels) return expect(labels).toEqual([]);
+  const count = (text: string) => labels.filter((label) => label.includes(text)).length;
+  const convolutions = count("convolution");
+  const sizes = new Set(labels.flatMap((label) => /workgroups of (\d+)$/.exec(label)?.[1] ?? []));
+  expect(convolutions, labels.join("\n")).toBeGreaterThanOrEqual(10);
+  expect(count("stationary"), labels.join("\n")).toBe(kernels === "gpu" ? 0 : convolutions);
+  expect([...sizes].sort()).toEqual(!trained ? [] : kernels === "gpu" ? ["64"] : ["4", "64"]);
+  for (const kernel of trained ? ["forward: ", "backward: ", "Weight(", "NormGradients(", "Sgd {"] : [])
+    expect(count(kernel), `kernels ${kernel}`).toBeGreaterThan(0);
 }
 
 function expectLosses(found: number[], expected: number[]): void {
@@ -61,7 +90,7 @@ function expectLosses(found: number[], expected: number[]): void {
 }
 
 /** What one step made of the parameters and running statistics, and the gradients that it must have had. */
-function expectStep(device: "cpu" | "webgpu", prefix: string, before: Safetensors, after: Safetensors): void {
+function expectStep({ device }: Target, prefix: string, before: Safetensors, after: Safetensors): void {
   const golden = goldenValues();
   const watched = (kind: string) =>
     golden.names
@@ -91,23 +120,26 @@ function expectStep(device: "cpu" | "webgpu", prefix: string, before: Safetensor
   }
 }
 
-for (const device of ["cpu", "webgpu"] as const) {
-  test.describe(device, () => {
+for (const target of TARGETS) {
+  const { device, kernels } = target;
+  test.describe(kernels ? `${device}, kernels for a ${kernels}` : device, () => {
     test("logits of every network and the ensemble", async ({ page }) => {
       await openLab(page);
       const found = await page.evaluate(
-        async ({ device, networks }) => {
-          const lab = await fl.lab(device);
+        async ({ device, kernels, networks }) => {
+          const lab = await fl.lab(device, kernels);
           for (const name of networks) await fl.load(lab, name.startsWith("teacher") ? "teacher" : "student", name);
           const { models, nClasses, logits, ensemble } = await lab.predict(fl.pixels, 20, { models: networks });
           const { kind, selfTestError } = lab.device;
+          const labels = lab.kernelLabels;
           lab.dispose();
-          return { kind, selfTestError, models, nClasses, logits: [...logits], ensemble: [...ensemble!] };
+          return { kind, selfTestError, labels, models, nClasses, logits: [...logits], ensemble: [...ensemble!] };
         },
-        { device, networks: NETWORKS },
+        { device, kernels, networks: NETWORKS },
       );
       expect(found).toMatchObject({ kind: device, models: NETWORKS, nClasses: 100 });
       expect(found.selfTestError).toBeLessThanOrEqual(1e-4);
+      expectKernels(target, found.labels, false);
       const golden = goldenValues();
       NETWORKS.forEach((name, i) => {
         const logits = found.logits.slice(i * 2000, (i + 1) * 2000);
@@ -124,9 +156,10 @@ for (const device of ["cpu", "webgpu"] as const) {
     ] as const) {
       test(`one step of ${blocks} blocks: loss, gradients, parameters, running statistics`, async ({ page }) => {
         await openLab(page);
-        const { losses, model } = await distill(page, device, student, 8, 1);
+        const { losses, model, labels } = await distill(page, target, student, 8, 1);
+        expectKernels(target, labels, true);
         expectLosses(losses, goldenValues().values(`${prefix}.losses`).slice(0, 1));
-        expectStep(device, prefix, new Safetensors(goldenFile(`${student}.safetensors`)), model);
+        expectStep(target, prefix, new Safetensors(goldenFile(`${student}.safetensors`)), model);
       });
     }
   });
@@ -134,20 +167,20 @@ for (const device of ["cpu", "webgpu"] as const) {
 
 test("ten losses of a distillation", async ({ page }) => {
   await openLab(page);
-  const { losses } = await distill(page, "cpu", "student0", 20, 10);
+  const { losses } = await distill(page, CPU, "student0", 20, 10);
   expectLosses(losses, goldenValues().values("step.losses_f64"));
   expect(losses[9]).toBeLessThan(losses[0]!);
 });
 
 test("one step on all 20 images: gradients, parameters, running statistics", async ({ page }) => {
   await openLab(page);
-  const { model } = await distill(page, "cpu", "student0", 20, 1);
-  expectStep("cpu", "step", new Safetensors(goldenFile("student0.safetensors")), model);
+  const { model } = await distill(page, CPU, "student0", 20, 1);
+  expectStep(CPU, "step", new Safetensors(goldenFile("student0.safetensors")), model);
 });
 
 test("three losses of basic blocks", async ({ page }) => {
   await openLab(page);
-  const { losses } = await distill(page, "cpu", "arbitrary20", 8, 3);
+  const { losses } = await distill(page, CPU, "arbitrary20", 8, 3);
   expectLosses(losses, goldenValues().values("arbitrary20.step8.losses"));
 });
 

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { Page } from "@playwright/test";
 import type { DeviceChoice, LabClient, LabClientOptions } from "../../pkg/client.js";
-import type { Lab, LabInterface, Role } from "../../pkg/fidelity_lab.js";
+import type { Lab, LabInterface, LabOptions, Role } from "../../pkg/fidelity_lab.js";
 import { expect, openBlank } from "./fixtures";
 
 // Bounds that tell rounding from mistakes; tests/golden/README.md says how far f32 alone drifts.
@@ -221,7 +221,8 @@ export interface PageTools {
   labels: Uint8Array;
   /** Networks made by `smallFile`, by the name that the test gave. */
   files: Record<string, Uint8Array>;
-  lab(device: DeviceChoice): Promise<Lab>;
+  /** `kernels` are those that WebGPU runs, by default those that are fast on the adapter. */
+  lab(device: DeviceChoice, kernels?: LabOptions["kernels"]): Promise<Lab>;
   client(options: LabClientOptions): Promise<LabClient>;
   /** Loads `NAME.safetensors` of tests/golden, or a file of `files`. */
   load(lab: LabInterface, role: Role, ...names: string[]): Promise<void>;
@@ -267,11 +268,11 @@ function install(given: Given): void {
     pixels: unbase64(given.pixels),
     labels: Uint8Array.from(given.labels),
     files,
-    async lab(device) {
+    async lab(device, kernels) {
       const path = "/pkg/fidelity_lab.js";
       const { default: init, Lab } = await import(path);
       await init();
-      return Lab.create({ device });
+      return Lab.create({ device, ...(kernels && { kernels }) });
     },
     async client(options) {
       const path = "/pkg/client.js";

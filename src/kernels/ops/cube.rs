@@ -1,27 +1,78 @@
 //! The operations on burn's WebGPU backend, by the WGSL kernels: they go into burn's own queue, among its kernels.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::wgpu::{
     CubeBackend, CubeDim, CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
 };
-use burn::tensor::{DType, Shape};
+use burn::backend::{CubeDevice, DispatchDevice};
+use burn::tensor::{DType, Device, Shape};
 use cubecl::client::Client;
 use cubecl::prelude::{CubeCount, KernelId};
 use cubecl::server::{Handle, KernelArguments};
 
 use super::autodiff::{Inputs, LayerGradients, LayerKernels};
+use crate::kernels::webgpu::KernelFamily;
 use crate::kernels::webgpu::training::{self, Launcher, Layer, Norm, TrainingKernel};
 
 type Values = FloatTensor<CubeBackend>;
 
-/// burn's device does not tell what kind of adapter it is on, and a page has one.
-static SOFTWARE: AtomicBool = AtomicBool::new(false);
+/// What the operations know of each of burn's devices. burn calls them with tensors alone, and a tensor's device holds nothing of
+/// ours, so this has to be a static; each device has an entry of its own.
+static DEVICES: LazyLock<Mutex<HashMap<CubeDevice, Arc<DeviceKernels>>>> = LazyLock::default();
 
-/// Says whether burn's device is on a software adapter, before its first use.
-pub fn set_software(software: bool) {
-    SOFTWARE.store(software, Ordering::Relaxed);
+/// Which kernels train on a device, and which of them have run.
+#[derive(Debug)]
+struct DeviceKernels {
+    family: KernelFamily,
+    launched: Mutex<HashSet<TrainingKernel>>,
+}
+
+/// Says which kernels train on a device, before its first use.
+pub fn register(device: &Device, family: KernelFamily) {
+    if let DispatchDevice::Cube(device) = device.as_dispatch() {
+        let kernels = DeviceKernels::new(family);
+        lock(&DEVICES).insert(device.clone(), Arc::new(kernels));
+    }
+}
+
+/// Labels of the kernels that have been launched on a device, sorted.
+pub fn launched(device: &Device) -> Vec<String> {
+    let mut labels: Vec<String> = match device.as_dispatch() {
+        DispatchDevice::Cube(device) => {
+            let kernels = DeviceKernels::of(device);
+            let launched = lock(&kernels.launched);
+            launched.iter().map(TrainingKernel::label).collect()
+        }
+        #[allow(unreachable_patterns, reason = "a build may have no other devices")]
+        _ => Vec::new(),
+    };
+    labels.sort();
+    labels
+}
+
+impl DeviceKernels {
+    fn new(family: KernelFamily) -> Self {
+        Self {
+            family,
+            launched: Mutex::default(),
+        }
+    }
+
+    /// Those of a registered device; a device that burn opened by itself runs the kernels for GPUs.
+    fn of(device: &CubeDevice) -> Arc<Self> {
+        let mut devices = lock(&DEVICES);
+        let kernels = devices
+            .entry(device.clone())
+            .or_insert_with(|| Arc::new(Self::new(KernelFamily::Gpu)));
+        kernels.clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 impl KernelSource for TrainingKernel {
@@ -38,20 +89,35 @@ impl KernelSource for TrainingKernel {
     }
 }
 
-struct Cube<'a>(&'a Client);
+/// Launches kernels in burn's queue.
+struct Cube<'a> {
+    client: &'a Client,
+    kernels: Arc<DeviceKernels>,
+}
+
+impl<'a> Cube<'a> {
+    /// In the queue of a tensor's device.
+    fn of(values: &'a Values) -> Self {
+        Self {
+            client: &values.client,
+            kernels: DeviceKernels::of(&values.device),
+        }
+    }
+}
 
 impl Launcher for Cube<'_> {
     type Buffer = Handle;
 
     fn empty(&self, n_values: usize) -> Handle {
-        self.0.empty(4 * n_values)
+        self.client.empty(4 * n_values)
     }
 
     fn launch(&self, kernel: TrainingKernel, buffers: &[&Handle]) {
         let [x, y, z] = kernel.workgroups();
         let size = CubeDim::new_1d(kernel.workgroup_size() as u32);
         let bindings = buffers.iter().map(|handle| (*handle).clone().binding()).collect();
-        self.0.launch(
+        lock(&self.kernels.launched).insert(kernel);
+        self.client.launch(
             Box::new(SourceKernel::new(kernel, size)),
             CubeCount::Static(x, y, z),
             KernelArguments::new().with_buffers(bindings),
@@ -82,19 +148,16 @@ impl LayerKernels for CubeBackend {
     fn moments(x: Values) -> Values {
         let x = into_contiguous(x);
         let [n, height, width, channels] = dims(&x);
-        let found = training::moments(
-            &Cube(&x.client),
-            &x.handle,
-            n * height * width,
-            channels,
-            SOFTWARE.load(Ordering::Relaxed),
-        );
+        let launcher = Cube::of(&x);
+        let family = launcher.kernels.family;
+        let found = training::moments(&launcher, &x.handle, n * height * width, channels, family);
         like(&x, found, Shape::from([2, channels]))
     }
 
     fn forward(inputs: Inputs<Self>) -> (Saved, Values) {
         let (x, weight) = (into_contiguous(inputs.x), into_contiguous(inputs.weight));
         let ([n, size_in, _, c_in], [c_out, _, kernel, _]) = (dims(&x), dims(&weight));
+        let launcher = Cube::of(&x);
         let shape = training::Shape {
             kernel,
             stride: inputs.stride,
@@ -103,7 +166,7 @@ impl LayerKernels for CubeBackend {
             size_in,
             n,
             normed: inputs.norm.is_some(),
-            software: SOFTWARE.load(Ordering::Relaxed),
+            family: launcher.kernels.family,
         };
         let norm = inputs.norm.map(|norm| {
             let [gamma, beta, mean, variance] = norm.map(|values| into_contiguous(values).handle);
@@ -114,7 +177,6 @@ impl LayerKernels for CubeBackend {
                 variance,
             }
         });
-        let launcher = Cube(&x.client);
         let (layer, y) = Layer::forward(&launcher, shape, x.handle.clone(), weight.handle.clone(), norm);
         let size = shape.size_out();
         let y = like(&x, y, Shape::from([n, size, size, c_out]));
@@ -124,7 +186,7 @@ impl LayerKernels for CubeBackend {
     fn backward(saved: Saved, dy: Values, needs_input: bool) -> LayerGradients<Self> {
         let Saved { layer, x, weight } = saved;
         let dy = into_contiguous(dy);
-        let found = layer.backward(&Cube(&x.client), &dy.handle, needs_input);
+        let found = layer.backward(&Cube::of(&x), &dy.handle, needs_input);
         let channels = dims(&x)[3];
         let norm = found.norm;
         LayerGradients {
@@ -151,6 +213,6 @@ fn updated(kernel: TrainingKernel, read: [Values; 4]) -> [Values; 2] {
     let read = read.map(into_contiguous);
     let model = &read[0];
     let handles = [0, 1, 2, 3].map(|i| &read[i].handle);
-    let made = training::updated(&Cube(&model.client), kernel, handles);
+    let made = training::updated(&Cube::of(model), kernel, handles);
     made.map(|handle| like(model, handle, model.meta.shape().clone()))
 }

@@ -12,7 +12,7 @@ pub mod reference;
 
 pub use autodiff::{conv, moments, norm_relu_conv, running, sgd};
 #[cfg(feature = "webgpu")]
-pub use cube::set_software;
+pub use cube::{launched, register};
 
 use burn::tensor::Tensor;
 

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::buffers::{Activations, BYTES_PER_IMAGE, Counted, GpuImages, Memory, count};
+use super::family::KernelFamily;
 use super::network::{GpuNetwork, Until};
 use super::pace::Pace;
 use super::read::read;
-use super::shader::{Kernel, Tile};
+use super::shader::Kernel;
 use crate::error::{ErrorCode, LabError, LabResult};
 
 /// Images of one pass through the networks on a GPU: enough to fill it, and 75 MB of activations.
@@ -45,22 +46,28 @@ pub struct Kernels {
     queue: wgpu::Queue,
     layout: wgpu::BindGroupLayout,
     pipeline_layout: wgpu::PipelineLayout,
-    pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
+    pipelines: RefCell<HashMap<String, Pipeline>>,
     activations: RefCell<Activations>,
     read_backs: RefCell<Vec<Counted>>,
     memory: Rc<Memory>,
     counts: Counted,
     pace: Pace,
     clock: Option<fn() -> f64>,
-    software: bool,
+    family: KernelFamily,
     dispatches: Cell<u64>,
     submits: Cell<u64>,
     n_read_backs: Cell<u64>,
 }
 
+/// A compiled kernel.
+struct Pipeline {
+    label: String,
+    pipeline: wgpu::ComputePipeline,
+}
+
 impl Kernels {
     /// Kernels on a device that the caller requested; whoever did also watches it for errors and loss.
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue) -> Self {
+    pub fn new(device: wgpu::Device, queue: wgpu::Queue, family: KernelFamily) -> Self {
         let entry = |binding, read_only| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -90,7 +97,6 @@ impl Kernels {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let software = device.adapter_info().device_type == wgpu::DeviceType::Cpu;
         Self {
             device,
             queue,
@@ -103,7 +109,7 @@ impl Kernels {
             counts,
             pace: Pace::default(),
             clock: native_clock(),
-            software,
+            family,
             dispatches: Cell::default(),
             submits: Cell::default(),
             n_read_backs: Cell::default(),
@@ -129,6 +135,14 @@ impl Kernels {
             bytes: self.memory.bytes.get(),
             peak_bytes: self.memory.peak_bytes.get(),
         }
+    }
+
+    /// Labels of the pipelines compiled so far, sorted.
+    pub fn pipeline_labels(&self) -> Vec<String> {
+        let pipelines = self.pipelines.borrow();
+        let mut labels: Vec<String> = pipelines.values().map(|pipeline| pipeline.label.clone()).collect();
+        labels.sort();
+        labels
     }
 
     /// Logits `[n, classes]` of several networks on the same images, read back together. Pixels are bytes `[n, 32, 32, 3]`.
@@ -166,10 +180,9 @@ impl Kernels {
 
     /// Images that one pass of these networks takes.
     pub fn images_per_pass(&self, networks: &[&GpuNetwork]) -> usize {
-        let most = if self.software {
-            IMAGES_PER_PASS_SOFTWARE
-        } else {
-            IMAGES_PER_PASS
+        let most = match self.family {
+            KernelFamily::Gpu => IMAGES_PER_PASS,
+            KernelFamily::SoftwareAdapter => IMAGES_PER_PASS_SOFTWARE,
         };
         let limits = self.device.limits();
         let bytes = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
@@ -311,9 +324,9 @@ impl Kernels {
         }
     }
 
-    /// Whether the adapter is a software one.
-    pub(super) fn software(&self) -> bool {
-        self.software
+    /// Which kernels networks run.
+    pub(super) fn family(&self) -> KernelFamily {
+        self.family
     }
 
     pub(super) fn activations(&self) -> &RefCell<Activations> {
@@ -324,23 +337,10 @@ impl Kernels {
         self.dispatches.set(self.dispatches.get() + 1);
     }
 
-    /// The tile of a convolution's thread: as large as registers hold, on a software adapter larger, since it pays for loads
-    /// far more than for registers.
-    pub(super) fn tile(&self) -> Tile {
-        if self.software {
-            Tile {
-                pixels: 8,
-                channels: 16,
-            }
-        } else {
-            Tile::GPU
-        }
-    }
-
     /// The kernel's pipeline, compiled at its first use.
     pub(super) fn pipeline(&self, kernel: &Kernel) -> wgpu::ComputePipeline {
-        if let Some(pipeline) = self.pipelines.borrow().get(&kernel.source) {
-            return pipeline.clone();
+        if let Some(known) = self.pipelines.borrow().get(&kernel.source) {
+            return known.pipeline.clone();
         }
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(&kernel.label),
@@ -358,9 +358,11 @@ impl Kernels {
             },
             cache: None,
         });
-        self.pipelines
-            .borrow_mut()
-            .insert(kernel.source.clone(), pipeline.clone());
+        let compiled = Pipeline {
+            label: kernel.label.clone(),
+            pipeline: pipeline.clone(),
+        };
+        self.pipelines.borrow_mut().insert(kernel.source.clone(), compiled);
         pipeline
     }
 }

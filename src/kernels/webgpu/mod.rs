@@ -10,6 +10,7 @@
 //! and what the last, partly filled workgroup computes lands there.
 
 mod buffers;
+mod family;
 mod kernels;
 mod network;
 mod pace;
@@ -20,5 +21,6 @@ mod tests;
 pub mod training;
 
 pub use buffers::{BYTES_PER_IMAGE, GpuImages};
+pub use family::KernelFamily;
 pub use kernels::{Kernels, Statistics};
 pub use network::{GpuLogits, GpuNetwork};

@@ -442,7 +442,7 @@ impl<'a> Builder<'a> {
             parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
         }
         let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
-        let kernel = shape.for_adapter(self.kernels.software(), self.kernels.tile(), Images::Any);
+        let kernel = shape.kernel(self.kernels.family(), Images::Any);
         self.step(
             kernel,
             (Place::Activations(reads), writes),

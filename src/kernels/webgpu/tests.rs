@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use pollster::block_on;
 
+use super::family::KernelFamily;
 use super::kernels::{Kernels, count_offset};
 use super::read::read;
 use super::shader::{Convolution, Images, Input, Kernel, Output, Tile, linear, pool, stem};
@@ -13,7 +14,7 @@ pub(super) fn kernels() -> Rc<Kernels> {
     let adapter =
         block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).expect("a Vulkan adapter");
     let (device, queue) = block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).expect("a device");
-    Rc::new(Kernels::new(device, queue))
+    Rc::new(Kernels::new(device, queue, KernelFamily::Gpu))
 }
 
 /// Values in [-0.5, 0.5).
@@ -219,7 +220,7 @@ fn shapes() -> Vec<Convolution> {
 fn tiled_convolutions() {
     let kernels = kernels();
     for (i, shape) in shapes().into_iter().enumerate() {
-        let kernel = shape.tiled(kernels.tile(), Images::Any);
+        let kernel = shape.tiled(Tile::GPU, Images::Any);
         check(&kernels, shape, &kernel, [1, 3, 7][i % 3]);
     }
 }

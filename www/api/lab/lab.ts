@@ -36,6 +36,8 @@ export interface LabOptions {
   device?: DeviceChoice;
   /** Most threads that the CPU may use, from 1; default: as many as the processor has. */
   threads?: number;
+  /** @internal For tests on WebGPU: runs these kernels instead of those that are fast on the adapter. */
+  kernels?: "gpu" | "software-adapter";
 }
 
 export class Lab implements LabInterface {
@@ -78,7 +80,7 @@ export class Lab implements LabInterface {
       throw new LabError("bad_argument", `threads is ${String(threads)}; it must be a whole number from 1`);
     const selected = await chooseDevice(choice);
     try {
-      return await Lab.#start(selected, threads);
+      return await Lab.#start(selected, threads, options.kernels);
     } catch (error) {
       if (choice !== "auto" || selected.kind === "cpu") throw LabError.from(error);
       const reason = `WebGPU was there, but could not be used: ${LabError.from(error).message}`;
@@ -88,7 +90,11 @@ export class Lab implements LabInterface {
     }
   }
 
-  static async #start(selected: Selected, maxThreads: number | undefined): Promise<Lab> {
+  static async #start(
+    selected: Selected,
+    maxThreads: number | undefined,
+    kernels?: LabOptions["kernels"],
+  ): Promise<Lab> {
     const acquired = await acquireEngine(selected.kind, maxThreads);
     const { module, handlers, threads } = acquired;
     let failed: (error: LabError) => void = () => undefined;
@@ -97,7 +103,7 @@ export class Lab implements LabInterface {
     });
     handlers.add(failed);
     try {
-      const engine = await Promise.race([module.Engine.create(), failure]);
+      const engine = await Promise.race([module.Engine.create(kernels), failure]);
       const device = {
         ...selected,
         ...(selected.kind === "cpu" && described(acquired)),
@@ -117,6 +123,12 @@ export class Lab implements LabInterface {
   /** Rejects once the device is lost, the module has panicked or the lab is disposed. */
   get whenEnded(): Promise<never> {
     return this.#fatal;
+  }
+
+  /** @internal For tests: labels of the GPU kernels that have been used. */
+  get kernelLabels(): string[] {
+    this.#checkAlive();
+    return this.#engine.kernelLabels;
   }
 
   get models(): ModelInfo[] {

@@ -2,6 +2,7 @@
 
 use super::stationary::{stationary, stationary_dispatch};
 use super::{Dispatch, Kernel, WORKGROUP, component, fill, lines};
+use crate::kernels::webgpu::KernelFamily;
 
 /// What a convolution reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -110,16 +111,22 @@ impl Convolution {
         )
     }
 
-    /// The kernel for a kind of adapter; the tile is for a GPU's, and for odd sizes.
-    pub fn for_adapter(&self, software: bool, tile: Tile, images: Images) -> Kernel {
-        let stationary = software.then(|| self.stationary(images)).flatten();
-        stationary.unwrap_or_else(|| self.tiled(tile, images))
+    /// The kernel of a family; for sizes that no network has, the software adapter's is the GPU's.
+    pub fn kernel(&self, family: KernelFamily, images: Images) -> Kernel {
+        let stationary = match family {
+            KernelFamily::Gpu => None,
+            KernelFamily::SoftwareAdapter => self.stationary(images),
+        };
+        stationary.unwrap_or_else(|| self.tiled(Tile::GPU, images))
     }
 
-    /// How the workgroups of [`Self::for_adapter`] are counted.
-    pub fn dispatch(&self, software: bool, tile: Tile) -> Dispatch {
-        let stationary = software.then(|| stationary_dispatch(self)).flatten();
-        stationary.unwrap_or_else(|| self.tiled_dispatch(tile))
+    /// How the workgroups of [`Self::kernel`] are counted.
+    pub fn dispatch(&self, family: KernelFamily) -> Dispatch {
+        let stationary = match family {
+            KernelFamily::Gpu => None,
+            KernelFamily::SoftwareAdapter => stationary_dispatch(self),
+        };
+        stationary.unwrap_or_else(|| self.tiled_dispatch(Tile::GPU))
     }
 
     /// The kernel for software adapters; `None` for odd sizes that no network has.

@@ -5,7 +5,8 @@
 
 use super::weight::WeightTile;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
-use crate::kernels::webgpu::shader::{Convolution, Images, Input, LANES, Output, Tile, WORKGROUP, fill, lines};
+use crate::kernels::webgpu::KernelFamily;
+use crate::kernels::webgpu::shader::{Convolution, Images, Input, Kernel, LANES, Output, WORKGROUP, fill, lines};
 
 /// Pixels of a run over which a thread sums, at least.
 const PIXELS_PER_CHUNK: usize = 64;
@@ -31,8 +32,8 @@ pub struct Shape {
     pub n: usize,
     /// Whether a norm and a ReLU come before it.
     pub normed: bool,
-    /// Whether the adapter is a software one.
-    pub software: bool,
+    /// Which kernels run.
+    pub family: KernelFamily,
 }
 
 impl Shape {
@@ -68,7 +69,7 @@ pub enum TrainingKernel {
     MomentsCombined {
         pixels: usize,
         channels: usize,
-        software: bool,
+        family: KernelFamily,
     },
     /// A norm's running statistics, given the pixels of a batch.
     Running { pixels: usize, channels: usize },
@@ -100,12 +101,27 @@ impl TrainingKernel {
     /// Invocations of a workgroup. A software adapter pays for a barrier with a coroutine a vector register, so there one register
     /// makes do.
     pub fn workgroup_size(&self) -> usize {
-        match self {
-            Self::Weight(shape) if shape.software => LANES,
-            Self::Forward(shape) | Self::Backward(shape) | Self::NormGradients(shape) if shape.software => LANES,
-            Self::MomentsCombined { software: true, .. } => LANES,
-            _ => WORKGROUP,
+        let family = match self {
+            Self::Weight(shape) | Self::Forward(shape) | Self::Backward(shape) | Self::NormGradients(shape) => {
+                shape.family
+            }
+            Self::MomentsCombined { family, .. } => *family,
+            _ => KernelFamily::Gpu,
+        };
+        match family {
+            KernelFamily::Gpu => WORKGROUP,
+            KernelFamily::SoftwareAdapter => LANES,
         }
+    }
+
+    /// What it computes and how many invocations a workgroup has, which tells the families apart.
+    pub fn label(&self) -> String {
+        let name = match self {
+            Self::Forward(shape) => format!("forward: {}", convolution(&forward(shape), shape).label),
+            Self::Backward(shape) => format!("backward: {}", convolution(&backward(shape), shape).label),
+            other => format!("{other:?}"),
+        };
+        format!("{name}, workgroups of {}", self.workgroup_size())
     }
 
     /// Workgroups.
@@ -118,8 +134,8 @@ impl TrainingKernel {
             Self::Sgd { n } => of(n),
             Self::Prepared(shape) => of(shape.n_weights() / 4 + shape.c_in / 4),
             Self::Transposed(shape) | Self::WeightCombined(shape) => of(shape.n_weights() / 4),
-            Self::Forward(shape) => forward(&shape).dispatch(shape.software, Tile::GPU).workgroups(shape.n),
-            Self::Backward(shape) => backward(&shape).dispatch(shape.software, Tile::GPU).workgroups(shape.n),
+            Self::Forward(shape) => forward(&shape).dispatch(shape.family).workgroups(shape.n),
+            Self::Backward(shape) => backward(&shape).dispatch(shape.family).workgroups(shape.n),
             Self::Dilated { n, size, channels } => of(n * size * size * channels),
             Self::NormSums(shape) => of(Chunks::of(shape.pixels_in()).n * shape.c_in / 4),
             Self::NormGradients(shape) => [shape.c_in as u32 / 4, 1, 1],
@@ -162,8 +178,8 @@ impl TrainingKernel {
                     ("WEIGHTS", shape.n_weights() / 4),
                 ],
             ),
-            Self::Forward(shape) => convolution(&forward(&shape), &shape),
-            Self::Backward(shape) => convolution(&backward(&shape), &shape),
+            Self::Forward(shape) => convolution(&forward(&shape), &shape).source,
+            Self::Backward(shape) => convolution(&backward(&shape), &shape).source,
             Self::Dilated { n, size, channels } => with_constants(
                 include_str!("../wgsl/training/dilated.wgsl"),
                 &[
@@ -355,8 +371,6 @@ fn backward(shape: &Shape) -> Convolution {
     }
 }
 
-fn convolution(convolution: &Convolution, shape: &Shape) -> String {
-    convolution
-        .for_adapter(shape.software, Tile::GPU, Images::Constant(shape.n))
-        .source
+fn convolution(convolution: &Convolution, shape: &Shape) -> Kernel {
+    convolution.kernel(shape.family, Images::Constant(shape.n))
 }

@@ -11,6 +11,8 @@ mod weight;
 
 pub use kernel::{Shape, TrainingKernel};
 
+use super::KernelFamily;
+
 /// Makes buffers and runs kernels, in order.
 pub trait Launcher {
     /// Values on the device.
@@ -46,12 +48,18 @@ pub struct Norm<B> {
 }
 
 /// Mean and biased variance of the channels of `[pixels, channels]`, as `[2, channels]`.
-pub fn moments<L: Launcher>(launcher: &L, x: &L::Buffer, pixels: usize, channels: usize, software: bool) -> L::Buffer {
+pub fn moments<L: Launcher>(
+    launcher: &L,
+    x: &L::Buffer,
+    pixels: usize,
+    channels: usize,
+    family: KernelFamily,
+) -> L::Buffer {
     let chunks = launcher.made(TrainingKernel::Moments { pixels, channels }, &[x], 1);
     let combined = TrainingKernel::MomentsCombined {
         pixels,
         channels,
-        software,
+        family,
     };
     launcher.made(combined, &[&chunks], 1)
 }

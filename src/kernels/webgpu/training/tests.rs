@@ -2,6 +2,7 @@
 
 use pollster::block_on;
 
+use super::super::KernelFamily;
 use super::super::kernels::Kernels;
 use super::super::read::read;
 use super::super::tests::{bytes, kernels, values};
@@ -108,7 +109,7 @@ const SHAPES: [[usize; 6]; 11] = [
     [3, 32, 4, 16, 3, 1],
 ];
 
-fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, software: bool) {
+fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, family: KernelFamily) {
     let kernels = kernels();
     let native = Native(&kernels);
     let shape = Shape {
@@ -119,7 +120,7 @@ fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, so
         size_in,
         n,
         normed,
-        software,
+        family,
     };
     let what = format!("{shape:?}");
     // Far from zero mean, as a residual stream can be, so that a variance that cancels would show.
@@ -145,7 +146,7 @@ fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, so
 
     let x_there = native.upload(&x);
     let norm = normed.then(|| {
-        let found = native.download(&moments(&native, &x_there, pixels, c_in, software));
+        let found = native.download(&moments(&native, &x_there, pixels, c_in, family));
         assert_close(&format!("{what}: mean"), &found[..c_in], &expected_moments.mean);
         assert_close(&format!("{what}: variance"), &found[c_in..], &expected_moments.var);
         Norm {
@@ -174,22 +175,22 @@ fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, so
 #[test]
 fn layers_on_a_gpu() {
     for (i, shape) in SHAPES.into_iter().enumerate() {
-        check(shape, shape[2] > 4 && i % 3 > 0, false);
+        check(shape, shape[2] > 4 && i % 3 > 0, KernelFamily::Gpu);
     }
 }
 
 #[test]
 fn layers_on_a_software_adapter() {
     for (i, shape) in SHAPES.into_iter().enumerate() {
-        check(shape, shape[2] > 4 && i % 3 > 0, true);
+        check(shape, shape[2] > 4 && i % 3 > 0, KernelFamily::SoftwareAdapter);
     }
 }
 
 #[test]
 fn many_images() {
-    for software in [false, true] {
-        check([40, 32, 16, 16, 3, 1], true, software);
-        check([40, 32, 64, 16, 1, 1], true, software);
+    for family in [KernelFamily::Gpu, KernelFamily::SoftwareAdapter] {
+        check([40, 32, 16, 16, 3, 1], true, family);
+        check([40, 32, 64, 16, 1, 1], true, family);
     }
 }
 

@@ -6,6 +6,7 @@
 //! value is read once for a row of the window, and take one such row, so that the code fits the processor's first cache.
 
 use super::kernel::{Shape, with_constants};
+use crate::kernels::webgpu::KernelFamily;
 use crate::kernels::webgpu::shader::{LANES, MOST_WORKGROUPS, WORKGROUP, component, fill, lines};
 
 /// Threads that fill a GPU: with fewer of them, the sum is made in more parts.
@@ -28,14 +29,14 @@ impl WeightTile {
         let (c_in, c_out, rows) = (shape.c_in / 4, shape.c_out / 4, shape.n * shape.size_out());
         let most =
             |vectors: usize, most: usize| (1..=most).rev().find(|tile| vectors.is_multiple_of(*tile)).unwrap_or(1);
-        let (tile_in, tile_out) = match (shape.software, shape.kernel) {
+        let (tile_in, tile_out) = match (is_software(shape), shape.kernel) {
             (true, 1) => (most(c_in, 8), most(c_out, 4)),
             (true, _) => (most(c_in, 4), most(c_out, 4)),
             (false, 1) => (most(c_in, 2), most(c_out, 2)),
             (false, _) => (1, most(c_out, 2)),
         };
         let tiles = shape.kernel * (c_in / tile_in) * (c_out / tile_out);
-        let parts = if shape.software {
+        let parts = if is_software(shape) {
             LANES * (MOST_WORKGROUPS / tiles).clamp(1, rows.div_ceil(LANES))
         } else {
             (THREADS / tiles).clamp(1, MOST_PARTS.min(rows))
@@ -53,7 +54,7 @@ impl WeightTile {
 
     pub(super) fn workgroups(&self, shape: &Shape) -> [u32; 3] {
         let tiles = self.tiles(shape);
-        if shape.software {
+        if is_software(shape) {
             [self.parts / LANES, tiles, shape.kernel].map(|n| n as u32)
         } else {
             [(self.parts * tiles * shape.kernel).div_ceil(WORKGROUP) as u32, 1, 1]
@@ -63,7 +64,7 @@ impl WeightTile {
     pub(super) fn source(&self, shape: &Shape) -> String {
         let writer = Writer { tile: self, shape };
         let constants = [
-            ("WORKGROUP", if shape.software { LANES } else { WORKGROUP }),
+            ("WORKGROUP", if is_software(shape) { LANES } else { WORKGROUP }),
             ("KERNEL", shape.kernel),
             ("STRIDE", shape.stride),
             ("SIZE_IN", shape.size_in),
@@ -88,7 +89,7 @@ impl WeightTile {
         } else {
             ""
         };
-        let how = if shape.software {
+        let how = if is_software(shape) {
             "Lanes of\n// a vector register take neighbouring rows, and all that a thread keeps is in private memory."
         } else {
             "Neighbouring\n// threads share what they read."
@@ -143,7 +144,7 @@ impl Writer<'_> {
 
     fn name(&self, kept: Kept) -> String {
         let WeightTile { tile_in, tile_out, .. } = *self.tile;
-        if !self.shape.software {
+        if !is_software(self.shape) {
             return match kept {
                 Kept::Sum(t, j, v) => format!("sum{t}_{j}_{v}"),
                 Kept::Dy(v) => format!("d{v}"),
@@ -165,7 +166,7 @@ impl Writer<'_> {
 
     /// `how` is `let` or `var`, where it is a variable.
     fn declared(&self, how: &str, kept: Kept, value: &str) -> String {
-        let how = if self.shape.software {
+        let how = if is_software(self.shape) {
             String::new()
         } else {
             format!("{how} ")
@@ -174,7 +175,7 @@ impl Writer<'_> {
     }
 
     fn main(&self) -> &'static str {
-        if self.shape.software {
+        if is_software(self.shape) {
             return "var<private> p: array<vec4f, PRIVATE>;
 
 @compute @workgroup_size(WORKGROUP)
@@ -220,7 +221,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
     /// Private memory is zero at first.
     fn clear(&self) -> String {
-        if self.shape.software {
+        if is_software(self.shape) {
             String::new()
         } else {
             self.sums(|t, j, v| self.declared("var", Kept::Sum(t, j, v), "vec4f()"))
@@ -228,7 +229,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
 
     fn store(&self) -> String {
-        if self.shape.software {
+        if is_software(self.shape) {
             // Indexed by a variable, which keeps the array in memory.
             return "    for (var i = 0u; i < KERNEL * 4u * TILE_IN; i++) {
         let place = first + ((i / (4u * TILE_IN)) * 4u * C_IN + i % (4u * TILE_IN)) * C_OUT;
@@ -296,7 +297,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
             let x = self.name(Kept::X(columns[t], j / 4));
             let [sum, dy] = [Kept::Sum(t, j, v), Kept::Dy(v)].map(|kept| self.name(kept));
             let x = format!("{x}.{}", component(j));
-            if self.shape.software {
+            if is_software(self.shape) {
                 // Without a vector of equal components, which would be kept in memory too.
                 format!("            {sum} += {x} * {dy};")
             } else {
@@ -306,4 +307,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         let pixel = [vec![gradient], read, vec![products], carry].concat();
         [row.join("\n"), pixel.join("\n")]
     }
+}
+
+fn is_software(shape: &Shape) -> bool {
+    shape.family == KernelFamily::SoftwareAdapter
 }
