@@ -35,7 +35,7 @@ impl Shared {
         super::log::install(gpu.error_sink());
         let models = RefCell::new(Models::new(ComputeDevice {
             tensors: gpu.device.clone(),
-            executor: Executor::Gpu(gpu.kernels(js_sys::Date::now)),
+            executor: Executor::Gpu(gpu.scheduler(js_sys::Date::now)),
         }));
         Ok(Self { models, gpu })
     }
@@ -72,7 +72,7 @@ impl Shared {
         {
             let mut labels = self.gpu.training_labels();
             match self.device().executor {
-                Executor::Gpu(kernels) => labels.extend(kernels.pipeline_labels()),
+                Executor::Gpu(scheduler) => labels.extend(scheduler.context().pipeline_labels()),
                 #[cfg(any(feature = "cpu", feature = "cuda"))]
                 _ => {}
             }

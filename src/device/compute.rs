@@ -5,13 +5,13 @@ use burn::tensor::Device;
 /// What evaluates networks.
 #[derive(Clone)]
 pub enum Executor {
-    /// SIMD kernels of our own, on the threads of the calling thread's pool.
+    /// Hand-written SIMD kernels, on the threads of the calling thread's pool.
     #[cfg(feature = "cpu")]
     Cpu,
-    /// WGSL kernels of our own: pipelines and activations that all networks share.
+    /// Hand-written WGSL kernels, with pipelines and activations that all networks share.
     #[cfg(feature = "wgsl")]
-    Gpu(std::rc::Rc<crate::kernels::webgpu::Kernels>),
-    /// burn's operations on a device for which there are no kernels of our own.
+    Gpu(std::rc::Rc<crate::kernels::webgpu::GpuScheduler>),
+    /// burn's operations, on a device without hand-written kernels.
     #[cfg(feature = "cuda")]
     Tensors(Device),
 }

@@ -16,9 +16,16 @@ enum Laid {
     #[cfg(feature = "cpu")]
     Cpu(Box<std::cell::RefCell<crate::kernels::cpu::CpuNetwork>>),
     #[cfg(feature = "wgsl")]
-    Gpu(Box<crate::kernels::webgpu::GpuNetwork>),
+    Gpu(Box<OnGpu>),
     #[cfg(feature = "cuda")]
     Tensors(Box<super::plain::PlainNetwork>),
+}
+
+/// A network of a GPU, with the scheduler that runs it.
+#[cfg(feature = "wgsl")]
+struct OnGpu {
+    network: crate::kernels::webgpu::GpuNetwork,
+    scheduler: std::rc::Rc<crate::kernels::webgpu::GpuScheduler>,
 }
 
 impl Evaluator {
@@ -39,7 +46,10 @@ impl Evaluator {
             #[cfg(feature = "cpu")]
             Executor::Cpu => Laid::Cpu(Box::new(crate::kernels::cpu::CpuNetwork::new(&plan()?).into())),
             #[cfg(feature = "wgsl")]
-            Executor::Gpu(kernels) => Laid::Gpu(Box::new(crate::kernels::webgpu::GpuNetwork::new(kernels, &plan()?))),
+            Executor::Gpu(scheduler) => Laid::Gpu(Box::new(OnGpu {
+                network: crate::kernels::webgpu::GpuNetwork::new(scheduler.context(), &plan()?),
+                scheduler: scheduler.clone(),
+            })),
             #[cfg(feature = "cuda")]
             Executor::Tensors(device) => {
                 let network = super::plain::PlainNetwork::new(architecture, state, normalisation, device);
@@ -73,7 +83,10 @@ impl Evaluator {
             #[cfg(feature = "cpu")]
             Laid::Cpu(network) => Ok(network.borrow_mut().logits_of_side(pixels, side)),
             #[cfg(feature = "wgsl")]
-            Laid::Gpu(network) if side == SIDE => network.logits(pixels).await,
+            Laid::Gpu(on_gpu) if side == SIDE => {
+                let mut logits = on_gpu.scheduler.logits(&[&on_gpu.network], pixels).await?;
+                Ok(logits.swap_remove(0))
+            }
             #[cfg(feature = "wgsl")]
             Laid::Gpu(_) => Err(LabError::bad_argument(format!(
                 "images have {side} pixels a side; on WebGPU they must have {SIDE}"
@@ -92,7 +105,7 @@ impl Evaluator {
             #[cfg(feature = "cpu")]
             Laid::Cpu(network) => Ok(network.borrow_mut().stage(pixels, stage)),
             #[cfg(feature = "wgsl")]
-            Laid::Gpu(network) => network.stage(pixels, stage).await,
+            Laid::Gpu(on_gpu) => on_gpu.scheduler.stage(&on_gpu.network, pixels, stage).await,
             #[cfg(feature = "cuda")]
             Laid::Tensors(network) => network.stage(pixels, stage).await,
         }
@@ -104,8 +117,8 @@ impl Evaluator {
     /// As [`Self::logits_of_side`].
     pub async fn all_logits(networks: &[&Self], pixels: &[u8], side: usize) -> LabResult<Vec<Vec<f32>>> {
         #[cfg(feature = "wgsl")]
-        if let (Some((kernels, networks)), SIDE) = (Self::on_gpu(networks), side) {
-            return kernels.logits(&networks, pixels).await;
+        if let (Some((scheduler, networks)), SIDE) = (Self::on_gpu(networks), side) {
+            return scheduler.logits(&networks, pixels).await;
         }
         let mut logits = Vec::with_capacity(networks.len());
         for network in networks {
@@ -122,8 +135,8 @@ impl Evaluator {
     )]
     pub fn networks_per_call(networks: &[&Self], n_images: usize) -> usize {
         #[cfg(feature = "wgsl")]
-        if let Some((kernels, networks)) = Self::on_gpu(networks) {
-            return kernels.networks_per_call(&networks, n_images);
+        if let Some((scheduler, networks)) = Self::on_gpu(networks) {
+            return scheduler.networks_per_call(&networks, n_images);
         }
         1
     }
@@ -132,16 +145,17 @@ impl Evaluator {
     fn on_gpu<'a>(
         networks: &[&'a Self],
     ) -> Option<(
-        &'a crate::kernels::webgpu::Kernels,
+        &'a crate::kernels::webgpu::GpuScheduler,
         Vec<&'a crate::kernels::webgpu::GpuNetwork>,
     )> {
         let on_gpu = |network: &&'a Self| match &network.0 {
-            Laid::Gpu(network) => Some(&**network),
+            Laid::Gpu(on_gpu) => Some(&**on_gpu),
             #[cfg(any(feature = "cpu", feature = "cuda"))]
             _ => None,
         };
-        let networks = networks.iter().map(on_gpu).collect::<Option<Vec<_>>>()?;
-        Some((networks.first()?.kernels(), networks))
+        let on_gpu = networks.iter().map(on_gpu).collect::<Option<Vec<_>>>()?;
+        let scheduler = &on_gpu.first()?.scheduler;
+        Some((scheduler, on_gpu.iter().map(|on_gpu| &on_gpu.network).collect()))
     }
 }
 

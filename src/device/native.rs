@@ -174,7 +174,7 @@ impl NativeDevice {
             START.elapsed().as_secs_f64() * 1e3
         }
         let gpu = super::webgpu::acquire(None, |why| eprintln!("error: the GPU device was lost: {why}")).await?;
-        let executor = Executor::Gpu(gpu.kernels(milliseconds));
+        let executor = Executor::Gpu(gpu.scheduler(milliseconds));
         Ok(Self {
             gpu: Some(gpu.clone()),
             ..Self::new(
@@ -189,6 +189,7 @@ impl NativeDevice {
     /// The adapter of the greatest power.
     #[cfg(all(feature = "vulkan", not(feature = "webgpu")))]
     async fn wgpu() -> LabResult<Self> {
+        use crate::kernels::webgpu::{GpuContext, GpuScheduler, KernelFamily};
         let unavailable = |message: String| LabError::new(ErrorCode::DeviceUnavailable, message);
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
         let options = wgpu::RequestAdapterOptions {
@@ -206,9 +207,9 @@ impl NativeDevice {
             .request_device(&descriptor)
             .await
             .map_err(|e| unavailable(format!("the adapter gives no device: {e}")))?;
-        let family = crate::kernels::webgpu::KernelFamily::for_adapter(&adapter.get_info());
-        let kernels = crate::kernels::webgpu::Kernels::new(device, queue, family);
-        let executor = Executor::Gpu(kernels.into());
+        let family = KernelFamily::for_adapter(&adapter.get_info());
+        let scheduler = GpuScheduler::new(GpuContext::new(device, queue, family));
+        let executor = Executor::Gpu(scheduler.into());
         Ok(Self::new(Kind::Wgpu, described(&adapter.get_info()), executor, None))
     }
 

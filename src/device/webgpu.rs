@@ -11,7 +11,7 @@ use burn::tensor::wgpu::{WgpuSetup, wgpu};
 
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::kernels::ops;
-use crate::kernels::webgpu::{KernelFamily, Kernels};
+use crate::kernels::webgpu::{GpuContext, GpuScheduler, KernelFamily};
 
 /// Tasks that cubecl gathers into one submit; small ones, so that no submit holds the GPU for long.
 const TASKS_MAX: usize = 32;
@@ -120,9 +120,10 @@ impl GpuDevice {
         self.gpu.adapter_info()
     }
 
-    /// Our own kernels on the device; `clock` tells milliseconds.
-    pub fn kernels(&self, clock: fn() -> f64) -> Rc<Kernels> {
-        Rc::new(Kernels::new(self.gpu.clone(), self.queue.clone(), self.family).with_clock(clock))
+    /// What evaluates networks on the device; `clock` reads milliseconds.
+    pub fn scheduler(&self, clock: fn() -> f64) -> Rc<GpuScheduler> {
+        let context = GpuContext::new(self.gpu.clone(), self.queue.clone(), self.family);
+        Rc::new(GpuScheduler::new(context).with_clock(clock))
     }
 
     /// Labels of the kernels that training has launched on the device, sorted.

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::buffers::{BYTES_PER_IMAGE, Counted, GpuImages, Slot, spare};
-use super::kernels::{ALIGNMENT, Kernels, count_offset};
+use super::activations::{Activations, Slot};
+use super::context::{ALIGNMENT, GpuContext, image_count_offset};
+use super::images::{BYTES_PER_IMAGE, GpuImages};
+use super::memory::{Counted, spare};
 use super::shader::{Convolution, Images, Input, Kernel, Output, linear, pool, stem};
 use crate::error::{LabError, LabResult};
 use crate::kernels::Plan;
@@ -31,7 +33,7 @@ struct Step {
 
 /// A [`Plan`] with its weights on the device.
 pub struct GpuNetwork {
-    kernels: Rc<Kernels>,
+    context: Rc<GpuContext>,
     steps: Vec<Step>,
     /// Of each step, for an image.
     multiply_adds: Vec<f64>,
@@ -88,8 +90,8 @@ pub struct GpuLogits {
 impl GpuNetwork {
     /// Uploads the weights and asks for the pipelines, which a browser compiles in the background. What the device refuses is
     /// an uncaptured error of the device.
-    pub fn new(kernels: &Rc<Kernels>, plan: &Plan) -> Self {
-        let mut builder = Builder::new(kernels);
+    pub fn new(context: &Rc<GpuContext>, plan: &Plan) -> Self {
+        let mut builder = Builder::new(context);
         builder.network(plan);
         let Builder {
             steps,
@@ -105,11 +107,11 @@ impl GpuNetwork {
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         };
-        let parameters = Counted::new(kernels.device(), kernels.memory(), &descriptor);
+        let parameters = Counted::new(context.device(), context.memory(), &descriptor);
         let bytes: Vec<u8> = data.iter().flat_map(|value| value.to_le_bytes()).collect();
-        kernels.queue().write_buffer(&parameters, 0, &bytes);
+        context.queue().write_buffer(&parameters, 0, &bytes);
         Self {
-            kernels: kernels.clone(),
+            context: context.clone(),
             steps,
             multiply_adds,
             values,
@@ -118,11 +120,6 @@ impl GpuNetwork {
             stages,
             bound: RefCell::default(),
         }
-    }
-
-    /// What it shares with the device's other networks.
-    pub fn kernels(&self) -> &Kernels {
-        &self.kernels
     }
 
     /// Number of classes.
@@ -135,25 +132,9 @@ impl GpuNetwork {
         self.steps.len()
     }
 
-    /// Logits `[n, classes]` of bytes `[n, 32, 32, 3]`.
-    ///
-    /// # Errors
-    /// As [`Kernels::logits`].
-    pub async fn logits(&self, pixels: &[u8]) -> LabResult<Vec<f32>> {
-        Ok(self.kernels.logits(&[self], pixels).await?.swap_remove(0))
-    }
-
-    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of bytes `[n, 32, 32, 3]`.
-    ///
-    /// # Errors
-    /// As [`Kernels::logits`].
-    pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
-        let networks = [self];
-        Ok(self
-            .kernels
-            .run(&networks, pixels, Until::Stage(stage))
-            .await?
-            .swap_remove(0))
+    /// Images that one pass takes.
+    pub fn images_per_pass(&self) -> usize {
+        self.context.images_per_pass(self.largest_bytes_per_image())
     }
 
     /// Steps of a pass that goes so far.
@@ -178,7 +159,7 @@ impl GpuNetwork {
             Until::Logits => (*bindings.rest.logits).clone(),
             Until::Stage(stage) => {
                 let slot = Slot::Stream(self.stages[stage].slot);
-                self.kernels.activations().borrow().get(slot).clone()
+                self.context.activations().borrow().get(slot).clone()
             }
         }
     }
@@ -187,7 +168,7 @@ impl GpuNetwork {
     /// submitted before another pass of this network is recorded.
     ///
     /// # Errors
-    /// `bad_argument` where the range is empty, beyond the images or longer than [`Kernels::images_per_pass`].
+    /// `bad_argument` if the range is empty, beyond the images or longer than [`Self::images_per_pass`].
     pub fn encode(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -195,7 +176,7 @@ impl GpuNetwork {
         range: Range<usize>,
     ) -> LabResult<GpuLogits> {
         let n = range.len();
-        if n > self.kernels.images_per_pass(&[self]) {
+        if n > self.images_per_pass() {
             return Err(LabError::bad_argument(format!("a pass does not take {n} images")));
         }
         let bindings = self.bind(images, range)?;
@@ -209,7 +190,7 @@ impl GpuNetwork {
     }
 
     /// Bytes an image of the largest activations.
-    pub(super) fn largest_bytes_per_image(&self) -> u64 {
+    fn largest_bytes_per_image(&self) -> u64 {
         let values = self.values.iter().copied().chain([self.n_classes]);
         values.fold(BYTES_PER_IMAGE, |most, values| most.max(4 * values)) as u64
     }
@@ -230,7 +211,7 @@ impl GpuNetwork {
             offset: (range.start * BYTES_PER_IMAGE) as u64,
             size: None,
         };
-        let activations = self.kernels.activations().borrow();
+        let activations = self.context.activations().borrow();
         let written = self.buffer(step.writes, &activations, &rest.logits);
         let stem = self.group(step, pixels, written);
         drop(activations);
@@ -239,9 +220,9 @@ impl GpuNetwork {
 
     /// Bind groups for the activations as they are, after making room for `n` images.
     fn bound(&self, n: usize) -> Rc<Bound> {
-        let kernels = &self.kernels;
-        let mut activations = kernels.activations().borrow_mut();
-        activations.ensure(kernels.device(), kernels.memory(), &self.values, n);
+        let context = &self.context;
+        let mut activations = context.activations().borrow_mut();
+        activations.ensure(context.device(), context.memory(), &self.values, n);
         let mut bound = self.bound.borrow_mut();
         if let Some(bound) = bound
             .as_ref()
@@ -255,7 +236,7 @@ impl GpuNetwork {
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         };
-        let logits = Counted::new(kernels.device(), kernels.memory(), &descriptor);
+        let logits = Counted::new(context.device(), context.memory(), &descriptor);
         let group = |step: &Step| {
             let read = self.buffer(step.reads, &activations, &logits);
             let written = self.buffer(step.writes, &activations, &logits);
@@ -272,12 +253,7 @@ impl GpuNetwork {
         new
     }
 
-    fn buffer<'a>(
-        &self,
-        place: Place,
-        activations: &'a super::buffers::Activations,
-        logits: &'a Counted,
-    ) -> &'a wgpu::Buffer {
+    fn buffer<'a>(&self, place: Place, activations: &'a Activations, logits: &'a Counted) -> &'a wgpu::Buffer {
         match place {
             Place::Activations(slot) => activations.get(slot),
             // Pixels are only read by the stem, whose bind group is made apart.
@@ -295,15 +271,15 @@ impl GpuNetwork {
             wgpu::BindingResource::Buffer(read),
             wgpu::BindingResource::Buffer(parameters),
             written.as_entire_binding(),
-            wgpu::BindingResource::Buffer(self.kernels.counts()),
+            wgpu::BindingResource::Buffer(self.context.image_counts()),
         ];
         let entries: Vec<_> = (0..)
             .zip(resources)
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
             .collect();
-        self.kernels.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        self.context.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(&step.kernel.label),
-            layout: self.kernels.layout(),
+            layout: self.context.layout(),
             entries: &entries,
         })
     }
@@ -323,10 +299,10 @@ impl GpuNetwork {
         let groups = std::iter::once(&bindings.stem).chain(&bindings.rest.groups);
         for (step, group) in self.steps.iter().zip(groups).take(steps.end).skip(steps.start) {
             pass.set_pipeline(&step.pipeline);
-            pass.set_bind_group(0, group, &[count_offset(n)]);
+            pass.set_bind_group(0, group, &[image_count_offset(n)]);
             let [x, y, z] = step.kernel.dispatch.workgroups(n);
             pass.dispatch_workgroups(x, y, z);
-            self.kernels.count_dispatch();
+            self.context.count(|statistics| statistics.dispatches += 1);
         }
     }
 }
@@ -343,7 +319,7 @@ impl Bindings {
 
 /// Lays out parameters and lines up the steps of a network.
 struct Builder<'a> {
-    kernels: &'a Kernels,
+    context: &'a GpuContext,
     steps: Vec<Step>,
     multiply_adds: Vec<f64>,
     values: [usize; Slot::COUNT],
@@ -352,9 +328,9 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(kernels: &'a Kernels) -> Self {
+    fn new(context: &'a GpuContext) -> Self {
         Self {
-            kernels,
+            context,
             steps: Vec::new(),
             multiply_adds: Vec::new(),
             values: [0; Slot::COUNT],
@@ -442,7 +418,7 @@ impl<'a> Builder<'a> {
             parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
         }
         let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
-        let kernel = shape.kernel(self.kernels.family(), Images::Any);
+        let kernel = shape.kernel(self.context.family(), Images::Any);
         self.step(
             kernel,
             (Place::Activations(reads), writes),
@@ -463,7 +439,7 @@ impl<'a> Builder<'a> {
         let end = 4 * self.data.len() as u64;
         self.data.resize(self.data.len().next_multiple_of(ALIGNMENT / 4), 0.0);
         self.steps.push(Step {
-            pipeline: self.kernels.pipeline(&kernel),
+            pipeline: self.context.pipeline(&kernel),
             kernel,
             reads,
             writes,
@@ -482,29 +458,4 @@ fn normalisation(plan: &Plan) -> ([f32; 4], [f32; 4]) {
         shift[i] = -plan.normalisation.mean[i] / plan.normalisation.std[i];
     }
     (scale, shift)
-}
-
-/// The steps of a network as JSON, and its parameters.
-#[cfg(all(test, feature = "vulkan"))]
-pub(super) fn describe(kernels: &Kernels, plan: &Plan) -> (String, Vec<f32>) {
-    let mut builder = Builder::new(kernels);
-    builder.network(plan);
-    let steps = builder
-        .steps
-        .iter()
-        .zip(&builder.multiply_adds)
-        .map(|(step, multiply_adds)| {
-            serde_json::json!({
-                "label": step.kernel.label,
-                "source": step.kernel.source,
-                "workgroups": (0..=32).map(|n| step.kernel.dispatch.workgroups(n)).collect::<Vec<_>>(),
-                "reads": format!("{:?}", step.reads),
-                "writes": format!("{:?}", step.writes),
-                "parameters": [step.parameters.start, step.parameters.end],
-                "multiply_adds": multiply_adds,
-            })
-        });
-    let steps: Vec<_> = steps.collect();
-    let description = serde_json::json!({ "values": builder.values, "classes": plan.n_classes(), "steps": steps });
-    (description.to_string(), builder.data)
 }

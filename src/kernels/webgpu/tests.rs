@@ -1,20 +1,18 @@
 //! Each kernel against a plain reference, natively on a Vulkan device.
 
-use std::rc::Rc;
-
 use pollster::block_on;
 
+use super::context::{GpuContext, image_count_offset};
 use super::family::KernelFamily;
-use super::kernels::{Kernels, count_offset};
 use super::read::read;
 use super::shader::{Convolution, Images, Input, Kernel, Output, Tile, linear, pool, stem};
 
-pub(super) fn kernels() -> Rc<Kernels> {
+pub(super) fn context() -> GpuContext {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter =
         block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).expect("a Vulkan adapter");
     let (device, queue) = block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).expect("a device");
-    Rc::new(Kernels::new(device, queue, KernelFamily::Gpu))
+    GpuContext::new(device, queue, KernelFamily::Gpu)
 }
 
 /// Values in [-0.5, 0.5).
@@ -34,8 +32,8 @@ pub(super) fn bytes(values: &[f32]) -> Vec<u8> {
 }
 
 /// Runs a kernel on `n` images; `y` is what is there before. Every buffer gets its spare image.
-fn run(kernels: &Kernels, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f32], n: usize) -> Vec<f32> {
-    let device = kernels.device();
+fn run(context: &GpuContext, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f32], n: usize) -> Vec<f32> {
+    let device = context.device();
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
     let buffer = |data: &[u8], size: usize, usage| {
         let buffer = device.create_buffer(&wgpu::BufferDescriptor {
@@ -45,7 +43,7 @@ fn run(kernels: &Kernels, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f3
             mapped_at_creation: false,
         });
         if !data.is_empty() {
-            kernels.queue().write_buffer(&buffer, 0, data);
+            context.queue().write_buffer(&buffer, 0, data);
         }
         buffer
     };
@@ -58,25 +56,25 @@ fn run(kernels: &Kernels, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f3
         .iter()
         .map(|buffer| buffer.as_entire_binding())
         .collect();
-    entries.push(wgpu::BindingResource::Buffer(kernels.counts()));
+    entries.push(wgpu::BindingResource::Buffer(context.image_counts()));
     let entries: Vec<_> = (0..)
         .zip(entries)
         .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
         .collect();
     let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
         label: None,
-        layout: kernels.layout(),
+        layout: context.layout(),
         entries: &entries,
     });
     let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-    pass.set_pipeline(&kernels.pipeline(kernel));
-    pass.set_bind_group(0, &group, &[count_offset(n)]);
+    pass.set_pipeline(&context.pipeline(kernel));
+    pass.set_bind_group(0, &group, &[image_count_offset(n)]);
     let [workgroups_x, workgroups_y, workgroups_z] = kernel.dispatch.workgroups(n);
     pass.dispatch_workgroups(workgroups_x, workgroups_y, workgroups_z);
     drop(pass);
     encoder.copy_buffer_to_buffer(&out, 0, &read_back, 0, 4 * y.len() as u64);
-    kernels.queue().submit([encoder.finish()]);
+    context.queue().submit([encoder.finish()]);
     block_on(read(device, &read_back, y.len())).unwrap()
 }
 
@@ -122,7 +120,7 @@ fn normed(x: &[f32], scale: &[f32], shift: &[f32]) -> Vec<f32> {
 }
 
 /// Runs a convolution as `kernel` makes it, for odd numbers of images.
-fn check(kernels: &Kernels, shape: Convolution, kernel: &Kernel, n: usize) {
+fn check(context: &GpuContext, shape: Convolution, kernel: &Kernel, n: usize) {
     let (size_in, size_out, c_in, c_out) = (shape.size_in, shape.size_out(), shape.c_in, shape.c_out);
     let x = values(n * size_in * size_in * c_in, 1);
     let scaling = 1.0 / (shape.kernel * shape.kernel * c_in) as f32;
@@ -151,7 +149,7 @@ fn check(kernels: &Kernels, shape: Convolution, kernel: &Kernel, n: usize) {
             Output::Added => *value += before[i],
         }
     }
-    let found = run(kernels, kernel, &bytes(&x), &parameters, &before, n);
+    let found = run(context, kernel, &bytes(&x), &parameters, &before, n);
     assert_close(&format!("{}, {n} images", kernel.label), &found, &expected);
 }
 
@@ -218,27 +216,27 @@ fn shapes() -> Vec<Convolution> {
 
 #[test]
 fn tiled_convolutions() {
-    let kernels = kernels();
+    let context = context();
     for (i, shape) in shapes().into_iter().enumerate() {
         let kernel = shape.tiled(Tile::GPU, Images::Any);
-        check(&kernels, shape, &kernel, [1, 3, 7][i % 3]);
+        check(&context, shape, &kernel, [1, 3, 7][i % 3]);
     }
 }
 
 #[test]
 fn stationary_convolutions() {
-    let kernels = kernels();
+    let context = context();
     let stationary = shapes()
         .into_iter()
         .filter_map(|shape| Some((shape, shape.stationary(Images::Any)?)));
     for (i, (shape, kernel)) in stationary.enumerate() {
-        check(&kernels, shape, &kernel, [7, 1, 3][i % 3]);
+        check(&context, shape, &kernel, [7, 1, 3][i % 3]);
     }
 }
 
 #[test]
 fn tiles_of_other_sizes() {
-    let kernels = kernels();
+    let context = context();
     let normed = Convolution {
         input: Input::Normed,
         output: Output::Added,
@@ -246,14 +244,14 @@ fn tiles_of_other_sizes() {
     };
     for (pixels, channels) in [(1, 4), (2, 8), (4, 8), (8, 16)] {
         for shape in [normed, shape(1, 1, 16, 48, 8)] {
-            check(&kernels, shape, &shape.tiled(Tile { pixels, channels }, Images::Any), 3);
+            check(&context, shape, &shape.tiled(Tile { pixels, channels }, Images::Any), 3);
         }
     }
 }
 
 #[test]
 fn the_stem_pads_after_normalising() {
-    let kernels = kernels();
+    let context = context();
     for n in [1, 3, 7] {
         let pixels: Vec<u8> = values(n * 3072, 1).iter().map(|v| ((v + 0.5) * 255.99) as u8).collect();
         let (mean, std) = ([0.4, 0.5, 0.6], [0.2, 0.3, 0.25]);
@@ -263,7 +261,7 @@ fn the_stem_pads_after_normalising() {
         let mut parameters = weight.clone();
         parameters.extend((0..4).map(|i| if i < 3 { 1.0 / std[i] } else { 0.0 }));
         parameters.extend((0..4).map(|i| if i < 3 { -mean[i] / std[i] } else { 0.0 }));
-        let found = run(&kernels, &stem(), &pixels, &parameters, &vec![0.0; n * 1024 * 16], n);
+        let found = run(&context, &stem(), &pixels, &parameters, &vec![0.0; n * 1024 * 16], n);
         assert_close(
             &format!("{n} images"),
             &found,
@@ -274,7 +272,7 @@ fn the_stem_pads_after_normalising() {
 
 #[test]
 fn pooling_and_the_classifier() {
-    let kernels = kernels();
+    let context = context();
     for (n, channels, classes) in [(1, 64, 10), (3, 256, 100), (7, 64, 3)] {
         let x = values(n * 64 * channels, 1);
         let (scale, shift) = (values(channels, 2), values(channels, 3));
@@ -286,7 +284,7 @@ fn pooling_and_the_classifier() {
         let pooled: Vec<f32> = (0..n * channels).map(mean).collect();
         let parameters: Vec<f32> = scale.iter().chain(&shift).copied().collect();
         let found = run(
-            &kernels,
+            &context,
             &pool(64, channels),
             &bytes(&x),
             &parameters,
@@ -305,7 +303,7 @@ fn pooling_and_the_classifier() {
         let parameters: Vec<f32> = weight.iter().chain(&bias).copied().collect();
         let kernel = linear(channels, classes);
         let found = run(
-            &kernels,
+            &context,
             &kernel,
             &bytes(&pooled),
             &parameters,
@@ -313,21 +311,5 @@ fn pooling_and_the_classifier() {
             n,
         );
         assert_close("linear", &found, &expected);
-    }
-}
-
-/// Writes the kernels of a network and its parameters to `$KERNELS_DIR`, for reading and for timing them elsewhere.
-#[test]
-#[ignore = "a tool: KERNELS_DIR=... cargo test --features vulkan -- --ignored write_kernels"]
-fn write_kernels() {
-    let directory = std::path::PathBuf::from(std::env::var("KERNELS_DIR").unwrap());
-    let kernels = kernels();
-    for name in ["teacher0", "arbitrary20"] {
-        let file = format!("{}/tests/golden/{name}.safetensors", env!("CARGO_MANIFEST_DIR"));
-        let network = crate::weights::Network::from_safetensors(&std::fs::read(file).unwrap()).unwrap();
-        let plan = crate::kernels::Plan::new(&network).unwrap();
-        let (description, parameters) = super::network::describe(&kernels, &plan);
-        std::fs::write(directory.join(format!("{name}.json")), description).unwrap();
-        std::fs::write(directory.join(format!("{name}.bin")), bytes(&parameters)).unwrap();
     }
 }

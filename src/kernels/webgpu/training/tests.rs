@@ -3,14 +3,14 @@
 use pollster::block_on;
 
 use super::super::KernelFamily;
-use super::super::kernels::Kernels;
+use super::super::context::GpuContext;
 use super::super::read::read;
-use super::super::tests::{bytes, kernels, values};
+use super::super::tests::{bytes, context, values};
 use super::{Launcher, Layer, Norm, Shape, TrainingKernel, moments, updated};
 use crate::kernels::cpu::train;
 
 /// Runs each kernel as it comes.
-struct Native<'a>(&'a Kernels);
+struct Native<'a>(&'a GpuContext);
 
 impl Native<'_> {
     fn upload(&self, values: &[f32]) -> wgpu::Buffer {
@@ -110,8 +110,8 @@ const SHAPES: [[usize; 6]; 11] = [
 ];
 
 fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, family: KernelFamily) {
-    let kernels = kernels();
-    let native = Native(&kernels);
+    let context = context();
+    let native = Native(&context);
     let shape = Shape {
         kernel,
         stride,
@@ -197,8 +197,8 @@ fn many_images() {
 /// The sequence that the optimiser's own test computes by hand.
 #[test]
 fn three_steps_by_hand() {
-    let kernels = kernels();
-    let native = Native(&kernels);
+    let context = context();
+    let native = Native(&context);
     let settings = native.upload(&[0.1, 0.1, 0.9]);
     let (mut value, mut velocity) = (native.upload(&[1.0; 70]), native.upload(&[0.0; 70]));
     for (gradient, expected) in [(1.0, 0.791), (1.0, 0.496_871), (-1.0, 0.509_833_34)] {
@@ -212,8 +212,8 @@ fn three_steps_by_hand() {
 /// Mean 3, biased variance 3.5, unbiased 14/3 of four values.
 #[test]
 fn the_running_variance_takes_the_unbiased_one() {
-    let kernels = kernels();
-    let native = Native(&kernels);
+    let context = context();
+    let native = Native(&context);
     let [running_mean, running_variance, mean, variance] = [10.0, 4.0, 3.0, 3.5].map(|v| native.upload(&[v; 16]));
     let kernel = TrainingKernel::Running {
         pixels: 4,
