@@ -158,7 +158,7 @@ impl LayerKernels for CubeBackend {
         let (x, weight) = (into_contiguous(inputs.x), into_contiguous(inputs.weight));
         let ([n, size_in, _, c_in], [c_out, _, kernel, _]) = (dims(&x), dims(&weight));
         let launcher = Cube::of(&x);
-        let shape = training::Shape {
+        let shape = training::LayerShape {
             kernel,
             stride: inputs.stride,
             c_in,

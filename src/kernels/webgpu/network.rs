@@ -8,7 +8,7 @@ use super::activations::{Activations, Slot};
 use super::context::{ALIGNMENT, GpuContext, image_count_offset};
 use super::images::{BYTES_PER_IMAGE, GpuImages};
 use super::memory::{Counted, spare};
-use super::shader::{Convolution, Images, Input, Kernel, Output, linear, pool, stem};
+use super::shader::{Convolution, Images, Input, Kernel, Output, convolution, linear, pool, stem};
 use crate::error::{LabError, LabResult};
 use crate::kernels::Plan;
 use crate::kernels::plan::{Affine, Block, Conv, N_STAGES};
@@ -300,7 +300,7 @@ impl GpuNetwork {
         for (step, group) in self.steps.iter().zip(groups).take(steps.end).skip(steps.start) {
             pass.set_pipeline(&step.pipeline);
             pass.set_bind_group(0, group, &[image_count_offset(n)]);
-            let [x, y, z] = step.kernel.dispatch.workgroups(n);
+            let [x, y, z] = step.kernel.workgroups.count(n);
             pass.dispatch_workgroups(x, y, z);
             self.context.count(|statistics| statistics.dispatches += 1);
         }
@@ -418,7 +418,7 @@ impl<'a> Builder<'a> {
             parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
         }
         let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
-        let kernel = shape.kernel(self.context.family(), Images::Any);
+        let kernel = convolution(&shape, self.context.family(), Images::Any);
         self.step(
             kernel,
             (Place::Activations(reads), writes),

@@ -5,7 +5,7 @@ use pollster::block_on;
 use super::context::{GpuContext, image_count_offset};
 use super::family::KernelFamily;
 use super::read::read;
-use super::shader::{Convolution, Images, Input, Kernel, Output, Tile, linear, pool, stem};
+use super::shader::{Convolution, Images, Input, Kernel, Output, Tile, linear, pool, stationary, stem, tiled};
 
 pub(super) fn context() -> GpuContext {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -70,7 +70,7 @@ fn run(context: &GpuContext, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &
     let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
     pass.set_pipeline(&context.pipeline(kernel));
     pass.set_bind_group(0, &group, &[image_count_offset(n)]);
-    let [workgroups_x, workgroups_y, workgroups_z] = kernel.dispatch.workgroups(n);
+    let [workgroups_x, workgroups_y, workgroups_z] = kernel.workgroups.count(n);
     pass.dispatch_workgroups(workgroups_x, workgroups_y, workgroups_z);
     drop(pass);
     encoder.copy_buffer_to_buffer(&out, 0, &read_back, 0, 4 * y.len() as u64);
@@ -218,7 +218,7 @@ fn shapes() -> Vec<Convolution> {
 fn tiled_convolutions() {
     let context = context();
     for (i, shape) in shapes().into_iter().enumerate() {
-        let kernel = shape.tiled(Tile::GPU, Images::Any);
+        let kernel = tiled(&shape, Tile::GPU, Images::Any);
         check(&context, shape, &kernel, [1, 3, 7][i % 3]);
     }
 }
@@ -228,7 +228,7 @@ fn stationary_convolutions() {
     let context = context();
     let stationary = shapes()
         .into_iter()
-        .filter_map(|shape| Some((shape, shape.stationary(Images::Any)?)));
+        .filter_map(|shape| Some((shape, stationary(&shape, Images::Any)?)));
     for (i, (shape, kernel)) in stationary.enumerate() {
         check(&context, shape, &kernel, [7, 1, 3][i % 3]);
     }
@@ -244,7 +244,12 @@ fn tiles_of_other_sizes() {
     };
     for (pixels, channels) in [(1, 4), (2, 8), (4, 8), (8, 16)] {
         for shape in [normed, shape(1, 1, 16, 48, 8)] {
-            check(&context, shape, &shape.tiled(Tile { pixels, channels }, Images::Any), 3);
+            check(
+                &context,
+                shape,
+                &tiled(&shape, Tile { pixels, channels }, Images::Any),
+                3,
+            );
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From the residual stream to logits.
 
-use super::{Dispatch, Kernel, WORKGROUP, fill};
+use super::kernel::{Kernel, WORKGROUP, Workgroups};
+use super::text::fill;
 
 /// norm, ReLU and mean: `[n, n_pixels, channels]` -> `[n, channels]`
 pub fn pool(n_pixels: usize, channels: usize) -> Kernel {
@@ -15,7 +16,7 @@ pub fn pool(n_pixels: usize, channels: usize) -> Kernel {
     Kernel {
         label: format!("pool {channels}"),
         source,
-        dispatch: Dispatch::Invocations(channels / 4),
+        workgroups: Workgroups::Invocations(channels / 4),
     }
 }
 
@@ -32,6 +33,6 @@ pub fn linear(features: usize, classes: usize) -> Kernel {
     Kernel {
         label: format!("linear {features} -> {classes}"),
         source,
-        dispatch: Dispatch::Invocations(classes),
+        workgroups: Workgroups::Invocations(classes),
     }
 }

@@ -1,7 +1,8 @@
 //! Convolutions for software adapters: weights stay with the thread, pixels pass by.
 
-use super::convolution::{Convolution, Images, Input, Output};
-use super::{Dispatch, Kernel, component, fill, lines};
+use super::kernel::{Kernel, Workgroups};
+use super::shape::{Convolution, Images, Input, Output};
+use super::text::{component, constants, fill, lines};
 
 /// SwiftShader's vector registers have as many lanes, and a workgroup of one vector fills its private memory once.
 pub const LANES: usize = 4;
@@ -16,11 +17,11 @@ const CHUNK_1X1: usize = 64;
 const CHUNK_3X3: usize = 16;
 
 /// The convolution's kernel; `None` where rows are not whole vectors.
-pub(super) fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> {
-    let dispatch = stationary_dispatch(shape)?;
+pub fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> {
+    let workgroups = stationary_workgroups(shape)?;
     let writer = Writer::new(shape);
     let (c_in, c_out, size_out) = (shape.c_in / 4, shape.c_out / 4, shape.size_out());
-    let constants = [
+    let sizes = [
         ("WORKGROUP", LANES),
         ("STRIDE", shape.stride),
         ("SIZE_IN", shape.size_in),
@@ -34,12 +35,7 @@ pub(super) fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> 
     let mut values = vec![
         ("$TITLE", shape.label()),
         ("$PARAMETERS", "bias [C_OUT], scale [C_IN], shift [C_IN]".into()),
-        (
-            "$CONSTANTS",
-            lines(constants.len(), |i| {
-                format!("const {} = {}u;", constants[i].0, constants[i].1)
-            }),
-        ),
+        ("$CONSTANTS", constants(&sizes)),
         ("$FILL", writer.fill()),
         ("$IMAGES", images.declaration()),
     ];
@@ -63,12 +59,12 @@ pub(super) fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> 
     Some(Kernel {
         label: format!("{}, stationary", shape.label()),
         source: fill(template, &values),
-        dispatch,
+        workgroups,
     })
 }
 
 /// How its workgroups are counted; `None` where rows are not whole vectors.
-pub(super) fn stationary_dispatch(shape: &Convolution) -> Option<Dispatch> {
+pub fn stationary_workgroups(shape: &Convolution) -> Option<Workgroups> {
     let size_out = shape.size_out();
     if !size_out.is_multiple_of(LANES) {
         return None;
@@ -79,7 +75,7 @@ pub(super) fn stationary_dispatch(shape: &Convolution) -> Option<Dispatch> {
         _ => (size_out / LANES, (TILES_PER_WORKER / size_out).max(1)),
     };
     let groups = shape.c_out / 4 / Writer::new(shape).vectors;
-    Some(Dispatch::Workers {
+    Some(Workgroups::Workers {
         tiles,
         tiles_per_worker,
         most: (MOST_WORKGROUPS / groups).max(1),

@@ -1,6 +1,7 @@
 //! From pixels to the residual stream.
 
-use super::{Dispatch, Kernel, WORKGROUP, component, fill, lines};
+use super::kernel::{Kernel, WORKGROUP, Workgroups};
+use super::text::{component, fill, lines};
 
 /// Neighbouring pixels that a thread makes.
 pub const STEM_PIXELS: usize = 4;
@@ -61,6 +62,6 @@ pub fn stem() -> Kernel {
     Kernel {
         label: "stem".into(),
         source,
-        dispatch: Dispatch::Invocations(32 * 32 / STEM_PIXELS),
+        workgroups: Workgroups::Invocations(32 * 32 / STEM_PIXELS),
     }
 }

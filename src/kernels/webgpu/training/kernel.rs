@@ -3,10 +3,15 @@
 //! A [`TrainingKernel`] is what tells two of them apart and nothing more, so that it can be the key of a cache; the text is only
 //! written when a pipeline is compiled. Unlike in evaluation the number of images is a constant: a run has one batch size.
 
-use super::weight::WeightTile;
+use super::gradient_tile::GradientTile;
+use super::shape::LayerShape;
+use super::weight;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
-use crate::kernels::webgpu::KernelFamily;
-use crate::kernels::webgpu::shader::{Convolution, Images, Input, Kernel, LANES, Output, WORKGROUP, fill, lines};
+use crate::kernels::webgpu::family::KernelFamily;
+use crate::kernels::webgpu::shader::{
+    Convolution, Images, Input, Kernel, LANES, Output, WORKGROUP, convolution, convolution_workgroups, fill, lines,
+    with_constants,
+};
 
 /// Pixels of a run over which a thread sums, at least.
 const PIXELS_PER_CHUNK: usize = 64;
@@ -14,51 +19,6 @@ const PIXELS_PER_CHUNK: usize = 64;
 const MOST_CHUNKS: usize = 256;
 /// Pixels that a thread takes where nothing is summed.
 const PIXELS_PER_THREAD: usize = 16;
-
-/// Where and how a convolution is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
-    /// 1 or 3.
-    pub kernel: usize,
-    /// 1 or 2.
-    pub stride: usize,
-    /// A multiple of 4.
-    pub c_in: usize,
-    /// A multiple of 16.
-    pub c_out: usize,
-    /// Pixels a side of its input.
-    pub size_in: usize,
-    /// Images.
-    pub n: usize,
-    /// Whether a norm and a ReLU come before it.
-    pub normed: bool,
-    /// Which kernels run.
-    pub family: KernelFamily,
-}
-
-impl Shape {
-    /// Pixels a side of its output.
-    pub fn size_out(&self) -> usize {
-        self.size_in / self.stride
-    }
-
-    pub(super) fn taps(&self) -> usize {
-        self.kernel * self.kernel
-    }
-
-    /// Values of its weight.
-    pub fn n_weights(&self) -> usize {
-        self.taps() * self.c_in * self.c_out
-    }
-
-    pub(super) fn pixels_in(&self) -> usize {
-        self.n * self.size_in * self.size_in
-    }
-
-    pub(super) fn pixels_out(&self) -> usize {
-        self.n * self.size_out() * self.size_out()
-    }
-}
 
 /// Everything that makes a kernel of training; bindings are in the order of its WGSL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,25 +36,25 @@ pub enum TrainingKernel {
     /// A step of so many values.
     Sgd { n: usize },
     /// A convolution's parameters in its kernel's order.
-    Prepared(Shape),
+    Prepared(LayerShape),
     /// The weight as the input's gradient needs it.
-    Transposed(Shape),
+    Transposed(LayerShape),
     /// The convolution.
-    Forward(Shape),
+    Forward(LayerShape),
     /// The convolution of the output's gradient that gives the input's; of the size of its input.
-    Backward(Shape),
+    Backward(LayerShape),
     /// Zeros between `[n, size, size, channels]`.
     Dilated { n: usize, size: usize, channels: usize },
     /// For a norm's gradients, over runs of pixels.
-    NormSums(Shape),
+    NormSums(LayerShape),
     /// A norm's gradients.
-    NormGradients(Shape),
+    NormGradients(LayerShape),
     /// The gradient before a norm.
-    NormInput(Shape),
+    NormInput(LayerShape),
     /// The weight's gradient, over parts of the pixels.
-    Weight(Shape),
+    Weight(LayerShape),
     /// The weight's gradient.
-    WeightCombined(Shape),
+    WeightCombined(LayerShape),
 }
 
 impl TrainingKernel {
@@ -117,8 +77,8 @@ impl TrainingKernel {
     /// What it computes and how many invocations a workgroup has, which tells the families apart.
     pub fn label(&self) -> String {
         let name = match self {
-            Self::Forward(shape) => format!("forward: {}", convolution(&forward(shape), shape).label),
-            Self::Backward(shape) => format!("backward: {}", convolution(&backward(shape), shape).label),
+            Self::Forward(shape) => format!("forward: {}", kernel(&forward(shape), shape).label),
+            Self::Backward(shape) => format!("backward: {}", kernel(&backward(shape), shape).label),
             other => format!("{other:?}"),
         };
         format!("{name}, workgroups of {}", self.workgroup_size())
@@ -134,13 +94,13 @@ impl TrainingKernel {
             Self::Sgd { n } => of(n),
             Self::Prepared(shape) => of(shape.n_weights() / 4 + shape.c_in / 4),
             Self::Transposed(shape) | Self::WeightCombined(shape) => of(shape.n_weights() / 4),
-            Self::Forward(shape) => forward(&shape).dispatch(shape.family).workgroups(shape.n),
-            Self::Backward(shape) => backward(&shape).dispatch(shape.family).workgroups(shape.n),
+            Self::Forward(shape) => convolution_workgroups(&forward(&shape), shape.family).count(shape.n),
+            Self::Backward(shape) => convolution_workgroups(&backward(&shape), shape.family).count(shape.n),
             Self::Dilated { n, size, channels } => of(n * size * size * channels),
             Self::NormSums(shape) => of(Chunks::of(shape.pixels_in()).n * shape.c_in / 4),
             Self::NormGradients(shape) => [shape.c_in as u32 / 4, 1, 1],
             Self::NormInput(shape) => of(Chunks::short(shape.pixels_in()).n * shape.c_in / 4),
-            Self::Weight(shape) => WeightTile::new(&shape).workgroups(&shape),
+            Self::Weight(shape) => GradientTile::new(&shape).workgroups(&shape),
         }
     }
 
@@ -178,8 +138,8 @@ impl TrainingKernel {
                     ("WEIGHTS", shape.n_weights() / 4),
                 ],
             ),
-            Self::Forward(shape) => convolution(&forward(&shape), &shape).source,
-            Self::Backward(shape) => convolution(&backward(&shape), &shape).source,
+            Self::Forward(shape) => kernel(&forward(&shape), &shape).source,
+            Self::Backward(shape) => kernel(&backward(&shape), &shape).source,
             Self::Dilated { n, size, channels } => with_constants(
                 include_str!("../wgsl/training/dilated.wgsl"),
                 &[
@@ -201,12 +161,12 @@ impl TrainingKernel {
                 include_str!("../wgsl/training/norm_input.wgsl"),
                 &Chunks::short(shape.pixels_in()).norm_constants(&shape, workgroup),
             ),
-            Self::Weight(shape) => WeightTile::new(&shape).source(&shape),
+            Self::Weight(shape) => weight::source(&shape),
             Self::WeightCombined(shape) => with_constants(
                 include_str!("../wgsl/training/weight_combined.wgsl"),
                 &[
                     ("WORKGROUP", WORKGROUP),
-                    ("PARTS", WeightTile::new(&shape).parts),
+                    ("PARTS", GradientTile::new(&shape).parts),
                     ("TAPS", shape.taps()),
                     ("C_IN", shape.c_in),
                     ("C_OUT", shape.c_out / 4),
@@ -232,7 +192,7 @@ impl TrainingKernel {
             Self::Dilated { n, size, channels } => 4 * n * size * size * channels,
             Self::NormSums(shape) => 2 * Chunks::of(shape.pixels_in()).n * shape.c_in,
             Self::NormGradients(shape) => 3 * shape.c_in,
-            Self::Weight(shape) => WeightTile::new(&shape).parts * shape.n_weights(),
+            Self::Weight(shape) => GradientTile::new(&shape).parts * shape.n_weights(),
         }
     }
 }
@@ -261,7 +221,7 @@ impl Chunks {
     }
 
     /// Of a kernel that reads a norm's scale and shift behind the weight.
-    fn norm_constants(&self, shape: &Shape, workgroup: usize) -> Vec<(&'static str, usize)> {
+    fn norm_constants(&self, shape: &LayerShape, workgroup: usize) -> Vec<(&'static str, usize)> {
         let mut constants = self.constants(shape.pixels_in(), shape.c_in, workgroup);
         constants.push(("SCALE", shape.n_weights() / 4));
         constants
@@ -278,11 +238,6 @@ impl Chunks {
     }
 }
 
-pub(super) fn with_constants(template: &str, constants: &[(&str, usize)]) -> String {
-    let constant = |i: usize| format!("const {} = {}u;", constants[i].0, constants[i].1);
-    fill(template, &[("$CONSTANTS", lines(constants.len(), constant))])
-}
-
 fn with_epsilon(template: &str) -> String {
     fill(
         template,
@@ -290,7 +245,7 @@ fn with_epsilon(template: &str) -> String {
     )
 }
 
-fn prepared(shape: &Shape) -> String {
+fn prepared(shape: &LayerShape) -> String {
     let norm = "    else if (id.x < WEIGHTS + C_IN / 4u) {
         let channel = id.x - WEIGHTS;
         let scale = gamma[channel] / sqrt(variance[channel] + EPSILON);
@@ -334,8 +289,8 @@ fn prepared(shape: &Shape) -> String {
     )
 }
 
-fn forward(shape: &Shape) -> Convolution {
-    let Shape {
+fn forward(shape: &LayerShape) -> Convolution {
+    let LayerShape {
         kernel,
         stride,
         c_in,
@@ -356,7 +311,7 @@ fn forward(shape: &Shape) -> Convolution {
 }
 
 /// Of the output's gradient, with zeros between its pixels where the stride is 2 and the kernel 3x3.
-fn backward(shape: &Shape) -> Convolution {
+fn backward(shape: &LayerShape) -> Convolution {
     Convolution {
         stride: 1,
         c_in: shape.c_out,
@@ -371,6 +326,6 @@ fn backward(shape: &Shape) -> Convolution {
     }
 }
 
-fn convolution(convolution: &Convolution, shape: &Shape) -> Kernel {
-    convolution.kernel(shape.family, Images::Constant(shape.n))
+fn kernel(shape: &Convolution, layer: &LayerShape) -> Kernel {
+    convolution(shape, layer.family, Images::Constant(layer.n))
 }

@@ -4,14 +4,18 @@
 //! Sums over pixels are made in two steps, by runs and then over runs in a fixed order, so that results are the same each time
 //! (WGSL has no atomic addition of floats, and its order would change).
 
+mod gradient_tile;
 mod kernel;
+mod shape;
 #[cfg(all(test, feature = "vulkan"))]
 mod tests;
 mod weight;
+mod weight_software;
 
-pub use kernel::{Shape, TrainingKernel};
+pub use kernel::TrainingKernel;
+pub use shape::LayerShape;
 
-use super::KernelFamily;
+use super::family::KernelFamily;
 
 /// Makes buffers and runs kernels, in order.
 pub trait Launcher {
@@ -75,7 +79,7 @@ pub fn updated<L: Launcher>(launcher: &L, kernel: TrainingKernel, read: [&L::Buf
 /// A convolution with what it read, for its gradients.
 #[derive(Clone, Debug)]
 pub struct Layer<B> {
-    shape: Shape,
+    shape: LayerShape,
     x: B,
     /// `[c_out, c_in, kernel, kernel]`
     weight: B,
@@ -98,7 +102,7 @@ impl<B: Clone> Layer<B> {
     /// Runs the layer; returns it with `[n, size_out, size_out, c_out]`.
     pub fn forward<L: Launcher<Buffer = B>>(
         launcher: &L,
-        shape: Shape,
+        shape: LayerShape,
         x: B,
         weight: B,
         norm: Option<Norm<B>>,
@@ -159,8 +163,9 @@ impl<B: Clone> Layer<B> {
 
     fn weight_gradient<L: Launcher<Buffer = B>>(&self, launcher: &L, dy: &B) -> B {
         let mut read = vec![&self.x, dy];
-        // The norm's scale and shift lie behind the weight.
-        read.extend(self.norm.is_some().then_some(&self.parameters));
+        // The norm's scale and shift lie behind the weight. A GPU's kernel declares them in any case.
+        let reads_parameters = self.norm.is_some() || self.shape.family == KernelFamily::Gpu;
+        read.extend(reads_parameters.then_some(&self.parameters));
         let parts = launcher.made(TrainingKernel::Weight(self.shape), &read, 2);
         launcher.made(TrainingKernel::WeightCombined(self.shape), &[&parts], 1)
     }

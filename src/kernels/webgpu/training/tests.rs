@@ -6,7 +6,7 @@ use super::super::KernelFamily;
 use super::super::context::GpuContext;
 use super::super::read::read;
 use super::super::tests::{bytes, context, values};
-use super::{Launcher, Layer, Norm, Shape, TrainingKernel, moments, updated};
+use super::{Launcher, Layer, LayerShape, Norm, TrainingKernel, moments, updated};
 use crate::kernels::cpu::train;
 
 /// Runs each kernel as it comes.
@@ -112,7 +112,7 @@ const SHAPES: [[usize; 6]; 11] = [
 fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, family: KernelFamily) {
     let context = context();
     let native = Native(&context);
-    let shape = Shape {
+    let shape = LayerShape {
         kernel,
         stride,
         c_in,
