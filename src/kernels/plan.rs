@@ -21,16 +21,16 @@ pub struct Plan {
     /// 3 -> 16 channels, 32x32.
     pub stem: Conv,
     /// In the order of execution.
-    pub blocks: Vec<Block>,
+    pub blocks: Vec<FoldedBlock>,
     /// Between the last block and pooling, with a ReLU.
     pub norm: Affine,
     /// From the pooled features to logits.
-    pub head: Linear,
+    pub head: Head,
 }
 
 /// `x + convs(relu(norm(x)))`, or `shortcut(x) + ...`; a ReLU follows each convolution but the last.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Block {
+pub struct FoldedBlock {
     /// norm1, with a ReLU.
     pub norm: Affine,
     /// Two (basic) or three (bottleneck); all but the last have a bias, from the norm that they took in.
@@ -69,7 +69,7 @@ pub struct Affine {
 
 /// `x W + bias`
 #[derive(Clone, Debug, PartialEq)]
-pub struct Linear {
+pub struct Head {
     /// `[features, classes]`
     pub weight: Vec<f32>,
     /// `[classes]`
@@ -96,7 +96,7 @@ impl Plan {
     ) -> Result<Self, MissingTensor> {
         let mut size = IMAGE_SIZE;
         let blocks = architecture.blocks().into_iter().map(|shape| {
-            let block = Block::new(state, &shape, size)?;
+            let block = FoldedBlock::new(state, &shape, size)?;
             size /= shape.stride;
             Ok(block)
         });
@@ -106,7 +106,7 @@ impl Plan {
             stem: Conv::new(state, "stem", 1, IMAGE_SIZE)?,
             blocks,
             norm: Affine::new(state, "norm")?,
-            head: Linear::new(state, "head")?,
+            head: Head::new(state, "head")?,
         })
     }
 
@@ -140,7 +140,7 @@ impl Plan {
     }
 }
 
-impl Block {
+impl FoldedBlock {
     fn new(state: &StateDict, shape: &BlockShape, size_in: usize) -> Result<Self, MissingTensor> {
         let name = shape.name();
         let convolutions = shape.convolutions();
@@ -261,7 +261,7 @@ impl Affine {
     }
 }
 
-impl Linear {
+impl Head {
     fn new(state: &StateDict, name: &str) -> Result<Self, MissingTensor> {
         let Tensor { shape, data } = state.require(&format!("{name}.weight"))?;
         let [classes, features] = [shape[0], shape[1]];

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::parameter::{Parameter, upload};
 use crate::architecture::BATCH_NORM_EPSILON;
-use crate::kernels::ops::{self, Moments};
+use crate::kernels::ops::{self, BatchMoments};
 use crate::weights::{MissingTensor, StateDict};
 
 /// A convolution without bias; padding keeps the size at stride 1.
@@ -34,8 +34,8 @@ impl Conv2d {
     }
 
     /// `conv(relu(norm(x)))` with the batch's own moments.
-    pub(super) fn forward_normalised(&self, x: Tensor<4>, norm: &BatchNorm, moments: &Moments) -> Tensor<4> {
-        ops::norm_relu_conv(x, norm.affine(), moments, self.weight.view::<4>(), self.stride)
+    pub(super) fn forward_normalised(&self, x: Tensor<4>, norm: &BatchNorm, moments: &BatchMoments) -> Tensor<4> {
+        ops::norm_relu_conv(x, norm.parameters(), moments, self.weight.view::<4>(), self.stride)
     }
 }
 
@@ -73,9 +73,9 @@ impl BatchNorm {
         &self.name
     }
 
-    /// Scale and shift, to be trained.
-    pub(super) fn affine(&self) -> ops::Affine {
-        ops::Affine {
+    /// The trainable parameters.
+    pub(super) fn parameters(&self) -> ops::NormParameters {
+        ops::NormParameters {
             weight: self.weight.view(),
             bias: self.bias.view(),
         }
@@ -91,11 +91,19 @@ impl BatchNorm {
         x.mul(scale.reshape([1, 1, 1, -1])).add(shift.reshape([1, 1, 1, -1]))
     }
 
-    /// running = (1 - momentum) * running + momentum * batch, as PyTorch does, where `n_values` values a channel gave the
-    /// moments. One value has no unbiased variance; PyTorch refuses it, and so does the trainer, which asks for two images.
-    pub fn update(&mut self, moments: Moments, n_values: usize) {
+    /// Measures a batch `[n, h, w, channels]`, and moves the running statistics towards it.
+    pub(super) fn observe(&mut self, x: &Tensor<4>) -> BatchMoments {
+        let [n, h, w, _] = x.dims();
+        let moments = ops::moments(x);
+        self.update(&moments, n * h * w);
+        moments
+    }
+
+    /// running = (1 - momentum) * running + momentum * batch, as in PyTorch, for moments of `n_values` values per channel. One
+    /// value has no unbiased variance; PyTorch rejects it, and so does the trainer, which needs two images.
+    fn update(&mut self, moments: &BatchMoments, n_values: usize) {
         let running = [self.running_mean.clone(), self.running_var.clone()];
-        [self.running_mean, self.running_var] = ops::running(running, &moments, n_values);
+        [self.running_mean, self.running_var] = ops::running(running, moments, n_values);
     }
 }
 
@@ -152,8 +160,11 @@ mod tests {
     fn the_running_variance_takes_the_unbiased_batch_variance() {
         let mut norm = norm(&Device::flex());
         let x = Tensor::<1>::from_floats([1.0, 2.0, 3.0, 6.0], &Device::flex()).reshape([2, 1, 2, 1]);
-        norm.update(ops::reference::moments(&x), 4);
-        let y: Vec<f32> = ops::reference::norm(x, norm.affine()).into_data().try_to_vec().unwrap();
+        norm.update(&ops::reference::moments(&x), 4);
+        let y: Vec<f32> = ops::reference::norm(x, norm.parameters())
+            .into_data()
+            .try_to_vec()
+            .unwrap();
         let expected = [1.0f64, 2.0, 3.0, 6.0].map(|v| (v - 3.0) / (3.5f64 + 1e-5).sqrt() * 2.0 + 0.5);
         y.iter()
             .zip(expected)

@@ -10,7 +10,7 @@ use crate::kernels::ops;
 use crate::weights::{MissingTensor, StateDict};
 
 /// BN-ReLU-convolution twice (basic) or three times (bottleneck), added to the block's input, which a bare 1x1 convolution
-/// projects where the shape changes.
+/// projects if the shape changes.
 #[derive(Clone, Debug)]
 struct Block {
     layers: Vec<(BatchNorm, Conv2d)>,
@@ -59,26 +59,12 @@ impl PreResNet {
 
     /// Logits `[n, classes]` with the batch's own statistics, which also update the running ones. Needs two images or more.
     pub fn forward_train(&mut self, images: Tensor<4>) -> Tensor<2> {
-        let mut batches = Vec::new();
-        let mut measure = |x: &Tensor<4>| {
-            let [n, h, w, _] = x.dims();
-            let moments = ops::moments(x);
-            batches.push((moments.clone(), n * h * w));
-            moments
-        };
         let mut x = self.stem.forward(images);
-        for block in self.stages.iter().flatten() {
-            x = block.forward(x, |norm, conv, y| {
-                let moments = measure(&y);
-                conv.forward_normalised(y, norm, &moments)
-            });
+        for block in self.stages.iter_mut().flatten() {
+            x = block.forward_train(x);
         }
-        measure(&x);
-        let logits = self.classify(relu(ops::reference::norm(x, self.norm.affine())));
-        for (norm, (moments, n_values)) in self.norms_mut().into_iter().zip(batches) {
-            norm.update(moments, n_values);
-        }
-        logits
+        self.norm.observe(&x);
+        self.classify(relu(ops::reference::norm(x, self.norm.parameters())))
     }
 
     /// The outputs of the three stages: `[n, 32, 32, c]`, `[n, 16, 16, 2c]`, `[n, 8, 8, 4c]`.
@@ -86,7 +72,7 @@ impl PreResNet {
         let mut x = self.stem.forward(images);
         [0, 1, 2].map(|stage: usize| {
             for block in &self.stages[stage] {
-                x = block.forward(x.clone(), |norm, conv, y| conv.forward(relu(norm.evaluate(y))));
+                x = block.forward(x.clone());
             }
             x.clone()
         })
@@ -140,15 +126,6 @@ impl PreResNet {
         blocks.chain([&self.norm]).collect()
     }
 
-    fn norms_mut(&mut self) -> Vec<&mut BatchNorm> {
-        let blocks = self
-            .stages
-            .iter_mut()
-            .flatten()
-            .flat_map(|block| block.layers.iter_mut().map(|(norm, _)| norm));
-        blocks.chain([&mut self.norm]).collect()
-    }
-
     /// Every tensor with its name and shape, on the inner backend and flat: parameters first, then running statistics.
     pub fn named_tensors(&self) -> Vec<(String, Vec<usize>, Tensor<1>)> {
         let parameters = self.parameters().into_iter().map(|p| {
@@ -192,12 +169,25 @@ impl Block {
         Ok(Self { layers, shortcut })
     }
 
-    /// `layer` is how norm, ReLU and convolution are computed.
-    fn forward(&self, x: Tensor<4>, mut layer: impl FnMut(&BatchNorm, &Conv2d, Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    /// With the running statistics.
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let layer = |y, (norm, conv): &(BatchNorm, Conv2d)| conv.forward(relu(norm.evaluate(y)));
+        let y = self.layers.iter().fold(x.clone(), layer);
+        self.added(x, y)
+    }
+
+    /// With the batch's own statistics, which also update the running ones.
+    fn forward_train(&mut self, x: Tensor<4>) -> Tensor<4> {
         let mut y = x.clone();
-        for (norm, conv) in &self.layers {
-            y = layer(norm, conv, y);
+        for (norm, conv) in &mut self.layers {
+            let moments = norm.observe(&y);
+            y = conv.forward_normalised(y, norm, &moments);
         }
+        self.added(x, y)
+    }
+
+    /// The residual sum of the block's input and what its layers make of it.
+    fn added(&self, x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
         y.add(match &self.shortcut {
             Some(conv) => conv.forward(x),
             None => x,

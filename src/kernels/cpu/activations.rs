@@ -7,18 +7,18 @@ use super::tile::CHANNELS;
 #[derive(Clone, Debug, Default)]
 pub struct Activations {
     values: Vec<f32>,
-    shape: Shape,
+    shape: PaddedShape,
 }
 
 /// Borrowed activations, as [`Activations`] are.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     values: &'a [f32],
-    shape: Shape,
+    shape: PaddedShape,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Shape {
+struct PaddedShape {
     size: usize,
     border: usize,
     channels: usize,
@@ -28,7 +28,7 @@ impl Activations {
     /// All zero.
     pub fn new(size: usize, border: usize, channels: usize) -> Self {
         let side = size + 2 * border;
-        let shape = Shape { size, border, channels };
+        let shape = PaddedShape { size, border, channels };
         Self {
             values: vec![0.0; side * side * channels],
             shape,
@@ -66,7 +66,7 @@ impl<'a> View<'a> {
         let border = 0;
         Self {
             values,
-            shape: Shape { size, border, channels },
+            shape: PaddedShape { size, border, channels },
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> View<'a> {
     }
 }
 
-impl Shape {
+impl PaddedShape {
     fn row_len(&self) -> usize {
         (self.size + 2 * self.border) * self.channels
     }

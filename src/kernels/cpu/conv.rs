@@ -59,9 +59,14 @@ impl PackedConv {
         }
     }
 
-    /// Pixels a side of its output, which nothing else of it depends on.
-    pub fn size_out_mut(&mut self) -> &mut usize {
-        &mut self.size_out
+    /// Pixels per side of its output.
+    pub fn size_out(&self) -> usize {
+        self.size_out
+    }
+
+    /// Sets the pixels per side of its output; the weights do not depend on them.
+    pub fn set_size_out(&mut self, size: usize) {
+        self.size_out = size;
     }
 
     /// Computes all pixels and channels and hands them to `store`. `input` has a border of `kernel / 2` zeros or more.

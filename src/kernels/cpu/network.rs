@@ -4,8 +4,8 @@ use super::activations::{Activations, View};
 use super::conv::{PackedAffine, Plain, Relu, Residual};
 use super::packed::Packed;
 use super::parallel;
-use super::winograd::Scratch;
-use crate::kernels::plan::{Conv, IMAGE_SIZE, Linear, N_STAGES, Plan};
+use super::winograd::WinogradScratch;
+use crate::kernels::plan::{Conv, Head, IMAGE_SIZE, N_STAGES, Plan};
 
 /// Red, green and blue.
 const IMAGE_CHANNELS: usize = 3;
@@ -15,7 +15,7 @@ const IMAGE_CHANNELS: usize = 3;
 pub struct CpuNetwork {
     layers: Layers,
     /// Those of each thread that has worked so far.
-    buffers: Vec<(Vec<Activations>, Scratch)>,
+    buffers: Vec<(Vec<Activations>, WinogradScratch)>,
 }
 
 #[derive(Clone, Debug)]
@@ -24,18 +24,28 @@ struct Layers {
     side: usize,
     /// Normalised value of each byte, for red, green and blue.
     tables: [[f32; 256]; 3],
-    steps: Vec<Step>,
-    buffers: Buffers,
+    steps: Vec<LayerStep>,
+    buffer_shapes: BufferShapes,
+    /// Index of the buffer that holds the image.
     image: usize,
+    /// Index of the buffer that holds what the head reads.
     features: usize,
-    /// Steps up to the end of each stage, and the residual stream's buffer there.
-    stages: [(usize, usize); N_STAGES],
-    head: Linear,
+    stages: [StageEnd; N_STAGES],
+    head: Head,
+}
+
+/// Where a stage ends.
+#[derive(Clone, Copy, Debug, Default)]
+struct StageEnd {
+    /// Steps up to there.
+    n_steps: usize,
+    /// Index of the buffer that holds the residual stream.
+    stream: usize,
 }
 
 /// One convolution and what becomes of it.
 #[derive(Clone, Debug)]
-struct Step {
+struct LayerStep {
     conv: Packed,
     input: usize,
     sink: Sink,
@@ -69,40 +79,57 @@ enum Holds {
     Inner,
 }
 
+/// The shape of a buffer, `[size + 2 border, size + 2 border, channels]`, and what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct BufferShape {
+    holds: Holds,
+    size: usize,
+    border: usize,
+    channels: usize,
+}
+
 /// Which buffers an image needs.
 #[derive(Clone, Debug, Default)]
-struct Buffers(Vec<(Holds, usize, usize, usize)>);
+struct BufferShapes(Vec<BufferShape>);
 
-impl Buffers {
+impl BufferShapes {
     /// The index of a buffer of `[size, size, channels]` whose reader has a kernel of `kernel` pixels.
     fn index(&mut self, holds: Holds, size: usize, channels: usize, kernel: usize) -> usize {
-        let shape = (holds, size, kernel / 2, channels);
+        let shape = BufferShape {
+            holds,
+            size,
+            border: kernel / 2,
+            channels,
+        };
         self.0.iter().position(|known| *known == shape).unwrap_or_else(|| {
             self.0.push(shape);
             self.0.len() - 1
         })
     }
 
+    fn resize(&mut self, resized: impl Fn(usize) -> usize) {
+        self.0.iter_mut().for_each(|shape| shape.size = resized(shape.size));
+    }
+
+    /// Empty buffers of these shapes.
     fn make(&self) -> Vec<Activations> {
-        let shapes = self.0.iter();
-        shapes
-            .map(|&(_, size, border, channels)| Activations::new(size, border, channels))
-            .collect()
+        let buffer = |shape: &BufferShape| Activations::new(shape.size, shape.border, shape.channels);
+        self.0.iter().map(buffer).collect()
     }
 }
 
 impl CpuNetwork {
     /// Packs the weights.
     pub fn new(plan: &Plan) -> Self {
-        let mut buffers = Buffers::default();
-        let image = buffers.index(Holds::Image, IMAGE_SIZE, IMAGE_CHANNELS, plan.stem.kernel);
+        let mut buffer_shapes = BufferShapes::default();
+        let image = buffer_shapes.index(Holds::Image, IMAGE_SIZE, IMAGE_CHANNELS, plan.stem.kernel);
         // Each block's norm is computed where the stream is made, while its values are still in registers.
         let readers = plan.blocks.iter().map(|block| (&block.norm, block.convs[0].kernel));
         let mut readers = readers.chain([(&plan.norm, 1)]);
-        let mut end = |buffers: &mut Buffers, conv: &Conv, add: bool| {
+        let mut end = |buffer_shapes: &mut BufferShapes, conv: &Conv, add: bool| {
             let (norm, kernel) = readers.next().expect("the stem and each block have a reader");
-            let stream = buffers.index(Holds::Stream, conv.size_out(), conv.c_out, 1);
-            let activated = buffers.index(Holds::Activated, conv.size_out(), conv.c_out, kernel);
+            let stream = buffer_shapes.index(Holds::Stream, conv.size_out(), conv.c_out, 1);
+            let activated = buffer_shapes.index(Holds::Activated, conv.size_out(), conv.c_out, kernel);
             let norm = PackedAffine::new(norm);
             let sink = Sink::Residual {
                 stream,
@@ -112,39 +139,42 @@ impl CpuNetwork {
             };
             (sink, stream, activated)
         };
-        let (sink, mut stream, mut activated) = end(&mut buffers, &plan.stem, false);
-        let mut steps = vec![Step {
+        let (sink, mut stream, mut activated) = end(&mut buffer_shapes, &plan.stem, false);
+        let mut steps = vec![LayerStep {
             conv: Packed::new(&plan.stem),
             input: image,
             sink,
         }];
         let ends = plan.stage_ends();
-        let mut stages = [(0, 0); N_STAGES];
+        let mut stages = [StageEnd::default(); N_STAGES];
         for (i, block) in (1..).zip(&plan.blocks) {
             let mut input = activated;
             for pair in block.convs.windows(2) {
                 let [conv, next] = pair else { continue };
-                let output = buffers.index(Holds::Inner, conv.size_out(), conv.c_out, next.kernel);
-                steps.push(Step::new(conv, input, Sink::Relu(output)));
+                let output = buffer_shapes.index(Holds::Inner, conv.size_out(), conv.c_out, next.kernel);
+                steps.push(LayerStep::new(conv, input, Sink::Relu(output)));
                 input = output;
             }
             if let Some(shortcut) = &block.shortcut {
-                let output = buffers.index(Holds::Stream, shortcut.size_out(), shortcut.c_out, 1);
-                steps.push(Step::new(shortcut, stream, Sink::Plain(output)));
+                let output = buffer_shapes.index(Holds::Stream, shortcut.size_out(), shortcut.c_out, 1);
+                steps.push(LayerStep::new(shortcut, stream, Sink::Plain(output)));
             }
             let last = &block.convs[block.convs.len() - 1];
             let sink;
-            (sink, stream, activated) = end(&mut buffers, last, true);
-            steps.push(Step::new(last, input, sink));
+            (sink, stream, activated) = end(&mut buffer_shapes, last, true);
+            steps.push(LayerStep::new(last, input, sink));
             if let Some(stage) = ends.iter().position(|end| *end == i) {
-                stages[stage] = (steps.len(), stream);
+                stages[stage] = StageEnd {
+                    n_steps: steps.len(),
+                    stream,
+                };
             }
         }
         let layers = Layers {
             side: IMAGE_SIZE,
             tables: plan.normalisation.tables(),
             steps,
-            buffers,
+            buffer_shapes,
             image,
             features: activated,
             stages,
@@ -167,15 +197,15 @@ impl CpuNetwork {
         let n_classes = self.layers.head.bias.len();
         self.for_each_image(pixels, n_classes, |layers, image, buffers, scratch, logits| {
             layers.run(&layers.steps, image, buffers, scratch);
-            layers.head.run(buffers[layers.features].view(), logits);
+            classify(&layers.head, buffers[layers.features].view(), logits);
         })
     }
 
     /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of pixels `[n, 32, 32, 3]`.
     pub fn stage(&mut self, pixels: &[u8], stage: usize) -> Vec<f32> {
         self.set_side(IMAGE_SIZE);
-        let (n_steps, stream) = self.layers.stages[stage];
-        let (_, size, _, channels) = self.layers.buffers.0[stream];
+        let StageEnd { n_steps, stream } = self.layers.stages[stage];
+        let BufferShape { size, channels, .. } = self.layers.buffer_shapes.0[stream];
         self.for_each_image(
             pixels,
             size * size * channels,
@@ -192,7 +222,7 @@ impl CpuNetwork {
         &mut self,
         pixels: &[u8],
         n_values: usize,
-        work: impl Fn(&Layers, &[u8], &mut [Activations], &mut Scratch, &mut [f32]) + Sync,
+        work: impl Fn(&Layers, &[u8], &mut [Activations], &mut WinogradScratch, &mut [f32]) + Sync,
     ) -> Vec<f32> {
         let Self { layers, buffers } = self;
         let image_bytes = IMAGE_CHANNELS * layers.side * layers.side;
@@ -201,7 +231,7 @@ impl CpuNetwork {
         parallel::for_each(
             images,
             buffers,
-            || (layers.buffers.make(), Scratch::default()),
+            || (layers.buffer_shapes.make(), WinogradScratch::default()),
             |(buffers, scratch), (image, values)| work(layers, image, buffers, scratch, values),
         );
         values
@@ -218,14 +248,16 @@ impl CpuNetwork {
 impl Layers {
     /// Weights do not depend on the size of an image.
     fn resize(&mut self, side: usize) {
-        let resize = |size: &mut usize| *size = *size * side / self.side;
-        self.steps.iter_mut().for_each(|step| resize(step.conv.size_mut()));
-        self.buffers.0.iter_mut().for_each(|(_, size, _, _)| resize(size));
+        let resized = |size: usize| size * side / self.side;
+        for step in &mut self.steps {
+            step.conv.set_size_out(resized(step.conv.size_out()));
+        }
+        self.buffer_shapes.resize(resized);
         self.side = side;
     }
 
     /// Takes one image through these steps.
-    fn run(&self, steps: &[Step], pixels: &[u8], buffers: &mut [Activations], scratch: &mut Scratch) {
+    fn run(&self, steps: &[LayerStep], pixels: &[u8], buffers: &mut [Activations], scratch: &mut WinogradScratch) {
         let image = &mut buffers[self.image];
         for (y, row) in pixels.chunks_exact(IMAGE_CHANNELS * self.side).enumerate() {
             for (to, from) in image
@@ -244,7 +276,7 @@ impl Layers {
     }
 }
 
-impl Step {
+impl LayerStep {
     fn new(conv: &Conv, input: usize, sink: Sink) -> Self {
         Self {
             conv: Packed::new(conv),
@@ -253,7 +285,7 @@ impl Step {
         }
     }
 
-    fn run(&self, buffers: &mut [Activations], scratch: &mut Scratch) {
+    fn run(&self, buffers: &mut [Activations], scratch: &mut WinogradScratch) {
         // Taken out for the time of the step, so that the others can be written.
         let input = std::mem::take(&mut buffers[self.input]);
         match &self.sink {
@@ -295,22 +327,20 @@ impl Step {
     }
 }
 
-impl Linear {
-    /// Logits of the mean over all pixels.
-    fn run(&self, features: View<'_>, logits: &mut [f32]) {
-        let (size, channels) = (features.size(), features.channels());
-        let mut mean = vec![0.0; channels];
-        for pixel in (0..size).flat_map(|y| features.row(y).chunks_exact(channels)) {
-            mean.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
-        }
-        logits.copy_from_slice(&self.bias);
-        for (sum, weights) in mean.iter().zip(self.weight.chunks_exact(logits.len())) {
-            let feature = sum / (size * size) as f32;
-            logits
-                .iter_mut()
-                .zip(weights)
-                .for_each(|(logit, weight)| *logit += feature * weight);
-        }
+/// Logits of the mean over all pixels.
+fn classify(head: &Head, features: View<'_>, logits: &mut [f32]) {
+    let (size, channels) = (features.size(), features.channels());
+    let mut mean = vec![0.0; channels];
+    for pixel in (0..size).flat_map(|y| features.row(y).chunks_exact(channels)) {
+        mean.iter_mut().zip(pixel).for_each(|(sum, value)| *sum += value);
+    }
+    logits.copy_from_slice(&head.bias);
+    for (sum, weights) in mean.iter().zip(head.weight.chunks_exact(logits.len())) {
+        let feature = sum / (size * size) as f32;
+        logits
+            .iter_mut()
+            .zip(weights)
+            .for_each(|(logit, weight)| *logit += feature * weight);
     }
 }
 

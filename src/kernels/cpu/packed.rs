@@ -2,7 +2,7 @@
 
 use super::activations::View;
 use super::conv::{PackedConv, Store};
-use super::winograd::{Scratch, WinogradConv};
+use super::winograd::{WinogradConv, WinogradScratch};
 use crate::kernels::plan::Conv;
 
 /// Winograd's products where they suit, else sums.
@@ -21,16 +21,24 @@ impl Packed {
         }
     }
 
-    /// Pixels a side of its output, which an evaluation of smaller images changes.
-    pub fn size_mut(&mut self) -> &mut usize {
+    /// Pixels per side of its output.
+    pub fn size_out(&self) -> usize {
         match self {
-            Self::Sums(conv) => conv.size_out_mut(),
-            Self::Winograd(conv) => conv.size_mut(),
+            Self::Sums(conv) => conv.size_out(),
+            Self::Winograd(conv) => conv.size_out(),
+        }
+    }
+
+    /// Sets the pixels per side of its output, for images of another size.
+    pub fn set_size_out(&mut self, size: usize) {
+        match self {
+            Self::Sums(conv) => conv.set_size_out(size),
+            Self::Winograd(conv) => conv.set_size_out(size),
         }
     }
 
     /// Computes all pixels and channels and hands them to `store`. `input` has a border of `kernel / 2` zeros or more.
-    pub fn run(&self, input: View<'_>, scratch: &mut Scratch, store: &mut impl Store) {
+    pub fn run(&self, input: View<'_>, scratch: &mut WinogradScratch, store: &mut impl Store) {
         match self {
             Self::Sums(conv) => conv.run(input, store),
             Self::Winograd(conv) => conv.run(input, scratch, store),

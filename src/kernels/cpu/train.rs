@@ -13,7 +13,7 @@ use super::parallel::for_each;
 use super::simd::{LANES, Vector};
 use super::tile::{CHANNELS, halves};
 use super::weight::{WeightGradient, WeightTile};
-use super::winograd;
+use super::winograd::WinogradScratch;
 use crate::architecture::BATCH_NORM_EPSILON;
 use crate::kernels::plan::Conv;
 
@@ -25,7 +25,7 @@ const GRAIN_FLOATS: usize = 65_536;
 
 /// Mean and biased variance of each channel over all images and pixels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Moments {
+pub struct CpuMoments {
     /// `[channels]`
     pub mean: Vec<f32>,
     /// `[channels]`
@@ -34,7 +34,7 @@ pub struct Moments {
 
 /// A BatchNorm that normalises with its batch's own moments.
 #[derive(Clone, Copy, Debug)]
-pub struct Norm<'a> {
+pub struct CpuNorm<'a> {
     /// Scale, `[channels]`.
     pub gamma: &'a [f32],
     /// Shift, `[channels]`.
@@ -47,7 +47,7 @@ pub struct Norm<'a> {
 
 /// Gradients of a layer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Gradients {
+pub struct CpuGradients {
     /// As the input; empty where it was not asked for.
     pub input: Vec<f32>,
     /// `[c_out, c_in, kernel, kernel]`
@@ -58,7 +58,7 @@ pub struct Gradients {
     pub beta: Vec<f32>,
 }
 
-impl Moments {
+impl CpuMoments {
     /// Of `[pixels, channels]`. Sums are taken relative to the first image's mean, so that nothing cancels.
     pub fn of(x: &[f32], channels: usize, pixels_per_image: usize) -> Self {
         let n = (x.len() / channels) as f64;
@@ -135,22 +135,22 @@ fn lanes(pixel: &[f32], group: usize) -> [Vector; 2] {
 }
 
 /// What a layer computes: `conv(relu(norm(x)))`, or `conv(x)` without a norm.
-pub struct Layer<'a> {
+pub struct CpuLayer<'a> {
     conv: Conv,
-    norm: Option<Affine<'a>>,
+    norm: Option<BatchAffine<'a>>,
 }
 
 /// A norm as `x * scale + shift`.
-struct Affine<'a> {
-    norm: Norm<'a>,
+struct BatchAffine<'a> {
+    norm: CpuNorm<'a>,
     /// 1 / sqrt(var + eps)
     inverse_std: Vec<f32>,
     scale: Vec<f32>,
     shift: Vec<f32>,
 }
 
-impl<'a> Affine<'a> {
-    fn new(norm: Norm<'a>) -> Self {
+impl<'a> BatchAffine<'a> {
+    fn new(norm: CpuNorm<'a>) -> Self {
         let inverse_std = norm
             .var
             .iter()
@@ -188,12 +188,12 @@ impl<'a> Affine<'a> {
     }
 }
 
-impl<'a> Layer<'a> {
+impl<'a> CpuLayer<'a> {
     /// `weight` is `[c_out, c_in, kernel, kernel]`; channel counts are multiples of a tile's, but for the stem's input.
-    pub fn new(weight: &[f32], shape: [usize; 3], stride: usize, size_in: usize, norm: Option<Norm<'a>>) -> Self {
+    pub fn new(weight: &[f32], shape: [usize; 3], stride: usize, size_in: usize, norm: Option<CpuNorm<'a>>) -> Self {
         Self {
             conv: Conv::from_pytorch(weight, shape, stride, size_in),
-            norm: norm.map(Affine::new),
+            norm: norm.map(BatchAffine::new),
         }
     }
 
@@ -220,7 +220,7 @@ impl<'a> Layer<'a> {
         for_each(
             images,
             &mut Vec::new(),
-            || (self.padded(), winograd::Scratch::default()),
+            || (self.padded(), WinogradScratch::default()),
             |(padded, scratch), (x, y)| {
                 let mut batch = Batch {
                     values: y,
@@ -252,7 +252,7 @@ impl<'a> Layer<'a> {
     }
 
     /// Gradients from those of the output, `[n, size_out, size_out, c_out]`.
-    pub fn backward(&self, x: &[f32], dy: &[f32], needs_input: bool) -> Gradients {
+    pub fn backward(&self, x: &[f32], dy: &[f32], needs_input: bool) -> CpuGradients {
         let (image_in, image_out) = (self.image_in(), self.image_out());
         let n_images = x.len() / image_in;
         let n_each = n_images.div_ceil(MAX_PARTS).max(1);
@@ -266,7 +266,7 @@ impl<'a> Layer<'a> {
         for_each(
             images.zip(&mut parts),
             &mut Vec::new(),
-            || Scratch::new(self, input.as_ref()),
+            || LayerScratch::new(self, input.as_ref()),
             |scratch, ((x, dy, dx), part)| {
                 let mut dxs = dx.chunks_exact_mut(image_in);
                 for (x, dy) in x.chunks_exact(image_in).zip(dy.chunks_exact(image_out)) {
@@ -286,7 +286,7 @@ impl<'a> Layer<'a> {
             Some(norm) => norm.finish(x, &mut dx, &add_parts(parts.iter().map(|part| part.sums.as_slice()))),
             None => Default::default(),
         };
-        Gradients {
+        CpuGradients {
             input: dx,
             weight: WeightGradient::finish(&self.conv, parts.into_iter().map(|part| part.weight)),
             gamma,
@@ -299,7 +299,7 @@ impl<'a> Layer<'a> {
 #[derive(Clone)]
 struct Part {
     weight: Vec<WeightTile>,
-    /// Of the norm, see [`Affine::mask`].
+    /// Of the norm, see [`BatchAffine::mask`].
     sums: Vec<[f64; 2]>,
 }
 
@@ -313,25 +313,25 @@ impl Part {
 }
 
 /// What a thread needs for one image.
-struct Scratch<'a> {
+struct LayerScratch<'a> {
     padded: Activations,
     weight: WeightGradient<'a>,
     spread: Option<Activations>,
-    winograd: winograd::Scratch,
+    winograd: WinogradScratch,
 }
 
-impl<'a> Scratch<'a> {
-    fn new(layer: &'a Layer<'_>, input: Option<&InputGradient>) -> Self {
+impl<'a> LayerScratch<'a> {
+    fn new(layer: &'a CpuLayer<'_>, input: Option<&InputGradient>) -> Self {
         Self {
             padded: layer.padded(),
             weight: WeightGradient::new(&layer.conv),
             spread: input.and_then(InputGradient::spread),
-            winograd: winograd::Scratch::default(),
+            winograd: WinogradScratch::default(),
         }
     }
 }
 
-impl Affine<'_> {
+impl BatchAffine<'_> {
     /// Clears the gradients where the ReLU was off, and sums them and their products with `x - mean`.
     fn mask(&self, x: &[f32], dx: &mut [f32], sums: &mut [[f64; 2]]) {
         let channels = self.scale.len();
@@ -417,7 +417,7 @@ impl InputGradient {
         (self.kernel > 1).then(|| Activations::new(self.size_in, self.kernel / 2, self.c_out))
     }
 
-    fn run(&self, dy: &[f32], scratch: &mut Scratch<'_>, dx: &mut [f32]) {
+    fn run(&self, dy: &[f32], scratch: &mut LayerScratch<'_>, dx: &mut [f32]) {
         let mut store = Batch {
             values: dx,
             size: self.size_in,
@@ -470,15 +470,15 @@ mod tests {
             let (gamma, beta) = (values(c_in, 4), values(c_in, 5));
             for has_norm in [true, false] {
                 let results = with_threads(|| {
-                    let moments = Moments::of(&x, c_in, size * size);
-                    let norm = Norm {
+                    let moments = CpuMoments::of(&x, c_in, size * size);
+                    let norm = CpuNorm {
                         gamma: &gamma,
                         beta: &beta,
                         mean: &moments.mean,
                         var: &moments.var,
                     };
                     let norm = has_norm.then_some(norm);
-                    let layer = Layer::new(&weight, [c_out, c_in, kernel], stride, size, norm);
+                    let layer = CpuLayer::new(&weight, [c_out, c_in, kernel], stride, size, norm);
                     let gradients = [true, false].map(|needs_input| layer.backward(&x, &dy, needs_input));
                     (layer.forward(&x), gradients, moments.clone())
                 });

@@ -28,7 +28,7 @@ pub struct WinogradConv {
 
 /// What is kept between the steps of a convolution.
 #[derive(Clone, Debug, Default)]
-pub struct Scratch {
+pub struct WinogradScratch {
     /// `[PRODUCTS, TILES, c_in]`
     windows: Vec<f32>,
     /// `[TILES, PRODUCTS, CHANNELS]`
@@ -74,13 +74,18 @@ impl WinogradConv {
         })
     }
 
-    /// Pixels a side of its output, which must be even and on which nothing else of it depends.
-    pub fn size_mut(&mut self) -> &mut usize {
-        &mut self.size
+    /// Pixels per side of its output.
+    pub fn size_out(&self) -> usize {
+        self.size
+    }
+
+    /// Sets the pixels per side of its output, an even number; the weights do not depend on them.
+    pub fn set_size_out(&mut self, size: usize) {
+        self.size = size;
     }
 
     /// Computes all pixels and channels and hands them to `store`. `input` has a border of a zero or more.
-    pub fn run(&self, input: View<'_>, scratch: &mut Scratch, store: &mut impl Store) {
+    pub fn run(&self, input: View<'_>, scratch: &mut WinogradScratch, store: &mut impl Store) {
         let tiles_per_row = self.size / 2;
         let n_tiles = tiles_per_row * tiles_per_row;
         scratch.windows.resize(PRODUCTS * TILES * self.c_in, 0.0);
@@ -108,7 +113,7 @@ impl WinogradConv {
     }
 
     /// The sums over input channels of one panel, four tiles at a time; beyond the last tile they are of no use.
-    fn multiply(&self, weights: &[[f32; CHANNELS]], n_tiles: usize, scratch: &mut Scratch) {
+    fn multiply(&self, weights: &[[f32; CHANNELS]], n_tiles: usize, scratch: &mut WinogradScratch) {
         let c_in = self.c_in;
         for (i, weights) in weights.chunks_exact(c_in).enumerate() {
             let windows = &scratch.windows[i * TILES * c_in..][..TILES * c_in];
@@ -235,9 +240,9 @@ mod tests {
             PackedConv::new(&conv).run(input.view(), &mut Plain(direct));
             let winograd = WinogradConv::new(&conv).expect("it suits");
             // A scratch that another layer has used.
-            let mut scratch = Scratch {
+            let mut scratch = WinogradScratch {
                 windows: vec![9.0; 7],
-                ..Scratch::default()
+                ..WinogradScratch::default()
             };
             winograd.run(input.view(), &mut scratch, &mut Plain(fast));
             let largest = direct.view().values().iter().fold(0.0f32, |m, v| m.max(v.abs()));

@@ -12,12 +12,12 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
 
+use super::norm::{BatchMoments, NormParameters};
 #[cfg(feature = "cuda")]
 use super::reference;
-use super::{Affine, Moments};
 
 /// Mean and biased variance of each channel.
-pub fn moments(x: &Tensor<4>) -> Moments {
+pub fn moments(x: &Tensor<4>) -> BatchMoments {
     #[cfg(feature = "cuda")]
     if is_foreign(x) {
         return reference::moments(x);
@@ -26,7 +26,7 @@ pub fn moments(x: &Tensor<4>) -> Moments {
     let both = <Dispatch as TrainingOps>::moments(x.clone().without_autodiff().into_dispatch());
     let both = Tensor::<2>::from_dispatch(both);
     let row = |i: usize| both.clone().slice([i..i + 1, 0..channels]).reshape([channels]);
-    Moments {
+    BatchMoments {
         mean: row(0),
         var: row(1),
     }
@@ -45,7 +45,13 @@ pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
 }
 
 /// See the reference.
-pub fn norm_relu_conv(x: Tensor<4>, affine: Affine, moments: &Moments, weight: Tensor<4>, stride: usize) -> Tensor<4> {
+pub fn norm_relu_conv(
+    x: Tensor<4>,
+    affine: NormParameters,
+    moments: &BatchMoments,
+    weight: Tensor<4>,
+    stride: usize,
+) -> Tensor<4> {
     #[cfg(feature = "cuda")]
     if is_foreign(&x) {
         return reference::norm_relu_conv(x, affine, moments, weight, stride);
@@ -63,7 +69,7 @@ pub fn norm_relu_conv(x: Tensor<4>, affine: Affine, moments: &Moments, weight: T
 
 /// `(1 - momentum) * running + momentum * batch` of mean and variance, `[channels]`, with the unbiased variance of the batch, as
 /// PyTorch does it, where `n_values` values a channel gave the moments.
-pub fn running(running: [Tensor<1>; 2], moments: &Moments, n_values: usize) -> [Tensor<1>; 2] {
+pub fn running(running: [Tensor<1>; 2], moments: &BatchMoments, n_values: usize) -> [Tensor<1>; 2] {
     #[cfg(feature = "cuda")]
     if is_foreign(&moments.mean) {
         return reference::running(running, moments, n_values);

@@ -15,7 +15,7 @@ use cubecl::server::{Handle, KernelArguments};
 
 use super::autodiff::{Inputs, LayerGradients, LayerKernels};
 use crate::kernels::webgpu::KernelFamily;
-use crate::kernels::webgpu::training::{self, Launcher, Layer, Norm, TrainingKernel};
+use crate::kernels::webgpu::training::{self, GpuLayer, GpuNorm, Launcher, TrainingKernel};
 
 type Values = FloatTensor<CubeBackend>;
 
@@ -90,12 +90,12 @@ impl KernelSource for TrainingKernel {
 }
 
 /// Launches kernels in burn's queue.
-struct Cube<'a> {
+struct CubeLauncher<'a> {
     client: &'a Client,
     kernels: Arc<DeviceKernels>,
 }
 
-impl<'a> Cube<'a> {
+impl<'a> CubeLauncher<'a> {
     /// In the queue of a tensor's device.
     fn of(values: &'a Values) -> Self {
         Self {
@@ -105,7 +105,7 @@ impl<'a> Cube<'a> {
     }
 }
 
-impl Launcher for Cube<'_> {
+impl Launcher for CubeLauncher<'_> {
     type Buffer = Handle;
 
     fn empty(&self, n_values: usize) -> Handle {
@@ -127,8 +127,8 @@ impl Launcher for Cube<'_> {
 
 /// A layer's buffers, and tensors to make others like.
 #[derive(Clone, Debug)]
-pub(super) struct Saved {
-    layer: Layer<Handle>,
+pub(super) struct CubeSaved {
+    layer: GpuLayer<Handle>,
     x: Values,
     weight: Values,
 }
@@ -143,21 +143,21 @@ fn dims(values: &Values) -> [usize; 4] {
 }
 
 impl LayerKernels for CubeBackend {
-    type Saved = Saved;
+    type Saved = CubeSaved;
 
     fn moments(x: Values) -> Values {
         let x = into_contiguous(x);
         let [n, height, width, channels] = dims(&x);
-        let launcher = Cube::of(&x);
+        let launcher = CubeLauncher::of(&x);
         let family = launcher.kernels.family;
         let found = training::moments(&launcher, &x.handle, n * height * width, channels, family);
         like(&x, found, Shape::from([2, channels]))
     }
 
-    fn forward(inputs: Inputs<Self>) -> (Saved, Values) {
+    fn forward(inputs: Inputs<Self>) -> (CubeSaved, Values) {
         let (x, weight) = (into_contiguous(inputs.x), into_contiguous(inputs.weight));
         let ([n, size_in, _, c_in], [c_out, _, kernel, _]) = (dims(&x), dims(&weight));
-        let launcher = Cube::of(&x);
+        let launcher = CubeLauncher::of(&x);
         let shape = training::LayerShape {
             kernel,
             stride: inputs.stride,
@@ -170,23 +170,23 @@ impl LayerKernels for CubeBackend {
         };
         let norm = inputs.norm.map(|norm| {
             let [gamma, beta, mean, variance] = norm.map(|values| into_contiguous(values).handle);
-            Norm {
+            GpuNorm {
                 gamma,
                 beta,
                 mean,
                 variance,
             }
         });
-        let (layer, y) = Layer::forward(&launcher, shape, x.handle.clone(), weight.handle.clone(), norm);
+        let (layer, y) = GpuLayer::forward(&launcher, shape, x.handle.clone(), weight.handle.clone(), norm);
         let size = shape.size_out();
         let y = like(&x, y, Shape::from([n, size, size, c_out]));
-        (Saved { layer, x, weight }, y)
+        (CubeSaved { layer, x, weight }, y)
     }
 
-    fn backward(saved: Saved, dy: Values, needs_input: bool) -> LayerGradients<Self> {
-        let Saved { layer, x, weight } = saved;
+    fn backward(saved: CubeSaved, dy: Values, needs_input: bool) -> LayerGradients<Self> {
+        let CubeSaved { layer, x, weight } = saved;
         let dy = into_contiguous(dy);
-        let found = layer.backward(&Cube::of(&x), &dy.handle, needs_input);
+        let found = layer.backward(&CubeLauncher::of(&x), &dy.handle, needs_input);
         let channels = dims(&x)[3];
         let norm = found.norm;
         LayerGradients {
@@ -213,6 +213,6 @@ fn updated(kernel: TrainingKernel, read: [Values; 4]) -> [Values; 2] {
     let read = read.map(into_contiguous);
     let model = &read[0];
     let handles = [0, 1, 2, 3].map(|i| &read[i].handle);
-    let made = training::updated(&Cube::of(model), kernel, handles);
+    let made = training::updated(&CubeLauncher::of(model), kernel, handles);
     made.map(|handle| like(model, handle, model.meta.shape().clone()))
 }

@@ -6,20 +6,20 @@ use burn::tensor::{Shape, TensorData};
 
 use super::autodiff::{Inputs, LayerGradients, LayerKernels};
 use crate::architecture::BATCH_NORM_MOMENTUM;
-use crate::kernels::cpu::train::{self, Layer, Norm};
+use crate::kernels::cpu::train::{self, CpuLayer, CpuNorm};
 
 type Values = FloatTensor<Flex>;
 
 /// What a layer needs, forward and backward.
 #[derive(Clone, Debug)]
-pub(super) struct Saved {
+pub(super) struct FlexSaved {
     x: Values,
     weight: Values,
     norm: Option<[Values; 4]>,
     stride: usize,
 }
 
-impl Saved {
+impl FlexSaved {
     /// All tensors contiguous, so that they can be read as slices.
     fn new(inputs: Inputs<Flex>) -> Self {
         Self {
@@ -30,16 +30,16 @@ impl Saved {
         }
     }
 
-    fn layer(&self) -> Layer<'_> {
+    fn layer(&self) -> CpuLayer<'_> {
         let shape = self.weight.layout().shape();
-        let norm = self.norm.as_ref().map(|[gamma, beta, mean, var]| Norm {
+        let norm = self.norm.as_ref().map(|[gamma, beta, mean, var]| CpuNorm {
             gamma: slice(gamma),
             beta: slice(beta),
             mean: slice(mean),
             var: slice(var),
         });
         let size_in = self.x.layout().shape()[1];
-        Layer::new(
+        CpuLayer::new(
             slice(&self.weight),
             [shape[0], shape[1], shape[2]],
             self.stride,
@@ -63,25 +63,25 @@ fn like(values: Vec<f32>, model: &Values) -> Values {
 }
 
 impl LayerKernels for Flex {
-    type Saved = Saved;
+    type Saved = FlexSaved;
 
     fn moments(x: Values) -> Values {
         let x = x.to_contiguous();
         let shape = x.layout().shape();
-        let found = train::Moments::of(slice(&x), shape[3], shape[1] * shape[2]);
+        let found = train::CpuMoments::of(slice(&x), shape[3], shape[1] * shape[2]);
         let values = [found.mean, found.var].concat();
         tensor(values, [2, shape[3]])
     }
 
-    fn forward(inputs: Inputs<Self>) -> (Saved, Values) {
-        let saved = Saved::new(inputs);
+    fn forward(inputs: Inputs<Self>) -> (FlexSaved, Values) {
+        let saved = FlexSaved::new(inputs);
         let (x, weight) = (saved.x.layout().shape(), saved.weight.layout().shape());
         let size = x[1] / saved.stride;
         let y = tensor(saved.layer().forward(slice(&saved.x)), [x[0], size, size, weight[0]]);
         (saved, y)
     }
 
-    fn backward(saved: Saved, dy: Values, needs_input: bool) -> LayerGradients<Self> {
+    fn backward(saved: FlexSaved, dy: Values, needs_input: bool) -> LayerGradients<Self> {
         let found = saved
             .layer()
             .backward(slice(&saved.x), slice(&dy.to_contiguous()), needs_input);

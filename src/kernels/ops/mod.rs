@@ -8,37 +8,18 @@ mod autodiff;
 mod cube;
 #[cfg(feature = "cpu")]
 mod flex;
+mod norm;
 pub mod reference;
 
 pub use autodiff::{conv, moments, norm_relu_conv, running, sgd};
 #[cfg(feature = "webgpu")]
 pub use cube::{launched, register};
-
-use burn::tensor::Tensor;
-
-/// Mean and biased variance of each channel over a batch, `[channels]`, not differentiable on their own: the gradient of
-/// [`norm_relu_conv`] takes into account that they depend on its input.
-#[derive(Clone, Debug)]
-pub struct Moments {
-    /// Over all images and pixels.
-    pub mean: Tensor<1>,
-    /// Divided by the number of values.
-    pub var: Tensor<1>,
-}
-
-/// A BatchNorm's trainable half.
-#[derive(Clone, Debug)]
-pub struct Affine {
-    /// Scale, `[channels]`.
-    pub weight: Tensor<1>,
-    /// Shift, `[channels]`.
-    pub bias: Tensor<1>,
-}
+pub use norm::{BatchMoments, NormParameters};
 
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
-    use burn::tensor::{Device, TensorData};
+    use burn::tensor::{Device, Tensor, TensorData};
 
     /// Values in [-1, 1) from a formula.
     fn values<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
@@ -111,7 +92,7 @@ mod tests {
             // Far from zero mean, as a residual stream can be, so that a variance that cancels would show.
             let x = values([n, size, size, c_in], 1).add_scalar(3.0).detach().require_grad();
             let weight = values([c_out, c_in, kernel, kernel], 2);
-            let affine = Affine {
+            let affine = NormParameters {
                 weight: values([c_in], 4).add_scalar(1.5).detach().require_grad(),
                 bias: values([c_in], 5),
             };
@@ -148,7 +129,7 @@ mod tests {
     #[test]
     fn statistics_and_steps_are_those_of_the_reference() {
         let plain = |seed| values([24], seed).detach().without_autodiff();
-        let moments = Moments {
+        let moments = BatchMoments {
             mean: plain(1),
             var: plain(2).abs(),
         };

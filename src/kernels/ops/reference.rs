@@ -5,16 +5,16 @@ use burn::tensor::activation::relu;
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 
-use super::{Affine, Moments};
+use super::norm::{BatchMoments, NormParameters};
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
 /// Of `[n, h, w, channels]`.
-pub fn moments(x: &Tensor<4>) -> Moments {
+pub fn moments(x: &Tensor<4>) -> BatchMoments {
     let [n, h, w, channels] = x.dims();
     let values = x.clone().without_autodiff().reshape([n * h * w, channels]);
     let mean = values.clone().mean_dim(0);
     let centred = values.sub(mean.clone());
-    Moments {
+    BatchMoments {
         mean: mean.reshape([channels]),
         var: centred.clone().mul(centred).mean_dim(0).reshape([channels]),
     }
@@ -28,12 +28,18 @@ pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
 }
 
 /// `conv(relu(norm(x)))` with the batch's own moments, which are computed again so that burn differentiates through them.
-pub fn norm_relu_conv(x: Tensor<4>, affine: Affine, _moments: &Moments, weight: Tensor<4>, stride: usize) -> Tensor<4> {
+pub fn norm_relu_conv(
+    x: Tensor<4>,
+    affine: NormParameters,
+    _moments: &BatchMoments,
+    weight: Tensor<4>,
+    stride: usize,
+) -> Tensor<4> {
     conv(relu(norm(x, affine)), weight, stride)
 }
 
 /// BatchNorm of `[n, h, w, channels]` with the batch's own moments.
-pub fn norm(x: Tensor<4>, affine: Affine) -> Tensor<4> {
+pub fn norm(x: Tensor<4>, affine: NormParameters) -> Tensor<4> {
     let [n, h, w, channels] = x.dims();
     let values = x.reshape([n * h * w, channels]);
     let centred = values.clone().sub(values.mean_dim(0));
@@ -46,7 +52,7 @@ pub fn norm(x: Tensor<4>, affine: Affine) -> Tensor<4> {
 }
 
 /// `(1 - momentum) * running + momentum * batch` of mean and variance, with the unbiased variance of the batch.
-pub fn running(running: [Tensor<1>; 2], moments: &Moments, n_values: usize) -> [Tensor<1>; 2] {
+pub fn running(running: [Tensor<1>; 2], moments: &BatchMoments, n_values: usize) -> [Tensor<1>; 2] {
     let unbiased = n_values as f64 / (n_values.max(2) - 1) as f64;
     let [mean, var] = running.map(|values| values.mul_scalar(1.0 - BATCH_NORM_MOMENTUM));
     [

@@ -29,7 +29,7 @@ impl Slot {
 
 /// Activations, shared by all networks of a device: work on a queue is done in order.
 #[derive(Debug, Default)]
-pub(super) struct Activations {
+pub(super) struct ActivationBuffers {
     /// Values an image in each slot.
     values: [usize; Slot::COUNT],
     images: usize,
@@ -38,7 +38,7 @@ pub(super) struct Activations {
     pub(super) generation: u64,
 }
 
-impl Activations {
+impl ActivationBuffers {
     /// Makes room for `n` images of a network that needs so many values an image in each slot.
     pub(super) fn ensure(&mut self, device: &wgpu::Device, memory: &Rc<Memory>, values: &[usize], n: usize) {
         let enough = self.images >= n && self.values.iter().zip(values).all(|(have, need)| have >= need);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::activations::Activations;
+use super::activations::ActivationBuffers;
 use super::family::KernelFamily;
 use super::memory::{Counted, Memory};
 use super::shader::Kernel;
@@ -42,7 +42,7 @@ pub struct GpuContext {
     layout: wgpu::BindGroupLayout,
     pipeline_layout: wgpu::PipelineLayout,
     pipelines: RefCell<HashMap<String, Pipeline>>,
-    activations: RefCell<Activations>,
+    activations: RefCell<ActivationBuffers>,
     memory: Rc<Memory>,
     image_counts: Counted,
     statistics: Cell<Statistics>,
@@ -159,7 +159,7 @@ impl GpuContext {
     }
 
     /// Activations, shared by all networks: work on a queue is done in order.
-    pub(super) fn activations(&self) -> &RefCell<Activations> {
+    pub(super) fn activations(&self) -> &RefCell<ActivationBuffers> {
         &self.activations
     }
 

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
 
-use super::activations::{Activations, Slot};
+use super::activations::{ActivationBuffers, Slot};
 use super::context::{ALIGNMENT, GpuContext, image_count_offset};
 use super::images::{BYTES_PER_IMAGE, GpuImages};
 use super::memory::{Counted, spare};
-use super::shader::{Convolution, Images, Input, Kernel, Output, convolution, linear, pool, stem};
+use super::shader::{BatchSize, ConvInput, ConvOutput, ConvShape, Kernel, convolution, linear, pool, stem};
 use crate::error::{LabError, LabResult};
 use crate::kernels::Plan;
-use crate::kernels::plan::{Affine, Block, Conv, N_STAGES};
+use crate::kernels::plan::{Affine, Conv, FoldedBlock, N_STAGES};
 
 /// What a step reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ enum Place {
 }
 
 /// One dispatch.
-struct Step {
+struct Dispatch {
     kernel: Kernel,
     pipeline: wgpu::ComputePipeline,
     reads: Place,
@@ -34,20 +34,20 @@ struct Step {
 /// A [`Plan`] with its weights on the device.
 pub struct GpuNetwork {
     context: Rc<GpuContext>,
-    steps: Vec<Step>,
+    steps: Vec<Dispatch>,
     /// Of each step, for an image.
     multiply_adds: Vec<f64>,
     /// Values an image in each slot.
     values: [usize; Slot::COUNT],
     parameters: Counted,
     n_classes: usize,
-    stages: [Stage; N_STAGES],
+    stages: [StageEnd; N_STAGES],
     bound: RefCell<Option<Rc<Bound>>>,
 }
 
 /// Where a stage ends.
 #[derive(Clone, Copy, Default)]
-struct Stage {
+struct StageEnd {
     n_steps: usize,
     /// Of the residual stream.
     slot: usize,
@@ -237,7 +237,7 @@ impl GpuNetwork {
             mapped_at_creation: false,
         };
         let logits = Counted::new(context.device(), context.memory(), &descriptor);
-        let group = |step: &Step| {
+        let group = |step: &Dispatch| {
             let read = self.buffer(step.reads, &activations, &logits);
             let written = self.buffer(step.writes, &activations, &logits);
             self.group(step, read.as_entire_buffer_binding(), written)
@@ -253,7 +253,7 @@ impl GpuNetwork {
         new
     }
 
-    fn buffer<'a>(&self, place: Place, activations: &'a Activations, logits: &'a Counted) -> &'a wgpu::Buffer {
+    fn buffer<'a>(&self, place: Place, activations: &'a ActivationBuffers, logits: &'a Counted) -> &'a wgpu::Buffer {
         match place {
             Place::Activations(slot) => activations.get(slot),
             // Pixels are only read by the stem, whose bind group is made apart.
@@ -261,7 +261,7 @@ impl GpuNetwork {
         }
     }
 
-    fn group(&self, step: &Step, read: wgpu::BufferBinding<'_>, written: &wgpu::Buffer) -> wgpu::BindGroup {
+    fn group(&self, step: &Dispatch, read: wgpu::BufferBinding<'_>, written: &wgpu::Buffer) -> wgpu::BindGroup {
         let parameters = wgpu::BufferBinding {
             buffer: &self.parameters,
             offset: step.parameters.start,
@@ -320,11 +320,11 @@ impl Bindings {
 /// Lays out parameters and lines up the steps of a network.
 struct Builder<'a> {
     context: &'a GpuContext,
-    steps: Vec<Step>,
+    steps: Vec<Dispatch>,
     multiply_adds: Vec<f64>,
     values: [usize; Slot::COUNT],
     data: Vec<f32>,
-    stages: [Stage; N_STAGES],
+    stages: [StageEnd; N_STAGES],
 }
 
 impl<'a> Builder<'a> {
@@ -356,7 +356,7 @@ impl<'a> Builder<'a> {
             stream = self.block(block, stream);
             size = block.convs.iter().fold(size, |size, conv| size / conv.stride);
             if let (Some(stage), Some(conv)) = (ends.iter().position(|end| *end == i), block.convs.last()) {
-                self.stages[stage] = Stage {
+                self.stages[stage] = StageEnd {
                     n_steps: self.steps.len(),
                     slot: stream,
                     n_values: size * size * conv.c_out,
@@ -380,19 +380,25 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns where the residual stream goes on.
-    fn block(&mut self, block: &Block, stream: usize) -> usize {
+    fn block(&mut self, block: &FoldedBlock, stream: usize) -> usize {
         let mut out = stream;
         if let Some(shortcut) = &block.shortcut {
             out = 1 - stream;
-            self.convolution(shortcut, None, Output::Plain, Slot::Stream(stream), Slot::Stream(out));
+            self.convolution(
+                shortcut,
+                None,
+                ConvOutput::Plain,
+                Slot::Stream(stream),
+                Slot::Stream(out),
+            );
         }
         let mut reads = Slot::Stream(stream);
         for (i, conv) in block.convs.iter().enumerate() {
             let norm = (i == 0).then_some(&block.norm);
             let (output, writes) = if i + 1 == block.convs.len() {
-                (Output::Added, Slot::Stream(out))
+                (ConvOutput::Added, Slot::Stream(out))
             } else {
-                (Output::Activated, Slot::Branch(i % 2))
+                (ConvOutput::Activated, Slot::Branch(i % 2))
             };
             self.convolution(conv, norm, output, reads, writes);
             reads = writes;
@@ -400,25 +406,29 @@ impl<'a> Builder<'a> {
         out
     }
 
-    fn convolution(&mut self, conv: &Conv, norm: Option<&Affine>, output: Output, reads: Slot, writes: Slot) {
-        let shape = Convolution {
+    fn convolution(&mut self, conv: &Conv, norm: Option<&Affine>, output: ConvOutput, reads: Slot, writes: Slot) {
+        let shape = ConvShape {
             kernel: conv.kernel,
             stride: conv.stride,
             c_in: conv.c_in,
             c_out: conv.c_out,
             size_in: conv.size_in,
-            input: if norm.is_some() { Input::Normed } else { Input::Plain },
+            input: if norm.is_some() {
+                ConvInput::Normed
+            } else {
+                ConvInput::Plain
+            },
             output,
         };
         let mut parameters: Vec<&[f32]> = vec![&conv.weight];
-        if output == Output::Activated {
+        if output == ConvOutput::Activated {
             parameters.extend(conv.bias.as_deref());
         }
         if let Some(norm) = norm {
             parameters.extend([norm.scale.as_slice(), norm.shift.as_slice()]);
         }
         let writes = self.place(writes, conv.size_out() * conv.size_out() * conv.c_out);
-        let kernel = convolution(&shape, self.context.family(), Images::Any);
+        let kernel = convolution(&shape, self.context.family(), BatchSize::Any);
         self.step(
             kernel,
             (Place::Activations(reads), writes),
@@ -438,7 +448,7 @@ impl<'a> Builder<'a> {
         parameters.iter().for_each(|values| self.data.extend_from_slice(values));
         let end = 4 * self.data.len() as u64;
         self.data.resize(self.data.len().next_multiple_of(ALIGNMENT / 4), 0.0);
-        self.steps.push(Step {
+        self.steps.push(Dispatch {
             pipeline: self.context.pipeline(&kernel),
             kernel,
             reads,

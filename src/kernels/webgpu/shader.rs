@@ -16,7 +16,7 @@ mod tiled;
 pub use convolution::{convolution, convolution_workgroups};
 pub use head::{linear, pool};
 pub use kernel::{Kernel, WORKGROUP, Workgroups};
-pub use shape::{Convolution, Images, Input, Output, Tile};
+pub use shape::{BatchSize, ConvInput, ConvOutput, ConvShape, ThreadTile};
 pub use stationary::{LANES, MOST_WORKGROUPS, stationary};
 pub use stem::{STEM_PIXELS, stem};
 pub(super) use text::{component, fill, lines, with_constants};

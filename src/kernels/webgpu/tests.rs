@@ -5,7 +5,9 @@ use pollster::block_on;
 use super::context::{GpuContext, image_count_offset};
 use super::family::KernelFamily;
 use super::read::read;
-use super::shader::{Convolution, Images, Input, Kernel, Output, Tile, linear, pool, stationary, stem, tiled};
+use super::shader::{
+    BatchSize, ConvInput, ConvOutput, ConvShape, Kernel, ThreadTile, linear, pool, stationary, stem, tiled,
+};
 
 pub(super) fn context() -> GpuContext {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -89,7 +91,7 @@ fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
 }
 
 /// `x` is `[n, size, size, c_in]`, `weight` `[kernel, kernel, c_in, c_out]`.
-fn convolve(shape: &Convolution, x: &[f32], weight: &[f32], n: usize) -> Vec<f32> {
+fn convolve(shape: &ConvShape, x: &[f32], weight: &[f32], n: usize) -> Vec<f32> {
     let (size_in, size_out, c_in, c_out) = (shape.size_in, shape.size_out(), shape.c_in, shape.c_out);
     let padding = shape.kernel / 2;
     let mut y = vec![0.0f64; n * size_out * size_out * c_out];
@@ -120,7 +122,7 @@ fn normed(x: &[f32], scale: &[f32], shift: &[f32]) -> Vec<f32> {
 }
 
 /// Runs a convolution as `kernel` makes it, for odd numbers of images.
-fn check(context: &GpuContext, shape: Convolution, kernel: &Kernel, n: usize) {
+fn check(context: &GpuContext, shape: ConvShape, kernel: &Kernel, n: usize) {
     let (size_in, size_out, c_in, c_out) = (shape.size_in, shape.size_out(), shape.c_in, shape.c_out);
     let x = values(n * size_in * size_in * c_in, 1);
     let scaling = 1.0 / (shape.kernel * shape.kernel * c_in) as f32;
@@ -131,12 +133,12 @@ fn check(context: &GpuContext, shape: Convolution, kernel: &Kernel, n: usize) {
     let (bias, scale, shift) = (values(c_out, 3), values(c_in, 4), values(c_in, 5));
     let before = values(n * size_out * size_out * c_out, 6);
     let mut parameters = weight.clone();
-    if shape.output == Output::Activated {
+    if shape.output == ConvOutput::Activated {
         parameters.extend(&bias);
     }
     let input = match shape.input {
-        Input::Plain => x.clone(),
-        Input::Normed => {
+        ConvInput::Plain => x.clone(),
+        ConvInput::Normed => {
             parameters.extend(scale.iter().chain(&shift));
             normed(&x, &scale, &shift)
         }
@@ -144,29 +146,29 @@ fn check(context: &GpuContext, shape: Convolution, kernel: &Kernel, n: usize) {
     let mut expected = convolve(&shape, &input, &weight, n);
     for (i, value) in expected.iter_mut().enumerate() {
         match shape.output {
-            Output::Plain => {}
-            Output::Activated => *value = (*value + bias[i % c_out]).max(0.0),
-            Output::Added => *value += before[i],
+            ConvOutput::Plain => {}
+            ConvOutput::Activated => *value = (*value + bias[i % c_out]).max(0.0),
+            ConvOutput::Added => *value += before[i],
         }
     }
     let found = run(context, kernel, &bytes(&x), &parameters, &before, n);
     assert_close(&format!("{}, {n} images", kernel.label), &found, &expected);
 }
 
-fn shape(kernel: usize, stride: usize, c_in: usize, c_out: usize, size_in: usize) -> Convolution {
-    Convolution {
+fn shape(kernel: usize, stride: usize, c_in: usize, c_out: usize, size_in: usize) -> ConvShape {
+    ConvShape {
         kernel,
         stride,
         c_in,
         c_out,
         size_in,
-        input: Input::Plain,
-        output: Output::Plain,
+        input: ConvInput::Plain,
+        output: ConvOutput::Plain,
     }
 }
 
 /// Every shape of bottleneck and basic networks.
-fn shapes() -> Vec<Convolution> {
+fn shapes() -> Vec<ConvShape> {
     let mut shapes = Vec::new();
     for (stage, width) in [(0, 16), (1, 32), (2, 64)] {
         let size = 32 >> stage;
@@ -188,20 +190,20 @@ fn shapes() -> Vec<Convolution> {
             if c_in != expansion * width || stride != 1 {
                 shapes.push(shape(1, stride, c_in, expansion * width, size_in));
             }
-            let normed = |shape| Convolution {
-                input: Input::Normed,
-                output: Output::Activated,
+            let normed = |shape| ConvShape {
+                input: ConvInput::Normed,
+                output: ConvOutput::Activated,
                 ..shape
             };
-            let added = |shape| Convolution {
-                output: Output::Added,
+            let added = |shape| ConvShape {
+                output: ConvOutput::Added,
                 ..shape
             };
             if expansion == 4 {
                 shapes.push(normed(shape(1, 1, c_in, width, size_in)));
                 let middle = shape(3, stride, width, width, size_in);
-                shapes.push(Convolution {
-                    input: Input::Plain,
+                shapes.push(ConvShape {
+                    input: ConvInput::Plain,
                     ..normed(middle)
                 });
                 shapes.push(added(shape(1, 1, width, 4 * width, size)));
@@ -218,7 +220,7 @@ fn shapes() -> Vec<Convolution> {
 fn tiled_convolutions() {
     let context = context();
     for (i, shape) in shapes().into_iter().enumerate() {
-        let kernel = tiled(&shape, Tile::GPU, Images::Any);
+        let kernel = tiled(&shape, ThreadTile::GPU, BatchSize::Any);
         check(&context, shape, &kernel, [1, 3, 7][i % 3]);
     }
 }
@@ -228,7 +230,7 @@ fn stationary_convolutions() {
     let context = context();
     let stationary = shapes()
         .into_iter()
-        .filter_map(|shape| Some((shape, stationary(&shape, Images::Any)?)));
+        .filter_map(|shape| Some((shape, stationary(&shape, BatchSize::Any)?)));
     for (i, (shape, kernel)) in stationary.enumerate() {
         check(&context, shape, &kernel, [7, 1, 3][i % 3]);
     }
@@ -237,9 +239,9 @@ fn stationary_convolutions() {
 #[test]
 fn tiles_of_other_sizes() {
     let context = context();
-    let normed = Convolution {
-        input: Input::Normed,
-        output: Output::Added,
+    let normed = ConvShape {
+        input: ConvInput::Normed,
+        output: ConvOutput::Added,
         ..shape(3, 2, 16, 32, 16)
     };
     for (pixels, channels) in [(1, 4), (2, 8), (4, 8), (8, 16)] {
@@ -247,7 +249,7 @@ fn tiles_of_other_sizes() {
             check(
                 &context,
                 shape,
-                &tiled(&shape, Tile { pixels, channels }, Images::Any),
+                &tiled(&shape, ThreadTile { pixels, channels }, BatchSize::Any),
                 3,
             );
         }

@@ -2,7 +2,7 @@
 
 /// What a convolution reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Input {
+pub enum ConvInput {
     /// The activations as they are.
     Plain,
     /// `relu(x * scale + shift)`, with a scale and a shift per channel; zero padding comes after it.
@@ -11,7 +11,7 @@ pub enum Input {
 
 /// What a convolution writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Output {
+pub enum ConvOutput {
     /// The sums.
     Plain,
     /// `relu(sum + bias)`
@@ -22,28 +22,28 @@ pub enum Output {
 
 /// What one thread computes: neighbouring pixels of a row by output channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Tile {
+pub struct ThreadTile {
     /// Divides 8, the smallest row.
     pub pixels: usize,
     /// 4, 8 or 16.
     pub channels: usize,
 }
 
-impl Tile {
+impl ThreadTile {
     /// As much as a GPU's registers hold.
     pub const GPU: Self = Self { pixels: 4, channels: 8 };
 }
 
 /// How a kernel knows the number of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Images {
+pub enum BatchSize {
     /// It reads a uniform buffer, or need not know, since its buffers end with a spare image.
     Any,
     /// The number is a constant, and no buffer has room for more images.
     Constant(usize),
 }
 
-impl Images {
+impl BatchSize {
     /// Declares `images.x`.
     pub fn declaration(self) -> String {
         match self {
@@ -64,7 +64,7 @@ impl Images {
 /// A convolution's shape; its parameters lie as weight `[kernel, kernel, c_in, c_out]`, bias `[c_out]` where activated, scale
 /// `[c_in]` and shift `[c_in]` where normed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Convolution {
+pub struct ConvShape {
     /// 1 or 3.
     pub kernel: usize,
     /// 1 or 2.
@@ -76,12 +76,12 @@ pub struct Convolution {
     /// Pixels per side of its input.
     pub size_in: usize,
     /// What it reads.
-    pub input: Input,
+    pub input: ConvInput,
     /// What it writes.
-    pub output: Output,
+    pub output: ConvOutput,
 }
 
-impl Convolution {
+impl ConvShape {
     /// Pixels per side of its output.
     pub fn size_out(&self) -> usize {
         self.size_in / self.stride
@@ -92,15 +92,15 @@ impl Convolution {
         let Self {
             kernel, c_in, c_out, ..
         } = *self;
-        let before = if self.input == Input::Normed {
+        let before = if self.input == ConvInput::Normed {
             "norm, ReLU, "
         } else {
             ""
         };
         let behind = match self.output {
-            Output::Plain => "",
-            Output::Activated => ", bias, ReLU",
-            Output::Added => ", added",
+            ConvOutput::Plain => "",
+            ConvOutput::Activated => ", bias, ReLU",
+            ConvOutput::Added => ", added",
         };
         let (size_in, size_out) = (self.size_in, self.size_out());
         format!(

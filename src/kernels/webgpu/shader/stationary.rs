@@ -1,7 +1,7 @@
 //! Convolutions for software adapters: weights stay with the thread, pixels pass by.
 
 use super::kernel::{Kernel, Workgroups};
-use super::shape::{Convolution, Images, Input, Output};
+use super::shape::{BatchSize, ConvInput, ConvOutput, ConvShape};
 use super::text::{component, constants, fill, lines};
 
 /// SwiftShader's vector registers have as many lanes, and a workgroup of one vector fills its private memory once.
@@ -17,7 +17,7 @@ const CHUNK_1X1: usize = 64;
 const CHUNK_3X3: usize = 16;
 
 /// The convolution's kernel; `None` where rows are not whole vectors.
-pub fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> {
+pub fn stationary(shape: &ConvShape, batch: BatchSize) -> Option<Kernel> {
     let workgroups = stationary_workgroups(shape)?;
     let writer = Writer::new(shape);
     let (c_in, c_out, size_out) = (shape.c_in / 4, shape.c_out / 4, shape.size_out());
@@ -37,7 +37,7 @@ pub fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> {
         ("$PARAMETERS", "bias [C_OUT], scale [C_IN], shift [C_IN]".into()),
         ("$CONSTANTS", constants(&sizes)),
         ("$FILL", writer.fill()),
-        ("$IMAGES", images.declaration()),
+        ("$IMAGES", batch.declaration()),
     ];
     let template = if shape.kernel == 1 {
         let start = match shape.stride {
@@ -64,7 +64,7 @@ pub fn stationary(shape: &Convolution, images: Images) -> Option<Kernel> {
 }
 
 /// How its workgroups are counted; `None` where rows are not whole vectors.
-pub fn stationary_workgroups(shape: &Convolution) -> Option<Workgroups> {
+pub fn stationary_workgroups(shape: &ConvShape) -> Option<Workgroups> {
     let size_out = shape.size_out();
     if !size_out.is_multiple_of(LANES) {
         return None;
@@ -85,7 +85,7 @@ pub fn stationary_workgroups(shape: &Convolution) -> Option<Workgroups> {
 
 /// Writes the parts of a kernel.
 struct Writer<'a> {
-    shape: &'a Convolution,
+    shape: &'a ConvShape,
     /// Vectors of input channels whose weights are kept at a time.
     chunk: usize,
     /// Vectors of output channels that a thread makes.
@@ -99,15 +99,20 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(shape: &'a Convolution) -> Self {
+    fn new(shape: &'a ConvShape) -> Self {
         let taps = shape.kernel * shape.kernel;
         let chunk = shape.c_in.min(if shape.kernel == 1 { CHUNK_1X1 } else { CHUNK_3X3 }) / 4;
         let c_out = shape.c_out / 4;
         let fits = |vectors: &usize| c_out.is_multiple_of(*vectors) && taps * 4 * chunk * 4 * vectors <= MOST_PRODUCTS;
         let vectors = (1..=c_out).rev().find(fits).unwrap_or(1);
         let bias = taps * 4 * chunk * vectors;
-        let scale = bias + if shape.output == Output::Activated { vectors } else { 0 };
-        let shift = scale + if shape.input == Input::Normed { chunk } else { 0 };
+        let scale = bias
+            + if shape.output == ConvOutput::Activated {
+                vectors
+            } else {
+                0
+            };
+        let shift = scale + if shape.input == ConvInput::Normed { chunk } else { 0 };
         Self {
             shape,
             chunk,
@@ -142,11 +147,11 @@ impl<'a> Writer<'a> {
             )
         };
         let mut from = self.shape.kernel * self.shape.kernel * c_in * self.shape.c_out / 4;
-        if self.shape.output == Output::Activated {
+        if self.shape.output == ConvOutput::Activated {
             fill += &copy(vectors, self.bias, format!("{from}u + channel"));
             from += self.shape.c_out / 4;
         }
-        if self.shape.input == Input::Normed {
+        if self.shape.input == ConvInput::Normed {
             fill += &copy(chunk, self.scale, format!("{from}u + chunk"));
             fill += &copy(chunk, self.shift, format!("{}u + chunk", from + c_in / 4));
         }
@@ -159,8 +164,8 @@ impl<'a> Writer<'a> {
             let (dx, k) = (i / self.chunk, i % self.chunk);
             let value = format!("x[{start} + {}u]", dx * self.shape.c_in / 4 + k);
             let value = match self.shape.input {
-                Input::Plain => value,
-                Input::Normed => format!(
+                ConvInput::Plain => value,
+                ConvInput::Normed => format!(
                     "max(fma({value}, p[{}], p[{}]), vec4f())",
                     self.scale + k,
                     self.shift + k
@@ -205,13 +210,13 @@ impl<'a> Writer<'a> {
         lines(self.vectors, |v| {
             let place = format!("y[{out} + {v}u]");
             let all = match self.shape.output {
-                Output::Added => format!("{place} + {sum}{v}"),
+                ConvOutput::Added => format!("{place} + {sum}{v}"),
                 _ if self.in_chunks() => format!("select(vec4f(), {place}, chunk > 0u) + {sum}{v}"),
                 _ => format!("{sum}{v}"),
             };
             let value = match self.shape.output {
-                Output::Plain | Output::Added => all,
-                Output::Activated => {
+                ConvOutput::Plain | ConvOutput::Added => all,
+                ConvOutput::Activated => {
                     let active = format!("max({all} + p[{}], vec4f())", self.bias + v);
                     if self.in_chunks() {
                         format!("select({all}, {active}, chunk + CHUNK == C_IN)")

@@ -1,22 +1,27 @@
 //! Convolutions for GPUs: a tile per thread, in registers.
 
 use super::kernel::{Kernel, WORKGROUP, Workgroups};
-use super::shape::{Convolution, Images, Input, Output, Tile};
+use super::shape::{BatchSize, ConvInput, ConvOutput, ConvShape, ThreadTile};
 use super::text::{component, constants, fill, lines};
 
 /// How the workgroups of [`tiled`] are counted.
-pub fn tiled_workgroups(shape: &Convolution, tile: Tile) -> Workgroups {
+pub fn tiled_workgroups(shape: &ConvShape, tile: ThreadTile) -> Workgroups {
     Workgroups::Invocations(shape.size_out() * shape.size_out() / tile.pixels * (shape.c_out / tile.channels))
 }
 
 /// The kernel whose threads compute a tile each.
-pub fn tiled(shape: &Convolution, tile: Tile, images: Images) -> Kernel {
+pub fn tiled(shape: &ConvShape, tile: ThreadTile, batch: BatchSize) -> Kernel {
     let writer = Writer(shape);
     let (pixels, vectors) = (tile.pixels, tile.channels / 4);
     let (c_in, c_out) = (shape.c_in / 4, shape.c_out / 4);
     let taps = shape.kernel * shape.kernel;
     let weights = taps * shape.c_in * c_out;
-    let scale = weights + if shape.output == Output::Activated { c_out } else { 0 };
+    let scale = weights
+        + if shape.output == ConvOutput::Activated {
+            c_out
+        } else {
+            0
+        };
     let values = [
         ("WORKGROUP", WORKGROUP),
         ("KERNEL", shape.kernel),
@@ -43,7 +48,7 @@ pub fn tiled(shape: &Convolution, tile: Tile, images: Images) -> Kernel {
             ("$CLEAR", sums(&|p, v| format!("    var a{p}_{v} = vec4f();"))),
             ("$LOOP", writer.rows(pixels, vectors)),
             ("$STORE", sums(&|p, v| writer.store(p, v, c_out))),
-            ("$END", images.end()),
+            ("$END", batch.end()),
         ],
     );
     Kernel {
@@ -54,7 +59,7 @@ pub fn tiled(shape: &Convolution, tile: Tile, images: Images) -> Kernel {
 }
 
 /// Writes the parts of a kernel.
-struct Writer<'a>(&'a Convolution);
+struct Writer<'a>(&'a ConvShape);
 
 impl Writer<'_> {
     /// Sums over the rows of the window and the input channels.
@@ -84,8 +89,10 @@ impl Writer<'_> {
         let (c_in, c_out) = (self.0.c_in / 4, self.0.c_out / 4);
         let n_read = (pixels - 1) * self.0.stride + self.0.kernel;
         let norm = match self.0.input {
-            Input::Plain => "",
-            Input::Normed => "        let scale = parameters[SCALE + k];\n        let shift = parameters[SHIFT + k];\n",
+            ConvInput::Plain => "",
+            ConvInput::Normed => {
+                "        let scale = parameters[SCALE + k];\n        let shift = parameters[SHIFT + k];\n"
+            }
         };
         let reads = (0..n_read).filter(|i| self.0.kernel == 3 || i % self.0.stride == 0);
         let reads: Vec<_> = reads.map(|i| self.read(i, n_read, c_in)).collect();
@@ -112,8 +119,8 @@ impl Writer<'_> {
     fn read(&self, i: usize, n_read: usize, c_in: usize) -> String {
         let value = format!("x[start + {}u + k]", i * c_in);
         let value = match self.0.input {
-            Input::Plain => value,
-            Input::Normed => format!("max(fma({value}, scale, shift), vec4f())"),
+            ConvInput::Plain => value,
+            ConvInput::Normed => format!("max(fma({value}, scale, shift), vec4f())"),
         };
         if self.0.kernel == 1 {
             return format!("        let x{i} = {value};");
@@ -130,9 +137,9 @@ impl Writer<'_> {
     fn store(&self, p: usize, v: usize, c_out: usize) -> String {
         let (sum, place) = (format!("a{p}_{v}"), format!("y[out + {}u]", p * c_out + v));
         match self.0.output {
-            Output::Plain => format!("    {place} = {sum};"),
-            Output::Activated => format!("    {place} = max({sum} + parameters[BIAS + channel + {v}u], vec4f());"),
-            Output::Added => format!("    {place} += {sum};"),
+            ConvOutput::Plain => format!("    {place} = {sum};"),
+            ConvOutput::Activated => format!("    {place} = max({sum} + parameters[BIAS + channel + {v}u], vec4f());"),
+            ConvOutput::Added => format!("    {place} += {sum};"),
         }
     }
 }

@@ -9,8 +9,8 @@ use super::weight;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::kernels::webgpu::family::KernelFamily;
 use crate::kernels::webgpu::shader::{
-    Convolution, Images, Input, Kernel, LANES, Output, WORKGROUP, convolution, convolution_workgroups, fill, lines,
-    with_constants,
+    BatchSize, ConvInput, ConvOutput, ConvShape, Kernel, LANES, WORKGROUP, convolution, convolution_workgroups, fill,
+    lines, with_constants,
 };
 
 /// Pixels of a run over which a thread sums, at least.
@@ -289,7 +289,7 @@ fn prepared(shape: &LayerShape) -> String {
     )
 }
 
-fn forward(shape: &LayerShape) -> Convolution {
+fn forward(shape: &LayerShape) -> ConvShape {
     let LayerShape {
         kernel,
         stride,
@@ -299,20 +299,20 @@ fn forward(shape: &LayerShape) -> Convolution {
         normed,
         ..
     } = *shape;
-    Convolution {
+    ConvShape {
         kernel,
         stride,
         c_in,
         c_out,
         size_in,
-        input: if normed { Input::Normed } else { Input::Plain },
-        output: Output::Plain,
+        input: if normed { ConvInput::Normed } else { ConvInput::Plain },
+        output: ConvOutput::Plain,
     }
 }
 
 /// Of the output's gradient, with zeros between its pixels where the stride is 2 and the kernel 3x3.
-fn backward(shape: &LayerShape) -> Convolution {
-    Convolution {
+fn backward(shape: &LayerShape) -> ConvShape {
+    ConvShape {
         stride: 1,
         c_in: shape.c_out,
         c_out: shape.c_in,
@@ -321,11 +321,11 @@ fn backward(shape: &LayerShape) -> Convolution {
         } else {
             shape.size_in
         },
-        input: Input::Plain,
+        input: ConvInput::Plain,
         ..forward(shape)
     }
 }
 
-fn kernel(shape: &Convolution, layer: &LayerShape) -> Kernel {
-    convolution(shape, layer.family, Images::Constant(layer.n))
+fn kernel(shape: &ConvShape, layer: &LayerShape) -> Kernel {
+    convolution(shape, layer.family, BatchSize::Constant(layer.n))
 }

@@ -1,6 +1,6 @@
 //! The layers of training on WebGPU: which kernels run in which order, forward and backward.
 //!
-//! [`Layer`] knows buffers only as whatever a [`Launcher`] makes of them: burn's memory in the page, a wgpu device's own in tests.
+//! [`GpuLayer`] knows buffers only as whatever a [`Launcher`] makes of them: burn's memory in the page, a wgpu device's own in tests.
 //! Sums over pixels are made in two steps, by runs and then over runs in a fixed order, so that results are the same each time
 //! (WGSL has no atomic addition of floats, and its order would change).
 
@@ -40,7 +40,7 @@ pub trait Launcher {
 
 /// What is known of a BatchNorm in training, `[channels]` each.
 #[derive(Clone, Debug)]
-pub struct Norm<B> {
+pub struct GpuNorm<B> {
     /// Trainable scale.
     pub gamma: B,
     /// Trainable shift.
@@ -78,18 +78,18 @@ pub fn updated<L: Launcher>(launcher: &L, kernel: TrainingKernel, read: [&L::Buf
 
 /// A convolution with what it read, for its gradients.
 #[derive(Clone, Debug)]
-pub struct Layer<B> {
+pub struct GpuLayer<B> {
     shape: LayerShape,
     x: B,
     /// `[c_out, c_in, kernel, kernel]`
     weight: B,
-    norm: Option<Norm<B>>,
+    norm: Option<GpuNorm<B>>,
     parameters: B,
 }
 
 /// Of a layer.
 #[derive(Clone, Debug)]
-pub struct Gradients<B> {
+pub struct GpuGradients<B> {
     /// `[n, size_in, size_in, c_in]`, where it was asked for.
     pub input: Option<B>,
     /// `[c_out, c_in, kernel, kernel]`
@@ -98,14 +98,14 @@ pub struct Gradients<B> {
     pub norm: Option<[B; 2]>,
 }
 
-impl<B: Clone> Layer<B> {
+impl<B: Clone> GpuLayer<B> {
     /// Runs the layer; returns it with `[n, size_out, size_out, c_out]`.
     pub fn forward<L: Launcher<Buffer = B>>(
         launcher: &L,
         shape: LayerShape,
         x: B,
         weight: B,
-        norm: Option<Norm<B>>,
+        norm: Option<GpuNorm<B>>,
     ) -> (Self, B) {
         let mut read = vec![&weight];
         if let Some(norm) = &norm {
@@ -124,7 +124,7 @@ impl<B: Clone> Layer<B> {
     }
 
     /// The gradients, given that of the output.
-    pub fn backward<L: Launcher<Buffer = B>>(&self, launcher: &L, dy: &B, needs_input: bool) -> Gradients<B> {
+    pub fn backward<L: Launcher<Buffer = B>>(&self, launcher: &L, dy: &B, needs_input: bool) -> GpuGradients<B> {
         let needs_input = needs_input || self.norm.is_some();
         let input = needs_input.then(|| self.input_gradient(launcher, dy));
         let (mut norm, shape) = (None, self.shape);
@@ -138,7 +138,7 @@ impl<B: Clone> Layer<B> {
             launcher.launch(TrainingKernel::NormInput(shape), &buffers);
             norm = Some([gamma, beta]);
         }
-        Gradients {
+        GpuGradients {
             input,
             weight: self.weight_gradient(launcher, dy),
             norm,

@@ -6,7 +6,7 @@ use super::super::KernelFamily;
 use super::super::context::GpuContext;
 use super::super::read::read;
 use super::super::tests::{bytes, context, values};
-use super::{Launcher, Layer, LayerShape, Norm, TrainingKernel, moments, updated};
+use super::{GpuLayer, GpuNorm, Launcher, LayerShape, TrainingKernel, moments, updated};
 use crate::kernels::cpu::train;
 
 /// Runs each kernel as it comes.
@@ -135,28 +135,28 @@ fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, fa
     let dy = values(n * shape.size_out() * shape.size_out() * c_out, 5);
 
     let pixels = n * size_in * size_in;
-    let expected_moments = train::Moments::of(&x, c_in, size_in * size_in);
-    let norm = normed.then(|| train::Norm {
+    let expected_moments = train::CpuMoments::of(&x, c_in, size_in * size_in);
+    let norm = normed.then(|| train::CpuNorm {
         gamma: &gamma,
         beta: &beta,
         mean: &expected_moments.mean,
         var: &expected_moments.var,
     });
-    let reference = train::Layer::new(&weight, [c_out, c_in, kernel], stride, size_in, norm);
+    let reference = train::CpuLayer::new(&weight, [c_out, c_in, kernel], stride, size_in, norm);
 
     let x_there = native.upload(&x);
     let norm = normed.then(|| {
         let found = native.download(&moments(&native, &x_there, pixels, c_in, family));
         assert_close(&format!("{what}: mean"), &found[..c_in], &expected_moments.mean);
         assert_close(&format!("{what}: variance"), &found[c_in..], &expected_moments.var);
-        Norm {
+        GpuNorm {
             gamma: native.upload(&gamma),
             beta: native.upload(&beta),
             mean: native.upload(&found[..c_in]),
             variance: native.upload(&found[c_in..]),
         }
     });
-    let (layer, y) = Layer::forward(&native, shape, x_there, native.upload(&weight), norm);
+    let (layer, y) = GpuLayer::forward(&native, shape, x_there, native.upload(&weight), norm);
     assert_close(&format!("{what}: output"), &native.download(&y), &reference.forward(&x));
 
     let found = layer.backward(&native, &native.upload(&dy), c_in > 4);
