@@ -6,9 +6,9 @@ use std::path::Path;
 
 use fidelity_lab::error::LabResult;
 use fidelity_lab::statistics::{
-    Answers, BinFilter, Binning, CalibrationArgs, Cell, CkaAccumulator, FitTemperatureArgs, ImageAnswersArgs,
-    ImageFilter, ImagesArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, Predictor,
-    ReportArgs, Side, SortKey, TemperatureCurvesArgs, TemperatureFit, baselines, calibration, cells, chance, confusion,
+    BinFilter, Binning, CalibrationArgs, Cell, CkaAccumulator, FitTemperatureArgs, ImageAnswersArgs, ImageFilter,
+    ImagesArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, Predictor, ReportArgs, Side,
+    SortKey, StoredLogits, TemperatureCurvesArgs, TemperatureFit, baselines, calibration, cells, chance, confusion,
     fit_temperature, image_answers, images, intervals, mcnemar, pairs, report, temperature_curves, verify,
 };
 use fidelity_lab::weights::Role;
@@ -22,14 +22,14 @@ fn read(path: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-fn answers() -> Answers {
+fn stored() -> StoredLogits {
     let labels = read("www/weights/test-labels.bin")[..10_000].to_vec();
-    let mut answers = Answers::new(labels, 100).unwrap();
+    let mut stored = StoredLogits::new(labels, 100).unwrap();
     for name in TEACHERS.into_iter().chain([STUDENT]) {
         let logits = read(&format!("tests/golden/{name}.logits.f16"));
-        answers.add_f16(name, &logits, NetworkFacts::default()).unwrap();
+        stored.add_f16(name, &logits, NetworkFacts::default()).unwrap();
     }
-    answers
+    stored
 }
 
 /// `[10_000, 100]`
@@ -63,7 +63,7 @@ fn figures_of_the_ensemble_and_the_student() {
         students: vec![STUDENT.to_owned()],
         ..Default::default()
     };
-    let report = report(&answers(), &args).unwrap();
+    let report = report(&stored(), &args).unwrap();
     for (i, of) in [&report.ensemble, &report.models[STUDENT]].into_iter().enumerate() {
         close(of.accuracy.unwrap(), &golden["accuracy"][i]);
         close(of.top5_accuracy.unwrap(), &golden["top5"][i]);
@@ -83,20 +83,20 @@ fn calibration_of_both_binnings() {
             binning: Some(binning),
             ..Default::default()
         };
-        let found = calibration(&answers(), &args).unwrap();
+        let found = calibration(&stored(), &args).unwrap();
         (0..2).for_each(|i| close(found.models[i].ece, &golden[key][i]));
     }
 }
 
 #[test]
 fn cells_chance_and_mcnemar() {
-    let (golden, answers) = (golden(), answers());
+    let (golden, stored) = (golden(), stored());
     let args = PairArgs {
         teachers: teachers(),
         student: STUDENT.to_owned(),
         ..Default::default()
     };
-    let found = cells(&answers, &args).unwrap();
+    let found = cells(&stored, &args).unwrap();
     let counts = [
         found.both_right,
         found.only_teacher,
@@ -105,7 +105,7 @@ fn cells_chance_and_mcnemar() {
         found.both_wrong_other,
     ];
     assert_eq!(serde_json::json!(counts), golden["cells"]);
-    let found = chance(&answers, &args).unwrap();
+    let found = chance(&stored, &args).unwrap();
     close(found.chance, &golden["chance"]);
     close(found.copied_errors.chance.unwrap(), &golden["copied_chance"]);
     let args = McNemarArgs {
@@ -113,7 +113,7 @@ fn cells_chance_and_mcnemar() {
         second: Predictor::Network(STUDENT.to_owned()),
         level: None,
     };
-    let found = mcnemar(&answers, &args).unwrap();
+    let found = mcnemar(&stored, &args).unwrap();
     close(found.statistic.unwrap(), &golden["mcnemar"][0]);
     close(found.p_value, &golden["mcnemar"][1]);
 }
@@ -127,7 +127,7 @@ fn intervals_are_scipy_s_up_to_the_draw() {
         n_resamples: Some(2000),
         ..Default::default()
     };
-    let found = intervals(&answers(), &args).unwrap();
+    let found = intervals(&stored(), &args).unwrap();
     let student = found.student.unwrap();
     let near = |found: Interval, expected: &Value| {
         let (lower, upper) = (expected[0].as_f64().unwrap(), expected[1].as_f64().unwrap());
@@ -149,7 +149,7 @@ fn intervals_are_scipy_s_up_to_the_draw() {
 
 #[test]
 fn images_stand_in_numpy_s_order() {
-    let (golden, answers) = (&golden()["images"], answers());
+    let (golden, stored) = (&golden()["images"], stored());
     let ask = |change: &dyn Fn(&mut ImagesArgs)| {
         let mut args = ImagesArgs {
             teachers: teachers(),
@@ -157,7 +157,7 @@ fn images_stand_in_numpy_s_order() {
             ..Default::default()
         };
         change(&mut args);
-        images(&answers, &args).unwrap()
+        images(&stored, &args).unwrap()
     };
     let by_kl = ask(&|args| {
         args.sort = Some(SortKey::Kl);
@@ -192,14 +192,14 @@ fn images_stand_in_numpy_s_order() {
 
 #[test]
 fn answers_to_one_image() {
-    let (golden, answers) = (&golden()["image_answers"], answers());
+    let (golden, stored) = (&golden()["image_answers"], stored());
     let args = ImageAnswersArgs {
         index: 7,
         teachers: teachers(),
         students: vec![STUDENT.to_owned()],
         ..Default::default()
     };
-    let found = image_answers(&answers, &args).unwrap();
+    let found = image_answers(&stored, &args).unwrap();
     assert_eq!(serde_json::json!(found.classes), golden["classes"]);
     for i in 0..found.classes.len() {
         close(found.ensemble[i], &golden["ensemble"][i]);
@@ -209,13 +209,13 @@ fn answers_to_one_image() {
 
 #[test]
 fn temperatures_are_those_of_scipy_s_minimum() {
-    let (golden, answers) = (&golden()["temperature_fits"], answers());
+    let (golden, stored) = (&golden()["temperature_fits"], stored());
     let args = FitTemperatureArgs {
         teachers: teachers(),
         students: vec![STUDENT.to_owned()],
         ..Default::default()
     };
-    let found = fit_temperature(&answers, &args).unwrap();
+    let found = fit_temperature(&stored, &args).unwrap();
     let same = |found: &TemperatureFit, expected: &Value| {
         // What values of a function can tell of its minimum is half of their digits.
         let near = |found: f64, expected: &Value| {
@@ -241,14 +241,14 @@ fn temperatures_are_those_of_scipy_s_minimum() {
 
 #[test]
 fn figures_over_temperatures() {
-    let (golden, answers) = (&golden()["temperature_curves"], answers());
+    let (golden, stored) = (&golden()["temperature_curves"], stored());
     let args = TemperatureCurvesArgs {
         teachers: teachers(),
         students: vec![STUDENT.to_owned()],
         temperatures: serde_json::from_value(golden["temperatures"].clone()).unwrap(),
         level: None,
     };
-    let found = temperature_curves(&answers, &args).unwrap();
+    let found = temperature_curves(&stored, &args).unwrap();
     for (i, curve) in [&found.ensemble, &found.students[STUDENT]].into_iter().enumerate() {
         for t in 0..3 {
             close(curve.nll[t], &golden["nll"][i][t]);
@@ -260,17 +260,17 @@ fn figures_over_temperatures() {
 
 #[test]
 fn pairs_and_verification() {
-    let (golden, answers) = (golden(), answers());
+    let (golden, stored) = (golden(), stored());
     let models = Some(TEACHERS.iter().chain([&STUDENT]).map(|&name| name.to_owned()).collect());
     let args = PairsArgs {
         models,
         ..Default::default()
     };
-    let found = pairs(&answers, &args).unwrap();
+    let found = pairs(&stored, &args).unwrap();
     assert_eq!(found.models.len(), 4);
     (0..16).for_each(|at| close(found.agreement[at], &golden["pairs"][at / 4][at % 4]));
     let indices: Vec<u32> = (0..100).collect();
-    let found = verify(&answers, "teacher0", &logits("teacher1")[..10_000], Some(&indices)).unwrap();
+    let found = verify(&stored, "teacher0", &logits("teacher1")[..10_000], Some(&indices)).unwrap();
     close(found.max_difference, &golden["verification"][0]);
     assert_eq!(serde_json::json!(found.n_top1_changed), golden["verification"][1]);
 }
@@ -316,8 +316,8 @@ const NETWORKS: [(&str, Role, &str, &[&str]); 10] = [
 ];
 
 /// Made answers to 120 images of `NETWORKS`, loaded in an order of their own.
-fn loaded(order: &[usize]) -> Answers {
-    let mut answers = Answers::new((0..120).map(|image: u32| (image * 7 % 100) as u8).collect(), 100).unwrap();
+fn loaded(order: &[usize]) -> StoredLogits {
+    let mut stored = StoredLogits::new((0..120).map(|image: u32| (image * 7 % 100) as u8).collect(), 100).unwrap();
     for &at in order {
         let (name, role, family, taught_by) = NETWORKS[at];
         let facts = NetworkFacts {
@@ -325,9 +325,9 @@ fn loaded(order: &[usize]) -> Answers {
             family: Some(family.to_owned()),
             taught_by: (role == Role::Student).then(|| taught_by.iter().map(|&name| name.to_owned()).collect()),
         };
-        answers.add(name, made_logits(at), facts).unwrap();
+        stored.add(name, made_logits(at), facts).unwrap();
     }
-    answers
+    stored
 }
 
 /// Right more often than not, so that networks agree on some images and not on others.
@@ -344,10 +344,10 @@ fn made_logits(at: usize) -> Vec<f32> {
 }
 
 /// Every question that the statistics answer, by name.
-fn every_answer(answers: &Answers, args: &Value) -> Vec<(&'static str, String)> {
+fn every_answer(stored: &StoredLogits, args: &Value) -> Vec<(&'static str, String)> {
     fn ask<A: DeserializeOwned, R: Debug>(
-        question: impl Fn(&Answers, &A) -> LabResult<R>,
-        answers: &Answers,
+        question: impl Fn(&StoredLogits, &A) -> LabResult<R>,
+        stored: &StoredLogits,
         args: &Value,
         more: Value,
     ) -> String {
@@ -355,54 +355,46 @@ fn every_answer(answers: &Answers, args: &Value) -> Vec<(&'static str, String)> 
         args.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let args = serde_json::from_value(args).unwrap();
         // It prints a number such that it is read back as the same one: what prints alike is equal in all its bits.
-        format!("{:?}", question(answers, &args).unwrap())
+        format!("{:?}", question(stored, &args).unwrap())
     }
     let teachers = &args["teachers"];
     vec![
-        ("report", ask(report, answers, args, json!({}))),
+        ("report", ask(report, stored, args, json!({}))),
         (
             "report without sizes",
-            ask(report, answers, args, json!({ "sizes": false })),
+            ask(report, stored, args, json!({ "sizes": false })),
         ),
         (
             "calibration",
-            ask(calibration, answers, args, json!({ "models": [teachers, "s", "t4"] })),
+            ask(calibration, stored, args, json!({ "models": [teachers, "s", "t4"] })),
         ),
-        ("cells", ask(cells, answers, args, json!({}))),
-        ("confusion", ask(confusion, answers, args, json!({}))),
-        ("chance", ask(chance, answers, args, json!({}))),
+        ("cells", ask(cells, stored, args, json!({}))),
+        ("confusion", ask(confusion, stored, args, json!({}))),
+        ("chance", ask(chance, stored, args, json!({}))),
         (
             "mcnemar",
-            ask(mcnemar, answers, args, json!({ "first": teachers, "second": "s" })),
+            ask(mcnemar, stored, args, json!({ "first": teachers, "second": "s" })),
         ),
-        ("baselines", ask(baselines, answers, args, json!({}))),
+        ("baselines", ask(baselines, stored, args, json!({}))),
         (
             "baselines with a control",
-            ask(baselines, answers, args, json!({ "control": "d" })),
+            ask(baselines, stored, args, json!({ "control": "d" })),
         ),
-        ("pairs", ask(pairs, answers, args, json!({}))),
+        ("pairs", ask(pairs, stored, args, json!({}))),
         (
             "intervals",
-            ask(intervals, answers, args, json!({ "other": "c", "nResamples": 100 })),
+            ask(intervals, stored, args, json!({ "other": "c", "nResamples": 100 })),
         ),
-        ("images", ask(images, answers, args, json!({ "sort": "kl" }))),
-        (
-            "image answers",
-            ask(image_answers, answers, args, json!({ "index": 7 })),
-        ),
-        ("fit temperature", ask(fit_temperature, answers, args, json!({}))),
+        ("images", ask(images, stored, args, json!({ "sort": "kl" }))),
+        ("image answers", ask(image_answers, stored, args, json!({ "index": 7 }))),
+        ("fit temperature", ask(fit_temperature, stored, args, json!({}))),
         (
             "temperature curves",
-            ask(
-                temperature_curves,
-                answers,
-                args,
-                json!({ "temperatures": [0.5, 1, 3] }),
-            ),
+            ask(temperature_curves, stored, args, json!({ "temperatures": [0.5, 1, 3] })),
         ),
         (
             "verify",
-            format!("{:?}", verify(answers, "t0", &made_logits(1), None).unwrap()),
+            format!("{:?}", verify(stored, "t0", &made_logits(1), None).unwrap()),
         ),
     ]
 }

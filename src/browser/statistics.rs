@@ -10,15 +10,15 @@ use wasm_bindgen::prelude::*;
 use super::types::{from_ts, to_ts};
 use crate::error::LabResult;
 use crate::statistics::{
-    self, Answers, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, Cka, CkaAccumulator, ConfusionArgs,
+    self, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, Cka, CkaAccumulator, ConfusionArgs,
     FitTemperatureArgs, ImageAnswers, ImageAnswersArgs, ImagesArgs, Intervals, IntervalsArgs, McNemar, McNemarArgs,
-    NetworkFacts, PairArgs, PairsArgs, Report, ReportArgs, TemperatureCurves, TemperatureCurvesArgs, TemperatureFits,
-    Verification,
+    NetworkFacts, PairArgs, PairsArgs, Report, ReportArgs, StoredLogits, TemperatureCurves, TemperatureCurvesArgs,
+    TemperatureFits, Verification,
 };
 
 /// Labels and the logits of networks by name, and the questions that they answer.
 #[wasm_bindgen]
-pub struct Statistics(RefCell<Answers>);
+pub struct Statistics(RefCell<StoredLogits>);
 
 #[wasm_bindgen]
 impl Statistics {
@@ -28,7 +28,7 @@ impl Statistics {
     /// `bad_argument`.
     #[wasm_bindgen(constructor)]
     pub fn new(labels: Vec<u8>, n_classes: usize) -> Result<Statistics, JsValue> {
-        Ok(Self(RefCell::new(Answers::new(labels, n_classes)?)))
+        Ok(Self(RefCell::new(StoredLogits::new(labels, n_classes)?)))
     }
 
     /// Names in the order in which they were added.
@@ -250,7 +250,7 @@ impl CkaRun {
 
 impl Statistics {
     /// A question of the room `analysis`, from JavaScript's arguments to JavaScript's answer.
-    fn ask<A, T>(&self, args: &Ts<A>, question: fn(&Answers, &A) -> LabResult<T>) -> Result<Ts<T>, JsValue>
+    fn ask<A, T>(&self, args: &Ts<A>, question: fn(&StoredLogits, &A) -> LabResult<T>) -> Result<Ts<T>, JsValue>
     where
         A: Tsify<JsType: Clone> + DeserializeOwned,
         T: Tsify + Serialize,

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::{Answers, Network};
 use super::lens::{Lens, Level};
 use super::pair::{Chance, CopiedErrors, PairArgs, chance};
 use super::pairs::{agreement, agreements};
+use super::stored_logits::{StoredLogits, StoredNetwork};
 use crate::error::LabResult;
 use crate::weights::Role;
 
@@ -101,10 +101,10 @@ pub struct CeilingGroup {
 }
 
 /// # Errors
-/// As for [`Answers::view`].
-pub fn baselines(answers: &Answers, args: &BaselinesArgs) -> LabResult<Baselines> {
+/// As for [`StoredLogits::view`].
+pub fn baselines(stored: &StoredLogits, args: &BaselinesArgs) -> LabResult<Baselines> {
     let lens = Lens::new(args.level, args.temperature);
-    let members = answers.members(&args.teachers)?;
+    let members = stored.members(&args.teachers)?;
     let against = |student: &str| {
         let args = PairArgs {
             teachers: args.teachers.clone(),
@@ -112,16 +112,16 @@ pub fn baselines(answers: &Answers, args: &BaselinesArgs) -> LabResult<Baselines
             level: args.level,
             temperature: args.temperature,
         };
-        chance(answers, &args)
+        chance(stored, &args)
     };
     let student = against(&args.student)?;
-    let why_not = |network: &Network| misfit(network, &members, &args.student);
-    let fitting = answers
+    let why_not = |network: &StoredNetwork| misfit(network, &members, &args.student);
+    let fitting = stored
         .by_name()
         .into_iter()
         .filter(|network| why_not(network).is_none());
     let controls: Vec<String> = fitting.map(|network| network.name.clone()).collect();
-    let asked = args.control.as_deref().map(|name| answers.network(name)).transpose()?;
+    let asked = args.control.as_deref().map(|name| stored.network(name)).transpose()?;
     let no_control = match asked {
         Some(network) => why_not(network),
         None => controls.is_empty().then_some(NoControl::NoneFits),
@@ -152,14 +152,14 @@ pub fn baselines(answers: &Answers, args: &BaselinesArgs) -> LabResult<Baselines
         control: control.transpose()?,
         no_control,
         controls,
-        teacher_pairs: teacher_pairs(answers, &args.teachers, lens)?,
-        ceiling: ceiling(answers, &args.teachers, &members, lens)?,
+        teacher_pairs: teacher_pairs(stored, &args.teachers, lens)?,
+        ceiling: ceiling(stored, &args.teachers, &members, lens)?,
         copied_errors: student.copied_errors,
     })
 }
 
 /// Why a network is no control for these teachers and this student.
-fn misfit(network: &Network, members: &[&Network], student: &str) -> Option<NoControl> {
+fn misfit(network: &StoredNetwork, members: &[&StoredNetwork], student: &str) -> Option<NoControl> {
     let facts = &network.facts;
     if network.name == student {
         return Some(NoControl::IsTheStudent);
@@ -177,12 +177,12 @@ fn misfit(network: &Network, members: &[&Network], student: &str) -> Option<NoCo
     shares.then_some(NoControl::SharesTeachers)
 }
 
-fn teacher_pairs(answers: &Answers, teachers: &[String], lens: Lens) -> LabResult<Option<PairSummary>> {
+fn teacher_pairs(stored: &StoredLogits, teachers: &[String], lens: Lens) -> LabResult<Option<PairSummary>> {
     // As the members of an ensemble: the last bits of the mean must not depend on the order of toggles.
     let mut teachers = teachers.to_vec();
     teachers.sort_unstable();
     let n = teachers.len();
-    let agreement = agreements(answers, &teachers, lens)?;
+    let agreement = agreements(stored, &teachers, lens)?;
     let pairs: Vec<f64> = (1..n).flat_map(|i| agreement[i * n..i * n + i].to_vec()).collect();
     Ok((!pairs.is_empty()).then(|| PairSummary {
         n_pairs: pairs.len() as u32,
@@ -192,23 +192,28 @@ fn teacher_pairs(answers: &Answers, teachers: &[String], lens: Lens) -> LabResul
     }))
 }
 
-fn ceiling(answers: &Answers, teachers: &[String], members: &[&Network], lens: Lens) -> LabResult<Option<Ceiling>> {
+fn ceiling(
+    stored: &StoredLogits,
+    teachers: &[String],
+    members: &[&StoredNetwork],
+    lens: Lens,
+) -> LabResult<Option<Ceiling>> {
     let family = &members[0].facts.family;
     if members.iter().any(|member| member.facts.family != *family) {
         return Ok(None);
     }
-    let is_other = |network: &&Network| {
+    let is_other = |network: &&StoredNetwork| {
         network.facts.role == Some(Role::Teacher)
             && network.facts.family == *family
             && !teachers.contains(&network.name)
     };
-    let others = answers.by_name().into_iter().filter(is_other);
+    let others = stored.by_name().into_iter().filter(is_other);
     let others: Vec<String> = others.map(|network| network.name.clone()).collect();
-    let chosen = answers.view(teachers, lens)?;
+    let chosen = stored.view(teachers, lens)?;
     let group = |names: &[String]| {
         Ok(CeilingGroup {
             teachers: names.to_vec(),
-            agreement: agreement(&chosen, &*answers.view(names, lens)?),
+            agreement: agreement(&chosen, &*stored.view(names, lens)?),
         })
     };
     let groups = others
@@ -226,8 +231,15 @@ mod tests {
     use super::*;
     use crate::statistics::NetworkFacts;
 
-    /// Answers `says` to four images of three classes.
-    fn add(answers: &mut Answers, name: &str, says: [usize; 4], role: Role, family: &str, taught_by: Option<&[&str]>) {
+    /// StoredLogits `says` to four images of three classes.
+    fn add(
+        stored: &mut StoredLogits,
+        name: &str,
+        says: [usize; 4],
+        role: Role,
+        family: &str,
+        taught_by: Option<&[&str]>,
+    ) {
         let logits = says
             .iter()
             .flat_map(|&class| (0..3).map(move |k| if k == class { 5.0 } else { 0.0 }));
@@ -236,27 +248,27 @@ mod tests {
             family: Some(family.to_owned()),
             taught_by: taught_by.map(|names| names.iter().map(|&name| name.to_owned()).collect()),
         };
-        answers.add(name, logits.collect(), facts).unwrap();
+        stored.add(name, logits.collect(), facts).unwrap();
     }
 
-    fn answers() -> Answers {
-        let mut answers = Answers::new(vec![0, 1, 2, 0], 3).unwrap();
-        add(&mut answers, "t0", [0, 1, 2, 0], Role::Teacher, "a", None);
-        add(&mut answers, "t1", [0, 1, 2, 1], Role::Teacher, "a", None);
-        add(&mut answers, "t2", [0, 1, 0, 0], Role::Teacher, "a", None);
-        add(&mut answers, "u", [0, 0, 0, 0], Role::Teacher, "b", None);
-        add(&mut answers, "s", [0, 1, 1, 0], Role::Student, "a", Some(&["t0"]));
-        add(&mut answers, "far", [0, 1, 2, 0], Role::Student, "b", Some(&["u"]));
-        add(&mut answers, "who", [0, 1, 2, 0], Role::Student, "a", None);
+    fn stored() -> StoredLogits {
+        let mut stored = StoredLogits::new(vec![0, 1, 2, 0], 3).unwrap();
+        add(&mut stored, "t0", [0, 1, 2, 0], Role::Teacher, "a", None);
+        add(&mut stored, "t1", [0, 1, 2, 1], Role::Teacher, "a", None);
+        add(&mut stored, "t2", [0, 1, 0, 0], Role::Teacher, "a", None);
+        add(&mut stored, "u", [0, 0, 0, 0], Role::Teacher, "b", None);
+        add(&mut stored, "s", [0, 1, 1, 0], Role::Student, "a", Some(&["t0"]));
+        add(&mut stored, "far", [0, 1, 2, 0], Role::Student, "b", Some(&["u"]));
+        add(&mut stored, "who", [0, 1, 2, 0], Role::Student, "a", None);
         add(
-            &mut answers,
+            &mut stored,
             "other",
             [1, 1, 1, 0],
             Role::Student,
             "a",
             Some(&["t1", "t2"]),
         );
-        answers
+        stored
     }
 
     fn ask(teachers: &[&str], control: Option<&str>) -> Baselines {
@@ -266,7 +278,7 @@ mod tests {
             control: control.map(str::to_owned),
             ..Default::default()
         };
-        baselines(&answers(), &args).unwrap()
+        baselines(&stored(), &args).unwrap()
     }
 
     #[test]

@@ -3,10 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
 use super::calibration::{Binning, assign};
 use super::figures::Figures;
 use super::lens::{Lens, Level};
+use super::stored_logits::StoredLogits;
 use crate::data::random::{Purpose, Random};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::metrics::N_BINS;
@@ -155,8 +155,8 @@ pub struct IntervalsRun {
 
 impl IntervalsRun {
     /// # Errors
-    /// `bad_argument` for a number of resamples out of range, and as for [`Answers::view`].
-    pub fn new(answers: &Answers, args: &IntervalsArgs) -> LabResult<Self> {
+    /// `bad_argument` for a number of resamples out of range, and as for [`StoredLogits::view`].
+    pub fn new(stored: &StoredLogits, args: &IntervalsArgs) -> LabResult<Self> {
         let n_total = args.n_resamples.unwrap_or(1000);
         if !RESAMPLES.contains(&n_total) {
             return Err(LabError::bad_argument(format!(
@@ -166,11 +166,11 @@ impl IntervalsRun {
             )));
         }
         let lens = Lens::new(args.level, args.temperature);
-        let n_images = answers.n_images();
+        let n_images = stored.n_images();
         let students = args.student.iter().chain(&args.other);
-        let students = students.map(|name| answers.view_of(name, lens));
+        let students = students.map(|name| stored.view_of(name, lens));
         let students = students.collect::<LabResult<Vec<_>>>()?;
-        let (teacher, kl) = answers.against(&args.teachers, lens, &students)?;
+        let (teacher, kl) = stored.against(&args.teachers, lens, &students)?;
         let teacher = &teacher.figures;
         let mut terms = vec![Terms::new(teacher, teacher, &vec![0.0; n_images])];
         for (student, kl) in students.iter().zip(&kl) {
@@ -253,8 +253,8 @@ impl IntervalsRun {
 ///
 /// # Errors
 /// As for [`IntervalsRun::new`].
-pub fn intervals(answers: &Answers, args: &IntervalsArgs) -> LabResult<Intervals> {
-    let mut run = IntervalsRun::new(answers, args)?;
+pub fn intervals(stored: &StoredLogits, args: &IntervalsArgs) -> LabResult<Intervals> {
+    let mut run = IntervalsRun::new(stored, args)?;
     run.advance(run.n_total);
     run.report()
 }
@@ -301,14 +301,14 @@ mod tests {
 
     fn run(n: usize, seed: u32) -> IntervalsRun {
         let labels: Vec<u8> = (0..n).map(|i| (i % 2) as u8).collect();
-        let mut answers = Answers::new(labels, 2).unwrap();
+        let mut stored = StoredLogits::new(labels, 2).unwrap();
         for (name, every) in [("t", 4), ("s", 3)] {
             // Wrong on every so-manieth image.
             let row = |i: usize| {
                 let right = (i % 2 == 1) != i.is_multiple_of(every);
                 if right { [0.0, 1.0] } else { [1.0, 0.0] }
             };
-            answers
+            stored
                 .add(name, (0..n).flat_map(row).collect(), NetworkFacts::default())
                 .unwrap();
         }
@@ -319,7 +319,7 @@ mod tests {
             seed: Some(seed),
             ..Default::default()
         };
-        IntervalsRun::new(&answers, &args).unwrap()
+        IntervalsRun::new(&stored, &args).unwrap()
     }
 
     fn ask(n: usize, seed: u32) -> Intervals {

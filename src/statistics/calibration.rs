@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
 use super::figures::Figures;
 use super::lens::{Lens, Level};
 use super::predictor::Predictor;
+use super::stored_logits::StoredLogits;
 use crate::error::{LabError, LabResult};
 use crate::metrics::{N_BINS, bin_edge, bin_of};
 
@@ -72,17 +72,17 @@ pub struct CalibrationBin {
 }
 
 /// # Errors
-/// `bad_argument` for a number of bins out of range, and as for [`Answers::view`].
-pub fn calibration(answers: &Answers, args: &CalibrationArgs) -> LabResult<Calibration> {
+/// `bad_argument` for a number of bins out of range, and as for [`StoredLogits::view`].
+pub fn calibration(stored: &StoredLogits, args: &CalibrationArgs) -> LabResult<Calibration> {
     let lens = Lens::new(args.level, args.temperature);
     let n_bins = check_bins(args.n_bins)?;
     let of = |predictor: &Predictor| {
-        let view = answers.view(&predictor.names(), lens)?;
+        let view = stored.view(&predictor.names(), lens)?;
         let bins = bins(&view.figures, n_bins, args.binning.unwrap_or_default());
         Ok(CalibrationOf { ece: ece(&bins), bins })
     };
     Ok(Calibration {
-        n_images: answers.n_images() as u32,
+        n_images: stored.n_images() as u32,
         models: args.models.iter().map(of).collect::<LabResult<_>>()?,
     })
 }

@@ -94,7 +94,7 @@ pub(super) fn views(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{LABELS, close, logits, logs_of};
+    use super::super::testing::{LABELS, close, logits};
     use super::*;
     use crate::metrics::{ensemble_log_probs, kl_divergence, log_softmax};
 
@@ -109,18 +109,18 @@ mod tests {
             .chunks_exact(100)
             .flat_map(|row| log_softmax(row, 1.0))
             .collect();
-        close(&logs_of(&views[0]), &row);
+        close(&views[0].logs(), &row);
         let slices: Vec<&[f32]> = members.iter().map(|logits| logits.as_slice()).collect();
         let expected = ensemble_log_probs(&slices, 100).unwrap();
         let found = super::views(&views, &[vec![0, 2], vec![0, 1, 2]], &LABELS, &views[..1]);
         let (ensemble, fresh) = &found[1];
-        close(&logs_of(ensemble), &expected);
+        close(&ensemble.logs(), &expected);
         let kl: Vec<f64> = (0..3)
             .map(|i| kl_divergence(&expected[i * 100..(i + 1) * 100], &row[i * 100..(i + 1) * 100]))
             .collect();
         close(&fresh[0], &kl);
         assert_eq!(ensemble.kl(&views[..1]), *fresh);
         let expected = ensemble_log_probs(&[slices[0], slices[2]], 100).unwrap();
-        close(&logs_of(&found[0].0), &expected);
+        close(&found[0].0.logs(), &expected);
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
 use super::calibration::{Binning, assign, check_bins};
 use super::figures::Figures;
 use super::lens::{Lens, Level};
 use super::pair::{Cell, Side, cell};
+use super::stored_logits::StoredLogits;
 use super::view::View;
 use crate::error::{LabError, LabResult};
 
@@ -102,14 +102,14 @@ pub struct Images {
 }
 
 /// # Errors
-/// `bad_argument` for a class or a bin that there is not, and as for [`Answers::view`].
-pub fn images(answers: &Answers, args: &ImagesArgs) -> LabResult<Images> {
+/// `bad_argument` for a class or a bin that there is not, and as for [`StoredLogits::view`].
+pub fn images(stored: &StoredLogits, args: &ImagesArgs) -> LabResult<Images> {
     let lens = Lens::new(args.level, args.temperature);
-    let student = answers.view_of(&args.student, lens)?;
-    let (teacher, kl) = answers.against(&args.teachers, lens, std::slice::from_ref(&student))?;
-    let (teacher, student, kl, labels) = (&teacher.figures, &student.figures, &kl[0], answers.labels(lens));
+    let student = stored.view_of(&args.student, lens)?;
+    let (teacher, kl) = stored.against(&args.teachers, lens, std::slice::from_ref(&student))?;
+    let (teacher, student, kl, labels) = (&teacher.figures, &student.figures, &kl[0], stored.labels(lens));
     let filter = args.filter.clone().unwrap_or_default();
-    let n_classes = lens.n_classes(answers.n_classes());
+    let n_classes = lens.n_classes(stored.n_classes());
     let classes = [
         ("trueClass", filter.true_class, &labels),
         ("teacherClass", filter.teacher_class, &teacher.top1),
@@ -222,19 +222,19 @@ pub struct ImageAnswers {
 }
 
 /// # Errors
-/// `bad_argument` for an image that there is not and for no classes, and as for [`Answers::view`].
-pub fn image_answers(answers: &Answers, args: &ImageAnswersArgs) -> LabResult<ImageAnswers> {
-    check_below("index", args.index, answers.n_images())?;
+/// `bad_argument` for an image that there is not and for no classes, and as for [`StoredLogits::view`].
+pub fn image_answers(stored: &StoredLogits, args: &ImageAnswersArgs) -> LabResult<ImageAnswers> {
+    check_below("index", args.index, stored.n_images())?;
     let n_top = args.n_top.unwrap_or(5);
     if n_top == 0 {
         return Err(LabError::bad_argument("nTop is 0; it must be at least 1"));
     }
     let lens = Lens::new(args.level, args.temperature);
     let probs = |view: &View| view.probs(args.index).into_owned();
-    let ensemble = probs(&*answers.view(&args.teachers, lens)?);
+    let ensemble = probs(&*stored.view(&args.teachers, lens)?);
     let mut models = BTreeMap::new();
     for name in args.teachers.iter().chain(&args.students) {
-        models.insert(name.clone(), probs(&*answers.view_of(name, lens)?));
+        models.insert(name.clone(), probs(&*stored.view_of(name, lens)?));
     }
     let mut is_shown = vec![false; ensemble.len()];
     for probs in models.values().chain([&ensemble]) {
@@ -267,11 +267,11 @@ mod tests {
     use crate::statistics::NetworkFacts;
 
     /// Five images of three classes, one of each cell in order; the teacher's answers to the first two are alike.
-    fn answers() -> Answers {
-        let mut answers = Answers::new(vec![0; 5], 3).unwrap();
+    fn stored() -> StoredLogits {
+        let mut stored = StoredLogits::new(vec![0; 5], 3).unwrap();
         let mut add = |name: &str, rows: [[f32; 3]; 5]| {
             let logits = rows.concat();
-            answers.add(name, logits, NetworkFacts::default()).unwrap();
+            stored.add(name, logits, NetworkFacts::default()).unwrap();
         };
         add(
             "t",
@@ -281,7 +281,7 @@ mod tests {
             "s",
             [[2., 0., 0.], [0., 2., 0.], [5., 0., 0.], [0., 3., 0.], [0., 0., 4.]],
         );
-        answers
+        stored
     }
 
     fn args() -> ImagesArgs {
@@ -295,7 +295,7 @@ mod tests {
     fn order(change: impl FnOnce(&mut ImagesArgs)) -> LabResult<Vec<u32>> {
         let mut args = args();
         change(&mut args);
-        Ok(images(&answers(), &args)?.indices)
+        Ok(images(&stored(), &args)?.indices)
     }
 
     fn chosen(filter: ImageFilter) -> LabResult<Vec<u32>> {
@@ -304,7 +304,7 @@ mod tests {
 
     #[test]
     fn what_stands_of_each_image() {
-        let found = images(&answers(), &args()).unwrap();
+        let found = images(&stored(), &args()).unwrap();
         assert_eq!(found.indices, [0, 1, 2, 3, 4]);
         assert_eq!(found.cell, [0, 1, 2, 3, 4]);
         assert_eq!(
@@ -412,7 +412,7 @@ mod tests {
                 n_top,
                 ..Default::default()
             };
-            image_answers(&answers(), &args)
+            image_answers(&stored(), &args)
         };
         let found = ask(4, Some(1)).unwrap();
         assert_eq!(found.classes, [1, 2]);

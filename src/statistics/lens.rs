@@ -40,7 +40,7 @@ fn check_temperature(temperature: f64) -> LabResult<()> {
 }
 
 impl Lens {
-    /// Answers as they are.
+    /// StoredLogits as they are.
     pub const PLAIN: Self = Self {
         level: Level::Fine,
         temperature: 1.0,

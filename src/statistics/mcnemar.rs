@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
 use super::lens::{Lens, Level};
 use super::predictor::Predictor;
+use super::stored_logits::StoredLogits;
 use crate::error::LabResult;
 
 /// From so many discordant images on, chi-square stands for the exact test.
@@ -48,19 +48,19 @@ pub struct McNemar {
 }
 
 /// # Errors
-/// As for [`Answers::view`].
-pub fn mcnemar(answers: &Answers, args: &McNemarArgs) -> LabResult<McNemar> {
+/// As for [`StoredLogits::view`].
+pub fn mcnemar(stored: &StoredLogits, args: &McNemarArgs) -> LabResult<McNemar> {
     let lens = Lens::new(args.level, None);
-    let first = answers.view(&args.first.names(), lens)?;
-    let second = answers.view(&args.second.names(), lens)?;
+    let first = stored.view(&args.first.names(), lens)?;
+    let second = stored.view(&args.second.names(), lens)?;
     let mut counts = [0; 4];
-    for image in 0..answers.n_images() {
+    for image in 0..stored.n_images() {
         counts[usize::from(first.figures.is_right(image)) + 2 * usize::from(second.figures.is_right(image))] += 1;
     }
     let [both_wrong, only_first, only_second, both_right] = counts;
     let (method, statistic, p_value) = test(only_first, only_second);
     Ok(McNemar {
-        n_images: answers.n_images() as u32,
+        n_images: stored.n_images() as u32,
         both_right,
         only_first,
         only_second,

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
 use super::figures::Figures;
 use super::lens::{Lens, Level};
+use super::stored_logits::StoredLogits;
 use crate::error::{LabError, LabResult};
 
 /// An ensemble and a student, and how they are looked at.
@@ -91,11 +91,11 @@ pub struct ConfusionArgs {
 }
 
 /// # Errors
-/// As for [`Answers::view`].
-pub fn cells(answers: &Answers, args: &PairArgs) -> LabResult<Cells> {
+/// As for [`StoredLogits::view`].
+pub fn cells(stored: &StoredLogits, args: &PairArgs) -> LabResult<Cells> {
     let lens = Lens::new(args.level, args.temperature);
-    let teacher = answers.view(&args.teachers, lens)?;
-    let student = answers.view_of(&args.student, lens)?;
+    let teacher = stored.view(&args.teachers, lens)?;
+    let student = stored.view_of(&args.student, lens)?;
     Ok(count_cells(&teacher.figures, &student.figures))
 }
 
@@ -130,15 +130,15 @@ fn count_cells(teacher: &Figures, student: &Figures) -> Cells {
 /// Images `[n_classes, n_classes]` by the top-1 class, or the true one, of both sides.
 ///
 /// # Errors
-/// `bad_argument` where a side needs a network that is not given, and as for [`Answers::view`].
-pub fn confusion(answers: &Answers, args: &ConfusionArgs) -> LabResult<Vec<u32>> {
+/// `bad_argument` where a side needs a network that is not given, and as for [`StoredLogits::view`].
+pub fn confusion(stored: &StoredLogits, args: &ConfusionArgs) -> LabResult<Vec<u32>> {
     let lens = Lens::new(args.level, args.temperature);
-    lens.check(answers.n_classes())?;
-    let n_classes = lens.n_classes(answers.n_classes());
+    lens.check(stored.n_classes())?;
+    let n_classes = lens.n_classes(stored.n_classes());
     let side = |side: Side| match (side, &args.student) {
-        (Side::Truth, _) => Ok(answers.labels(lens)),
-        (Side::Teacher, _) => Ok(answers.view(&args.teachers, lens)?.figures.top1.clone()),
-        (Side::Student, Some(name)) => Ok(answers.view_of(name, lens)?.figures.top1.clone()),
+        (Side::Truth, _) => Ok(stored.labels(lens)),
+        (Side::Teacher, _) => Ok(stored.view(&args.teachers, lens)?.figures.top1.clone()),
+        (Side::Student, Some(name)) => Ok(stored.view_of(name, lens)?.figures.top1.clone()),
         (Side::Student, None) => Err(LabError::bad_argument("a side is \"student\", but no student is named")),
     };
     let rows = side(args.rows.unwrap_or(Side::Teacher))?;
@@ -167,14 +167,14 @@ pub struct Chance {
 }
 
 /// # Errors
-/// As for [`Answers::view`].
-pub fn chance(answers: &Answers, args: &PairArgs) -> LabResult<Chance> {
+/// As for [`StoredLogits::view`].
+pub fn chance(stored: &StoredLogits, args: &PairArgs) -> LabResult<Chance> {
     let lens = Lens::new(args.level, args.temperature);
-    let teacher = answers.view(&args.teachers, lens)?;
-    let student = answers.view_of(&args.student, lens)?;
-    let n_classes = lens.n_classes(answers.n_classes());
+    let teacher = stored.view(&args.teachers, lens)?;
+    let student = stored.view_of(&args.student, lens)?;
+    let n_classes = lens.n_classes(stored.n_classes());
     Ok(compare(
-        &answers.labels(lens),
+        &stored.labels(lens),
         &teacher.figures,
         &student.figures,
         n_classes,

@@ -4,8 +4,8 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
 use super::lens::{Lens, Level};
+use super::stored_logits::StoredLogits;
 use super::view::View;
 use crate::error::LabResult;
 
@@ -30,18 +30,18 @@ pub struct Pairs {
 }
 
 /// # Errors
-/// As for [`Answers::view`].
-pub fn pairs(answers: &Answers, args: &PairsArgs) -> LabResult<Pairs> {
-    let by_name = || answers.by_name().into_iter().map(|network| network.name.clone());
+/// As for [`StoredLogits::view`].
+pub fn pairs(stored: &StoredLogits, args: &PairsArgs) -> LabResult<Pairs> {
+    let by_name = || stored.by_name().into_iter().map(|network| network.name.clone());
     let models = args.models.clone().unwrap_or_else(|| by_name().collect());
-    let agreement = agreements(answers, &models, Lens::new(args.level, args.temperature))?;
+    let agreement = agreements(stored, &models, Lens::new(args.level, args.temperature))?;
     Ok(Pairs { models, agreement })
 }
 
 /// `[names, names]`
-pub(super) fn agreements(answers: &Answers, names: &[String], lens: Lens) -> LabResult<Vec<f64>> {
-    lens.check(answers.n_classes())?;
-    let views = names.iter().map(|name| answers.view_of(name, lens));
+pub(super) fn agreements(stored: &StoredLogits, names: &[String], lens: Lens) -> LabResult<Vec<f64>> {
+    lens.check(stored.n_classes())?;
+    let views = names.iter().map(|name| stored.view_of(name, lens));
     let views = views.collect::<LabResult<Vec<Rc<View>>>>()?;
     let mut agreements = vec![1.0; names.len() * names.len()];
     for i in 1..names.len() {
@@ -67,25 +67,25 @@ mod tests {
 
     #[test]
     fn every_network_with_every_other_one() {
-        let mut answers = Answers::new(vec![0; 4], 2).unwrap();
-        let none = pairs(&answers, &PairsArgs::default()).unwrap();
+        let mut stored = StoredLogits::new(vec![0; 4], 2).unwrap();
+        let none = pairs(&stored, &PairsArgs::default()).unwrap();
         assert_eq!((none.models.len(), none.agreement.len()), (0, 0));
         for (name, says) in [("a", [0, 0, 0, 0]), ("b", [0, 0, 0, 1]), ("c", [1, 1, 0, 1])] {
             let logits = says.iter().flat_map(|&class| [1.0 - class as f32, class as f32]);
-            answers.add(name, logits.collect(), NetworkFacts::default()).unwrap();
+            stored.add(name, logits.collect(), NetworkFacts::default()).unwrap();
         }
-        let all = pairs(&answers, &PairsArgs::default()).unwrap();
+        let all = pairs(&stored, &PairsArgs::default()).unwrap();
         assert_eq!(all.models, ["a", "b", "c"]);
         assert_eq!(all.agreement, [1.0, 0.75, 0.25, 0.75, 1.0, 0.5, 0.25, 0.5, 1.0]);
         let args = PairsArgs {
             models: Some(vec!["c".to_owned(), "a".to_owned()]),
             ..Default::default()
         };
-        assert_eq!(pairs(&answers, &args).unwrap().agreement, [1.0, 0.25, 0.25, 1.0]);
+        assert_eq!(pairs(&stored, &args).unwrap().agreement, [1.0, 0.25, 0.25, 1.0]);
         let args = PairsArgs {
             models: Some(vec!["d".to_owned()]),
             ..Default::default()
         };
-        assert!(pairs(&answers, &args).unwrap_err().message.contains("\"d\""));
+        assert!(pairs(&stored, &args).unwrap_err().message.contains("\"d\""));
     }
 }

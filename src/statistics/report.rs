@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::Answers;
 use super::calibration::{self, Binning};
 use super::figures::Figures;
 use super::lens::{Lens, Level};
+use super::stored_logits::StoredLogits;
 use super::view::View;
 use crate::error::LabResult;
 use crate::metrics::{Fidelity, Generalisation, N_BINS, ReliabilityBin, share};
@@ -68,12 +68,12 @@ pub struct SizeReport {
 }
 
 /// # Errors
-/// `unknown_model`, and `bad_argument` as for [`Answers::view`].
-pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
+/// `unknown_model`, and `bad_argument` as for [`StoredLogits::view`].
+pub fn report(stored: &StoredLogits, args: &ReportArgs) -> LabResult<Report> {
     let lens = Lens::new(args.level, args.temperature);
-    lens.check(answers.n_classes())?;
-    answers.members(&args.teachers)?;
-    let students = args.students.iter().map(|name| answers.view_of(name, lens));
+    lens.check(stored.n_classes())?;
+    stored.members(&args.teachers)?;
+    let students = args.students.iter().map(|name| stored.view_of(name, lens));
     let students = students.collect::<LabResult<Vec<_>>>()?;
     let of_size = |size: usize, ensemble: &View, kl: &[Vec<f64>]| {
         let of_student = |((name, student), kl): ((&String, &Rc<View>), &Vec<f64>)| {
@@ -87,20 +87,20 @@ pub fn report(answers: &Answers, args: &ReportArgs) -> LabResult<Report> {
     };
     let n_teachers = args.teachers.len();
     let (whole, sizes) = if args.sizes.unwrap_or(true) {
-        let sizes = answers.of_sizes(&args.teachers, lens, &students, of_size)?;
+        let sizes = stored.of_sizes(&args.teachers, lens, &students, of_size)?;
         (sizes[n_teachers - 1].clone(), sizes)
     } else {
-        let (ensemble, kl) = answers.against(&args.teachers, lens, &students)?;
+        let (ensemble, kl) = stored.against(&args.teachers, lens, &students)?;
         (of_size(n_teachers, &ensemble, &kl), Vec::new())
     };
     // After the sizes: where the first teacher is softened there, its KL comes from the same pass.
     let mut models = BTreeMap::new();
     for name in args.teachers.iter().chain(&args.students) {
-        models.insert(name.clone(), generalisation(&answers.view_of(name, lens)?.figures));
+        models.insert(name.clone(), generalisation(&stored.view_of(name, lens)?.figures));
     }
     Ok(Report {
-        n_images: answers.n_images() as u32,
-        n_classes: lens.n_classes(answers.n_classes()) as u32,
+        n_images: stored.n_images() as u32,
+        n_classes: lens.n_classes(stored.n_classes()) as u32,
         level: lens.level,
         temperature: lens.temperature,
         teachers: args.teachers.clone(),
@@ -171,16 +171,16 @@ mod tests {
     #[test]
     fn a_report_is_what_the_accumulators_say() {
         let labels: Vec<u8> = (0..50).map(|i| (i * 3 % 7) as u8).collect();
-        let mut answers = Answers::new(labels.clone(), 7).unwrap();
+        let mut stored = StoredLogits::new(labels.clone(), 7).unwrap();
         for (seed, name) in ["a", "b", "c", "s"].into_iter().enumerate() {
-            answers.add(name, logits(350, seed), NetworkFacts::default()).unwrap();
+            stored.add(name, logits(350, seed), NetworkFacts::default()).unwrap();
         }
         let args = ReportArgs {
             teachers: names(&["c", "a", "b"]),
             students: names(&["s"]),
             ..Default::default()
         };
-        let report = report(&answers, &args).unwrap();
+        let report = report(&stored, &args).unwrap();
         assert_eq!(report.sizes.len(), 3);
         let student = ensemble_log_probs(&[&logits(350, 3)], 7).unwrap();
         let members = [logits(350, 2), logits(350, 0), logits(350, 1)];
@@ -216,7 +216,7 @@ mod tests {
         }
         assert_eq!(report.ensemble, report.sizes[2].ensemble);
         let without = super::report(
-            &answers,
+            &stored,
             &ReportArgs {
                 sizes: Some(false),
                 ..args
@@ -229,15 +229,15 @@ mod tests {
 
     #[test]
     fn one_image_whose_answers_are_all_equal() {
-        let mut answers = Answers::new(vec![1], 3).unwrap();
-        answers.add("t", vec![0.0; 3], NetworkFacts::default()).unwrap();
-        answers.add("s", vec![5.0; 3], NetworkFacts::default()).unwrap();
+        let mut stored = StoredLogits::new(vec![1], 3).unwrap();
+        stored.add("t", vec![0.0; 3], NetworkFacts::default()).unwrap();
+        stored.add("s", vec![5.0; 3], NetworkFacts::default()).unwrap();
         let args = ReportArgs {
             teachers: names(&["t"]),
             students: names(&["s"]),
             ..Default::default()
         };
-        let report = report(&answers, &args).unwrap();
+        let report = report(&stored, &args).unwrap();
         assert_eq!(
             (report.ensemble.accuracy, report.ensemble.top5_accuracy),
             (Some(0.0), Some(1.0))
@@ -257,8 +257,8 @@ mod tests {
 
     #[test]
     fn refuses_what_it_cannot_report_on() {
-        let mut answers = Answers::new(vec![0, 1], 2).unwrap();
-        answers.add("t", vec![0.0; 4], NetworkFacts::default()).unwrap();
+        let mut stored = StoredLogits::new(vec![0, 1], 2).unwrap();
+        stored.add("t", vec![0.0; 4], NetworkFacts::default()).unwrap();
         let ask = |teachers: &[&str], level, temperature| {
             let args = ReportArgs {
                 teachers: names(teachers),
@@ -266,7 +266,7 @@ mod tests {
                 temperature,
                 ..Default::default()
             };
-            report(&answers, &args).unwrap_err().message
+            report(&stored, &args).unwrap_err().message
         };
         assert!(ask(&[], None, None).contains("no teacher"));
         assert!(ask(&["x"], None, None).contains("\"x\""));

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use serde::{Deserialize, Serialize};
 
-use super::answers::{Against, Answers};
 use super::calibration::{Binning, bins, ece};
 use super::elementary::exp_in_place;
 use super::figures::Figures;
 use super::lens::{Lens, Level, TEMPERATURES};
 use super::row::sum;
+use super::stored_logits::{Against, StoredLogits};
 use super::view::View;
 use crate::data::random::{Purpose, Random};
 use crate::error::{LabError, LabResult};
@@ -66,9 +66,9 @@ pub struct ScaledFigures {
 }
 
 /// # Errors
-/// `bad_argument` for fewer than 2 images, and as for [`Answers::view`].
-pub fn fit_temperature(answers: &Answers, args: &FitTemperatureArgs) -> LabResult<TemperatureFits> {
-    let n_images = answers.n_images();
+/// `bad_argument` for fewer than 2 images, and as for [`StoredLogits::view`].
+pub fn fit_temperature(stored: &StoredLogits, args: &FitTemperatureArgs) -> LabResult<TemperatureFits> {
+    let n_images = stored.n_images();
     if n_images < 2 {
         return Err(LabError::bad_argument(
             "there is 1 image; fitting a temperature on one half of the images takes at least 2",
@@ -78,14 +78,14 @@ pub fn fit_temperature(answers: &Answers, args: &FitTemperatureArgs) -> LabResul
     let mut order: Vec<usize> = (0..n_images).collect();
     Random::new(seed, Purpose::Halves, 0).shuffle(&mut order);
     let (fitted, reported) = order.split_at(n_images / 2);
-    let labels = answers.labels(Lens::PLAIN);
+    let labels = stored.labels(Lens::PLAIN);
     let lens = Lens::new(args.level, None);
-    let teacher = answers.view(&args.teachers, lens)?;
+    let teacher = stored.view(&args.teachers, lens)?;
     let fit = |names: &[String], is_student: bool| -> LabResult<TemperatureFit> {
-        let temperature = best_temperature(&*answers.view(names, Lens::PLAIN)?, &labels, fitted);
+        let temperature = best_temperature(&*stored.view(names, Lens::PLAIN)?, &labels, fitted);
         let at = |lens: Lens| -> LabResult<ScaledFigures> {
-            let (view, _) = at(answers, names, lens, &[])?;
-            let kl = is_student.then(|| mean_of(&answers.kl(&teacher, &[Rc::clone(&view)])[0], reported));
+            let (view, _) = at(stored, names, lens, &[])?;
+            let kl = is_student.then(|| mean_of(&stored.kl(&teacher, &[Rc::clone(&view)])[0], reported));
             Ok(scaled(&view.figures.of(reported), kl))
         };
         Ok(TemperatureFit {
@@ -108,12 +108,12 @@ pub fn fit_temperature(answers: &Answers, args: &FitTemperatureArgs) -> LabResul
     })
 }
 
-/// As [`Answers::against`], with a view that is kept only where it is one that others look at too.
-fn at(answers: &Answers, names: &[String], lens: Lens, students: &[Rc<View>]) -> LabResult<Against> {
+/// As [`StoredLogits::against`], with a view that is kept only where it is one that others look at too.
+fn at(stored: &StoredLogits, names: &[String], lens: Lens, students: &[Rc<View>]) -> LabResult<Against> {
     if lens.temperature == 1.0 {
-        return answers.against(names, lens, students);
+        return stored.against(names, lens, students);
     }
-    let (view, kl) = answers.fresh(names, lens, students)?;
+    let (view, kl) = stored.fresh(names, lens, students)?;
     Ok((Rc::new(view), kl))
 }
 
@@ -242,8 +242,8 @@ impl TemperatureCurve {
 }
 
 /// # Errors
-/// `bad_argument` without temperatures, and as for [`Answers::view`].
-pub fn temperature_curves(answers: &Answers, args: &TemperatureCurvesArgs) -> LabResult<TemperatureCurves> {
+/// `bad_argument` without temperatures, and as for [`StoredLogits::view`].
+pub fn temperature_curves(stored: &StoredLogits, args: &TemperatureCurvesArgs) -> LabResult<TemperatureCurves> {
     if args.temperatures.is_empty() {
         return Err(LabError::bad_argument(
             "temperatures are empty; there must be at least one",
@@ -256,21 +256,21 @@ pub fn temperature_curves(answers: &Answers, args: &TemperatureCurvesArgs) -> La
         .map(|&temperature| Lens { temperature, ..plain })
         .collect();
     // All are checked before any is computed.
-    lenses.iter().try_for_each(|lens| lens.check(answers.n_classes()))?;
-    let teacher = answers.view(&args.teachers, plain)?;
+    lenses.iter().try_for_each(|lens| lens.check(stored.n_classes()))?;
+    let teacher = stored.view(&args.teachers, plain)?;
     let first = args
         .students
         .first()
-        .map(|name| answers.view_of(name, plain))
+        .map(|name| stored.view_of(name, plain))
         .transpose()?;
     let mut ensemble = TemperatureCurve::default();
     let mut students = BTreeMap::<String, TemperatureCurve>::new();
     for lens in lenses {
-        let (view, kl) = at(answers, &args.teachers, lens, first.as_slice())?;
+        let (view, kl) = at(stored, &args.teachers, lens, first.as_slice())?;
         ensemble.push(&view.figures, kl.first());
         for name in &args.students {
-            let (view, _) = at(answers, std::slice::from_ref(name), lens, &[])?;
-            let kl = answers.kl(&teacher, &[Rc::clone(&view)]);
+            let (view, _) = at(stored, std::slice::from_ref(name), lens, &[])?;
+            let kl = stored.kl(&teacher, &[Rc::clone(&view)]);
             students
                 .entry(name.clone())
                 .or_default()
@@ -316,13 +316,13 @@ mod tests {
         assert_eq!(fit(&[[2.0, 2.0]; 2], &[0, 1]), 1.0);
     }
 
-    fn answers(n: usize) -> Answers {
-        let mut answers = Answers::new((0..n).map(|i| (i % 3) as u8).collect(), 4).unwrap();
+    fn stored(n: usize) -> StoredLogits {
+        let mut stored = StoredLogits::new((0..n).map(|i| (i % 3) as u8).collect(), 4).unwrap();
         for (seed, name) in ["a", "b", "s"].into_iter().enumerate() {
             let logits = (0..4 * n).map(|i| ((i * 37 + seed * 1009) % 113) as f32 / 20.0);
-            answers.add(name, logits.collect(), NetworkFacts::default()).unwrap();
+            stored.add(name, logits.collect(), NetworkFacts::default()).unwrap();
         }
-        answers
+        stored
     }
 
     #[test]
@@ -334,7 +334,7 @@ mod tests {
                 seed,
                 level: None,
             };
-            fit_temperature(&answers(n), &args)
+            fit_temperature(&stored(n), &args)
         };
         let found = ask(31, None).unwrap();
         assert_eq!((found.n_fitted, found.n_reported, found.models.len()), (15, 16, 3));
@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn curves_at_1_are_the_figures_as_they_are() {
-        let answers = answers(30);
+        let stored = answers(30);
         let ask = |students: &[&str], temperatures: &[f64]| {
             let args = TemperatureCurvesArgs {
                 teachers: vec!["a".to_owned(), "b".to_owned()],
@@ -356,7 +356,7 @@ mod tests {
                 temperatures: temperatures.to_vec(),
                 level: None,
             };
-            temperature_curves(&answers, &args)
+            temperature_curves(&stored, &args)
         };
         let found = ask(&["s", "a"], &[0.5, 1.0, 2.0]).unwrap();
         let (ensemble, student) = (&found.ensemble, &found.students["s"]);

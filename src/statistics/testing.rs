@@ -1,10 +1,8 @@
-//! What tests of this room share.
+//! What the tests of this room share.
 
 use std::rc::Rc;
 
-use super::view::View;
-
-/// Of the images of [`logits`].
+/// The labels of the images of [`logits`].
 pub const LABELS: [u8; 3] = [0, 3, 99];
 
 pub fn close(found: &[f64], expected: &[f64]) {
@@ -17,16 +15,7 @@ pub fn close(found: &[f64], expected: &[f64]) {
     }
 }
 
-pub fn logs_of(view: &View) -> Vec<f64> {
-    let mut row = vec![0.0; view.n_classes()];
-    let rows = (0..view.n_images()).flat_map(|image| {
-        view.log_row(image, &mut row);
-        row.clone()
-    });
-    rows.collect()
-}
-
-/// Of three images and 100 classes, some of which are 0 as probabilities.
+/// Logits of three images and 100 classes; some underflow to 0 as probabilities.
 pub fn logits(seed: u32) -> Rc<Vec<f32>> {
     let value = |i: u32| (i.wrapping_mul(2_654_435_761).wrapping_add(seed * 97) >> 20) as f32 / 100.0 - 20.0;
     let far = |i: u32| if i % 17 == 3 { -900.0 - seed as f32 } else { value(i) };

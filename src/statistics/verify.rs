@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::answers::Answers;
+use super::stored_logits::StoredLogits;
 use crate::error::{LabError, LabResult};
 use crate::metrics::{FidelityError, argmax};
 
@@ -22,9 +22,9 @@ pub struct Verification {
 /// # Errors
 /// `unknown_model`, and `bad_argument` for no images, another number of values, an image that there is not, or a value that is not
 /// finite.
-pub fn verify(answers: &Answers, name: &str, logits: &[f32], indices: Option<&[u32]>) -> LabResult<Verification> {
-    let given = answers.network(name)?;
-    let (n_images, n_classes) = (answers.n_images(), answers.n_classes());
+pub fn verify(stored: &StoredLogits, name: &str, logits: &[f32], indices: Option<&[u32]>) -> LabResult<Verification> {
+    let given = stored.network(name)?;
+    let (n_images, n_classes) = (stored.n_images(), stored.n_classes());
     let all: Vec<u32>;
     let indices = match indices {
         Some(indices) => indices,
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn differences_and_changed_answers_are_counted() {
-        let mut answers = Answers::new(vec![0, 1, 1], 2).unwrap();
+        let mut stored = StoredLogits::new(vec![0, 1, 1], 2).unwrap();
         let given = vec![1.0, 0.0, 0.0, 1.0, 2.0, 2.0];
-        answers.add("a", given.clone(), NetworkFacts::default()).unwrap();
-        let ask = |logits: &[f32], indices| verify(&answers, "a", logits, indices);
+        stored.add("a", given.clone(), NetworkFacts::default()).unwrap();
+        let ask = |logits: &[f32], indices| verify(&stored, "a", logits, indices);
         let found = ask(&given, None).unwrap();
         assert_eq!(
             (found.n_images, found.max_difference, found.n_top1_changed),
@@ -103,6 +103,6 @@ mod tests {
             let error = ask(logits, indices).unwrap_err();
             assert!(error.message.contains(part), "{error}");
         }
-        assert!(verify(&answers, "b", &given, None).is_err());
+        assert!(verify(&stored, "b", &given, None).is_err());
     }
 }

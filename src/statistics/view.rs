@@ -284,8 +284,21 @@ impl<'a> StudentRows<'a> {
 }
 
 #[cfg(test)]
+impl View {
+    /// Returns all log-probabilities `[n, n_classes]`.
+    pub fn logs(&self) -> Vec<f64> {
+        let mut row = vec![0.0; self.n_classes()];
+        let rows = (0..self.n_images()).flat_map(|image| {
+            self.log_row(image, &mut row);
+            row.clone()
+        });
+        rows.collect()
+    }
+}
+
+#[cfg(test)]
 mod tests {
-    use super::super::testing::{LABELS, close, logits, logs_of};
+    use super::super::testing::{LABELS, close, logits};
     use super::*;
     use crate::metrics::log_softmax;
     use crate::statistics::Level;
@@ -305,7 +318,7 @@ mod tests {
             .chunks_exact(100)
             .flat_map(|row| log_softmax(row, 2.5))
             .collect();
-        close(&logs_of(&view), &expected);
+        close(&view.logs(), &expected);
         close(
             &view.probs(1),
             &expected[100..200].iter().map(|log| log.exp()).collect::<Vec<_>>(),
@@ -330,7 +343,7 @@ mod tests {
             .map(|fine| if FAR.class_of(fine) == 4 { -1000.0 } else { 0.0 })
             .collect();
         let view = View::coarse(&View::of_logits(&Rc::new(fine), 100, &[0]), FAR, &[4]);
-        let logs = logs_of(&view);
+        let logs = view.logs();
         assert_eq!(logs.len(), 20);
         close(&[logs[4]], &[-1000.0 + 5f64.ln() - 95f64.ln()]);
         close(&[logs[0]], &[(5.0f64 / 95.0).ln()]);

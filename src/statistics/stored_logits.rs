@@ -1,4 +1,4 @@
-//! Networks' answers to one set of images, held once.
+//! The logits of several networks for one set of images, and a cache of what is computed from them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,16 +14,16 @@ use crate::error::{ErrorCode, LabError, LabResult};
 use crate::metrics::FidelityError;
 use crate::weights::Role;
 
-/// Views beyond so many bytes are forgotten, the least recently used first; at most those of `CACHE_VIEWS` networks.
+/// The cache drops its least recently used views beyond this size, or beyond `CACHE_VIEWS` views if that is less.
 const CACHE_BYTES: usize = 128 << 20;
 const CACHE_VIEWS: usize = 16;
-/// Ensembles that are computed in one pass over their members: all of the page's, and few enough to be held beside each other.
+/// How many ensembles one pass over their members computes: as many as the page shows, few enough to fit in memory together.
 const N_AT_ONCE: usize = 5;
 
-/// A view, and KL(view || student) of each student and image.
+/// A view, and KL(view || student) for each student and image.
 pub(super) type Against = (Rc<View>, Vec<Vec<f64>>);
 
-/// What is known of a network beside its answers; it decides which controls and ceilings count.
+/// What is known about a network besides its logits. It decides which networks can serve as controls and ceilings.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -31,18 +31,18 @@ pub struct NetworkFacts {
     #[serde(default)]
     #[cfg_attr(feature = "browser", tsify(optional, type = "Role"))]
     pub role: Option<Role>,
-    /// Networks of one kind; controls and ceilings are looked for within the teachers' family.
+    /// Networks of one kind share a family. Controls and ceilings come from the teachers' family.
     #[serde(default)]
     #[cfg_attr(feature = "browser", tsify(optional, type = "string"))]
     pub family: Option<String>,
-    /// The names of a student's teachers; null or missing where nobody knows.
+    /// The names of a student's teachers; null or missing if unknown.
     #[serde(default)]
     #[cfg_attr(feature = "browser", tsify(optional, type = "string[] | null"))]
     pub taught_by: Option<Vec<String>>,
 }
 
-pub(super) struct Network {
-    /// Never used twice, so that what is cached of a removed network is never taken for another's.
+pub(super) struct StoredNetwork {
+    /// Ids are never reused, so a removed network's cached views cannot be mistaken for another's.
     id: u32,
     pub name: String,
     /// `[n, n_classes]`
@@ -50,20 +50,20 @@ pub(super) struct Network {
     pub facts: NetworkFacts,
 }
 
-/// Labels, and the logits of networks by name.
-pub struct Answers {
+/// Labels, and each network's logits by name.
+pub struct StoredLogits {
     n_classes: usize,
     labels: Vec<u8>,
-    networks: Vec<Network>,
+    networks: Vec<StoredNetwork>,
     next_id: u32,
     cache: RefCell<Cache>,
 }
 
-impl Answers {
-    /// `labels` are the true classes, one an image.
+impl StoredLogits {
+    /// Takes the true class of each image.
     ///
     /// # Errors
-    /// `bad_argument` without images, without classes or with more than 256, and for a label that is no class.
+    /// `bad_argument` if there are no images, if there are no classes or more than 256, or if a label is out of range.
     pub fn new(labels: Vec<u8>, n_classes: usize) -> LabResult<Self> {
         if labels.is_empty() {
             return Err(LabError::bad_argument(
@@ -82,7 +82,7 @@ impl Answers {
         }
         let of_logits = n_classes.saturating_mul(labels.len()).saturating_mul(4 * CACHE_VIEWS);
         let n_bytes = CACHE_BYTES.min(of_logits.saturating_mul(2));
-        // Room for what is computed from the views, too, and for logits.
+        // This includes room for logits and for what is computed from the views.
         reserve(of_logits.saturating_add(n_bytes + n_bytes / 4));
         Ok(Self {
             n_classes,
@@ -93,17 +93,17 @@ impl Answers {
         })
     }
 
-    /// Images.
+    /// Returns the number of images.
     pub fn n_images(&self) -> usize {
         self.labels.len()
     }
 
-    /// Fine classes.
+    /// Returns the number of fine classes.
     pub fn n_classes(&self) -> usize {
         self.n_classes
     }
 
-    /// Names in the order in which they were added.
+    /// Returns the networks' names in the order in which they were added.
     pub fn names(&self) -> Vec<String> {
         self.networks.iter().map(|network| network.name.clone()).collect()
     }
@@ -111,7 +111,7 @@ impl Answers {
     /// Takes a network's logits `[n, n_classes]`.
     ///
     /// # Errors
-    /// `name_taken`, and `bad_argument` for another number of values or one that is not finite.
+    /// `name_taken`, or `bad_argument` if the number of values is wrong or a value is not finite.
     pub fn add(&mut self, name: &str, logits: Vec<f32>, facts: NetworkFacts) -> LabResult<()> {
         if self.find(name).is_some() {
             let message =
@@ -119,7 +119,7 @@ impl Answers {
             return Err(LabError::new(ErrorCode::NameTaken, message));
         }
         self.check_logits(name, &logits)?;
-        self.networks.push(Network {
+        self.networks.push(StoredNetwork {
             id: self.next_id,
             name: name.to_owned(),
             logits: Rc::new(logits),
@@ -129,10 +129,10 @@ impl Answers {
         Ok(())
     }
 
-    /// As [`Self::add`], from f16 in little-endian bytes, as in `*.logits.f16`.
+    /// Does the same as [`Self::add`], from f16 in little-endian bytes, as in `*.logits.f16`.
     ///
     /// # Errors
-    /// As [`Self::add`].
+    /// The same as for [`Self::add`].
     pub fn add_f16(&mut self, name: &str, bytes: &[u8], facts: NetworkFacts) -> LabResult<()> {
         let expected = self.n_images() * self.n_classes * 2;
         if bytes.len() != expected {
@@ -179,34 +179,34 @@ impl Answers {
         Ok(())
     }
 
-    fn find(&self, name: &str) -> Option<&Network> {
+    fn find(&self, name: &str) -> Option<&StoredNetwork> {
         self.networks.iter().find(|network| network.name == name)
     }
 
-    /// By name: what is chosen from them must not depend on the order of loading.
-    pub(super) fn by_name(&self) -> Vec<&Network> {
-        let mut networks: Vec<&Network> = self.networks.iter().collect();
+    /// Returns the networks sorted by name, so that a choice among them does not depend on the order of loading.
+    pub(super) fn by_name(&self) -> Vec<&StoredNetwork> {
+        let mut networks: Vec<&StoredNetwork> = self.networks.iter().collect();
         networks.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         networks
     }
 
     /// # Errors
     /// `unknown_model`.
-    pub(super) fn network(&self, name: &str) -> LabResult<&Network> {
+    pub(super) fn network(&self, name: &str) -> LabResult<&StoredNetwork> {
         self.find(name).ok_or_else(|| {
             let message = format!("there are no answers of a network named \"{name}\"; add them first");
             LabError::new(ErrorCode::UnknownModel, message)
         })
     }
 
-    /// True classes of the level that is looked at.
+    /// Returns the true classes at the lens's level.
     pub(super) fn labels(&self, lens: Lens) -> Vec<u8> {
         self.labels.iter().map(|&label| lens.class_of(label)).collect()
     }
 
     /// # Errors
-    /// `unknown_model`, and `bad_argument` without members or for one that is named twice.
-    pub(super) fn members(&self, names: &[String]) -> LabResult<Vec<&Network>> {
+    /// `unknown_model`, or `bad_argument` if there are no members or one is named twice.
+    pub(super) fn members(&self, names: &[String]) -> LabResult<Vec<&StoredNetwork>> {
         if names.is_empty() {
             return Err(LabError::bad_argument(
                 "there is no teacher; an ensemble needs at least one member",
@@ -221,8 +221,8 @@ impl Answers {
         names.iter().map(|name| self.network(name)).collect()
     }
 
-    /// Members in an order of their own: the last bits of a sum must depend neither on the order of toggles nor on that of loading.
-    fn in_order(&self, names: &[String]) -> LabResult<Vec<&Network>> {
+    /// Returns the members in a fixed order, so that the last bits of a sum depend neither on the order of choice nor on that of loading.
+    fn in_order(&self, names: &[String]) -> LabResult<Vec<&StoredNetwork>> {
         let mut members = self.members(names)?;
         members.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(members)
@@ -233,24 +233,24 @@ impl Answers {
         Ok(Key { ids, lens })
     }
 
-    /// What a network, or the ensemble of several, says through a lens.
+    /// Returns what a network, or the ensemble of several, predicts through a lens.
     ///
     /// # Errors
-    /// As [`Self::members`], and as [`Lens::check`].
+    /// The same as for [`Self::members`] and [`Lens::check`].
     pub(super) fn view(&self, names: &[String], lens: Lens) -> LabResult<Rc<View>> {
         Ok(self.against(names, lens, &[])?.0)
     }
 
     /// # Errors
-    /// As [`Self::view`].
+    /// The same as for [`Self::view`].
     pub(super) fn view_of(&self, name: &str, lens: Lens) -> LabResult<Rc<View>> {
         self.view(&[name.to_owned()], lens)
     }
 
-    /// As [`Self::view`], with KL(view || student) of each student, seen through the same lens, and each image.
+    /// Returns the same as [`Self::view`], and KL(view || student) for each image and each student, seen through the same lens.
     ///
     /// # Errors
-    /// As [`Self::view`].
+    /// The same as for [`Self::view`].
     pub(super) fn against(&self, names: &[String], lens: Lens, students: &[Rc<View>]) -> LabResult<Against> {
         lens.check(self.n_classes)?;
         let key = self.key(names, lens)?;
@@ -263,17 +263,17 @@ impl Answers {
         Ok((self.cache.borrow_mut().put(key, view), kl))
     }
 
-    /// KL(view || student) of each student and image, of a view that may be kept.
+    /// Returns KL(view || student) for each student and image. The view may be in the cache.
     pub(super) fn kl(&self, view: &View, students: &[Rc<View>]) -> Vec<Vec<f64>> {
         let kl = view.kl(students);
         self.cache.borrow_mut().trim();
         kl
     }
 
-    /// As [`Self::against`], for what is not looked at again: the view is not kept.
+    /// Does the same as [`Self::against`], but does not keep the view, for views that are used once.
     ///
     /// # Errors
-    /// As [`Self::view`].
+    /// The same as for [`Self::view`].
     pub(super) fn fresh(
         &self,
         names: &[String],
@@ -300,15 +300,15 @@ impl Answers {
         Ok(found.swap_remove(0))
     }
 
-    fn plain_views(&self, members: &[&Network]) -> LabResult<Vec<Rc<View>>> {
+    fn plain_views(&self, members: &[&StoredNetwork]) -> LabResult<Vec<Rc<View>>> {
         let views = members.iter().map(|network| self.view_of(&network.name, Lens::PLAIN));
         views.collect()
     }
 
-    /// As [`Self::against`], of the ensembles of the first 1, 2, ... of the names, one after the other.
+    /// Does the same as [`Self::against`] for the ensembles of the first 1, 2, ... names, one after the other.
     ///
     /// # Errors
-    /// As [`Self::view`].
+    /// The same as for [`Self::view`].
     pub(super) fn of_sizes<T>(
         &self,
         names: &[String],
@@ -331,7 +331,7 @@ impl Answers {
         Ok(found)
     }
 
-    /// The plain ensembles of the first names that are not known yet, by size, from one pass over their members.
+    /// Returns the plain ensembles of the first names that are not in the cache, by size, from one pass over their members.
     fn new_sizes(
         &self,
         names: &[String],
@@ -358,12 +358,12 @@ impl Answers {
     }
 }
 
-/// Makes the allocator hold so many bytes at once, where they are to be had. In WebAssembly it asks for memory by the 64 KiB otherwise,
-/// and each time the engine may collect garbage (V8 of Node 20: milliseconds each, most of a report's time). Nothing is touched, so
-/// nothing is occupied.
+/// Makes the allocator claim this many bytes at once, if they are available. In WebAssembly it would otherwise claim memory in steps of
+/// 64 KiB, and the engine may collect garbage at each step (V8 of Node 20: milliseconds each, most of a report's time). The pages are not
+/// touched, so they take no memory yet.
 fn reserve(bytes: usize) {
     let mut memory = Vec::<u8>::new();
-    // Without it everything works, only slower.
+    // If this fails, everything still works, only slower.
     let _ = memory.try_reserve_exact(bytes);
     std::hint::black_box(memory);
 }
@@ -373,14 +373,14 @@ mod tests {
     use super::super::testing::{LABELS, logits};
     use super::*;
 
-    /// With networks of one letter, added in an order of its own.
-    fn answers(order: &str) -> Answers {
-        let mut answers = Answers::new(LABELS.to_vec(), 100).unwrap();
+    /// Holds one network per letter, added in this order.
+    fn stored(order: &str) -> StoredLogits {
+        let mut stored = StoredLogits::new(LABELS.to_vec(), 100).unwrap();
         for name in order.chars() {
             let logits = logits(u32::from(name)).to_vec();
-            answers.add(&name.to_string(), logits, NetworkFacts::default()).unwrap();
+            stored.add(&name.to_string(), logits, NetworkFacts::default()).unwrap();
         }
-        answers
+        stored
     }
 
     fn names(names: &str) -> Vec<String> {
@@ -390,17 +390,17 @@ mod tests {
     #[test]
     fn without_room_all_is_computed_anew_and_the_same() {
         let all = "abcdefghijkl";
-        let (roomy, narrow) = (answers(all), answers(all));
+        let (roomy, narrow) = (stored(all), stored(all));
         *narrow.cache.borrow_mut() = Cache::new(1);
         let lens = Lens {
             level: Level::Fine,
             temperature: 2.0,
         };
         for lens in [Lens::PLAIN, lens] {
-            let ask = |answers: &Answers| {
-                let students = [answers.view_of("b", lens).unwrap()];
+            let ask = |stored: &StoredLogits| {
+                let students = [stored.view_of("b", lens).unwrap()];
                 let see = |_, view: &View, kl: &[Vec<f64>]| (view.figures.clone(), kl.to_vec());
-                answers.of_sizes(&names(all), lens, &students, see).unwrap()
+                stored.of_sizes(&names(all), lens, &students, see).unwrap()
             };
             let sizes = ask(&roomy);
             assert_eq!(sizes.len(), 12);
@@ -413,14 +413,14 @@ mod tests {
         for level in [Level::Fine, Level::Coarse] {
             for temperature in [1.0, 0.7, 2.5] {
                 let lens = Lens { level, temperature };
-                let first = answers("abcde");
+                let first = stored("abcde");
                 let students = [first.view_of("e", lens).unwrap()];
                 let see = |size: usize, view: &View, kl: &[Vec<f64>]| (size, view.figures.clone(), kl.to_vec());
                 // Some are known before, some are not.
                 first.view(&names("ac"), Lens::PLAIN).unwrap();
                 let sizes = first.of_sizes(&names("cadb"), lens, &students, see).unwrap();
                 assert_eq!(sizes.len(), 4);
-                let other = answers("ebdca");
+                let other = stored("ebdca");
                 let other_students = [other.view_of("e", lens).unwrap()];
                 for (size, figures, kl) in &sizes {
                     let members = names(&"cadb"[..*size]);
