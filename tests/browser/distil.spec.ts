@@ -1,4 +1,6 @@
 import type { Locator, Page } from "@playwright/test";
+import { roundRange, ticksOf } from "../../www/page/charts/axis";
+import { decimate, nearest } from "../../www/page/charts/decimate";
 import { expect, test } from "./fixtures";
 import {
   addNetwork,
@@ -42,6 +44,36 @@ async function settle(page: Page, settings: Partial<Record<Setting, number>>): P
 async function opened(page: Page, device: "cpu" | "webgpu" = "cpu"): Promise<void> {
   await open(page, "distil", device);
   await ready(page, device);
+}
+
+/** By keyboard, by pointer and as a table, the charts say what the exported rows say. */
+async function theCurvesAreRead(page: Page, rows: readonly Record<string, string>[]): Promise<void> {
+  const chart = (name: string) => page.getByTestId(`chart-${name}`);
+  for (const name of ["loss", "agreement", "accuracy"])
+    await expect(chart(name).locator(".plot-line path").first()).toHaveAttribute("d", /^M[\d.]+ [\d.]+/);
+  const textAt = (step: number) => {
+    const { loss, loss_floor: floor } = rows[step]!;
+    return `step ${step}: loss − floor ${(Number(loss) - Number(floor)).toFixed(3)}`;
+  };
+  const [slider, reading] = [chart("loss").getByTestId("reading-slider"), page.getByTestId("chart-loss-plot-reading")];
+  const last = rows.length - 1;
+  await slider.focus();
+  await expect(reading).toHaveText(textAt(last));
+  await slider.press("ArrowLeft");
+  await expect(reading).toHaveText(textAt(last - 1));
+  await expect(slider).toHaveAttribute("aria-valuetext", textAt(last - 1));
+  await slider.press("Home");
+  await expect(reading).toHaveText(textAt(1));
+  await slider.blur();
+  await expect(reading).toContainText("Point at the chart");
+  const box = (await slider.boundingBox())!;
+  await slider.hover({ position: { x: box.width - 2, y: box.height / 2 } });
+  await expect(reading).toHaveText(textAt(last));
+  await chart("agreement").locator("summary").click();
+  await expect(page.getByTestId("chart-agreement-values").getByRole("row")).toHaveCount(rows.length + 1);
+  const { name, bytes } = await saved(page, "chart-agreement-svg");
+  expect(name).toBe("student0-distilled-1-agreement.svg");
+  expect(bytes.toString()).toContain("student0-distilled-1: student0 distilled from");
 }
 
 test("names both image sets before and after a run, and never measures on what it distils on", async ({ page }) => {
@@ -131,8 +163,7 @@ test("starts with the defaults, pauses, goes on, stops; the charts follow and th
   const rows = rowsOfCsv((await saved(page, "export-curves")).bytes);
   expect(rows.map(({ step }) => Number(step))).toEqual(Array.from({ length: done + 1 }, (_, i) => i));
   expect(rows.slice(1).every(({ loss, loss_floor: floor }) => Number(loss) > Number(floor))).toBe(true);
-  for (const chart of ["loss", "agreement", "accuracy"])
-    await expect(page.getByTestId(`chart-${chart}`).locator("canvas")).toBeVisible();
+  await theCurvesAreRead(page, rows);
 
   await page.getByTestId("reset").click();
   await expect(page.getByTestId("nothing-yet")).toBeVisible();
@@ -258,6 +289,29 @@ test("every augmentation of the command line trains here too, and each another s
     await page.getByTestId("reset").click();
   }
   expect(new Set(losses).size).toBe(policies.length);
+});
+
+test("a long run is drawn with a few points per pixel and keeps its extremes", () => {
+  const points = Array.from({ length: 100_000 }, (_, x) => ({ x, y: x === 54_321 ? 9 : Math.sin(x / 900) }));
+  const drawn = decimate(points, 800);
+  expect(drawn.length).toBeLessThanOrEqual(4 * 800);
+  expect(drawn).toContain(points[54_321]);
+  expect([drawn[0], drawn.at(-1)]).toEqual([points[0], points.at(-1)]);
+  expect(drawn.map(({ x }) => x)).toEqual(drawn.map(({ x }) => x).toSorted((a, b) => a - b));
+  expect(decimate(points.slice(0, 100), 800)).toHaveLength(100);
+  const gap = points.map(({ x, y }) => ({ x, y: x > 20_000 && x < 30_000 ? null : y }));
+  expect(decimate(gap, 800).filter(({ y }) => y === null).length, "the gap stays").toBeGreaterThan(50);
+  expect([0.2, 2.6, 99, -5].map((x) => nearest([0, 1, 2, 3, 7], x))).toEqual([0, 3, 4, 0]);
+});
+
+test("axes begin and end on ticks", () => {
+  expect(roundRange([1.36, 4.2])).toEqual({ min: 0, max: 6 });
+  expect(roundRange([0.8, 0.9], { lowest: 0, highest: 1 })).toEqual({ min: 0.8, max: 0.9 });
+  expect(roundRange([1, 1], { lowest: 0, highest: 1 })).toEqual({ min: 0.4, max: 1 });
+  expect(roundRange([null])).toEqual({ min: 0, max: 1 });
+  expect(roundRange([0, 0])).toEqual({ min: -0.5, max: 0.5 });
+  expect(ticksOf(0, 6, 3.5)).toEqual([0, 2, 4, 6]);
+  expect(ticksOf(3, 3, 4)).toEqual([]);
 });
 
 test.describe("WebGPU", () => {

@@ -1,5 +1,4 @@
 /// <reference types="vite/client" />
 declare module "*.css";
-declare module "uplot/dist/uPlot.min.css";
-/** Of the page (package.json). */
+/** The page's version, from package.json. */
 declare const __VERSION__: string;

@@ -1,4 +1,4 @@
-/** A figure of the page as a file of its own: an SVG that needs no style sheet, and a PNG of it. */
+/** Saves a figure of the page as a file: an SVG that needs no style sheet, or a PNG of that. */
 import { save } from "../common/save.ts";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -19,20 +19,26 @@ const LINE_HEIGHT = 18;
 const PNG_SCALE = 2;
 const FONT = "system-ui, sans-serif";
 
-/** What a figure says of itself in its file. */
+/** The title and the lines of text above a figure in its file. */
 export interface Caption {
   title: string;
   lines: readonly string[];
 }
 
 function element(name: string, attributes: Record<string, string | number>, text = ""): SVGElement {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  made.textContent = text;
-  return made;
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, String(value));
+  node.textContent = text;
+  return node;
 }
 
-/** The same drawing with its computed style as attributes, and without what only a page needs. */
+function textWidth(text: string, size: number, weight = 400): number {
+  const context = document.createElement("canvas").getContext("2d")!;
+  context.font = `${weight} ${size}px ${FONT}`;
+  return context.measureText(text).width;
+}
+
+/** Copies a drawing, turns its computed style into attributes, and leaves out what only the page needs. */
 function frozen(drawing: SVGSVGElement): SVGSVGElement {
   const copy = drawing.cloneNode(true) as SVGSVGElement;
   const originals = [drawing, ...drawing.querySelectorAll("*")];
@@ -45,12 +51,14 @@ function frozen(drawing: SVGSVGElement): SVGSVGElement {
   return copy;
 }
 
-/** All drawings, canvases and words (`.export-text`) of a box, where they stand in it, under the caption. */
+/** Draws all drawings, canvases and words (`.export-text`) of a box, each in its place, below the caption. */
 export function svgOf(box: HTMLElement, { title, lines }: Caption): SVGSVGElement {
   const frame = box.getBoundingClientRect();
   const style = getComputedStyle(box);
   const top = MARGIN + LINE_HEIGHT * (lines.length + 1) + MARGIN;
-  const [width, height] = [Math.max(480, frame.width) + 2 * MARGIN, frame.height + top + MARGIN];
+  const words = Math.max(textWidth(title, 16, 600), ...lines.map((line) => textWidth(line, 12)));
+  const width = Math.ceil(Math.max(480, frame.width, words)) + 2 * MARGIN;
+  const height = frame.height + top + MARGIN;
   const root = element("svg", {
     xmlns: SVG,
     width,
@@ -77,8 +85,8 @@ export function svgOf(box: HTMLElement, { title, lines }: Caption): SVGSVGElemen
     ),
   );
   const place = (node: Element) => {
-    const at = node.getBoundingClientRect();
-    return { x: at.left - frame.left + MARGIN, y: at.top - frame.top + top, width: at.width, height: at.height };
+    const { left, top: y, width: nodeWidth, height: nodeHeight } = node.getBoundingClientRect();
+    return { x: left - frame.left + MARGIN, y: y - frame.top + top, width: nodeWidth, height: nodeHeight };
   };
   for (const drawing of box.querySelectorAll("svg")) {
     if (drawing.parentElement!.closest("svg")) continue;

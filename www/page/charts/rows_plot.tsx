@@ -1,7 +1,8 @@
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import { Shape, ticksOf, type Axis, type Look } from "./plot.tsx";
+import { useWidth } from "../components/use_width.ts";
+import { ticksOf, type Axis } from "./axis.ts";
+import { Shape, type Look } from "./shape.tsx";
 
-/** From `low` to `high`; the same where it is one value. */
+/** A range from `low` to `high`, or a single value if both are the same. */
 export interface RowMark {
   look: Look;
   low: number;
@@ -15,7 +16,7 @@ export interface Row {
 }
 
 const ROW_HEIGHT = 44;
-/** On a phone the values stand below the label. */
+/** In a box narrower than this, such as a phone's, the values stand below the label. */
 const NARROW = 520;
 const LINE_HEIGHT = 18;
 const SIDE = 22;
@@ -23,15 +24,7 @@ const BOTTOM = 42;
 
 /** Named rows over one axis: a label and the values in words above each row's marks. */
 export function RowsPlot({ label, x, rows, testId }: { label: string; x: Axis; rows: readonly Row[]; testId: string }) {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
-  useLayoutEffect(() => {
-    const element = box.current!;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    setWidth(element.clientWidth);
-    return () => observer.disconnect();
-  }, []);
+  const [box, width] = useWidth();
   const isNarrow = width < NARROW;
   const rowHeight = ROW_HEIGHT + (isNarrow ? LINE_HEIGHT : 0);
   const bottom = rows.length * rowHeight + 4;

@@ -1,6 +1,6 @@
 import { percent } from "../common/format.ts";
-import type { Look } from "./plot.tsx";
 import { RowsPlot } from "./rows_plot.tsx";
+import type { Look } from "./shape.tsx";
 
 export interface RulerMark {
   name: string;
@@ -10,7 +10,7 @@ export interface RulerMark {
   isOutline?: boolean;
 }
 
-/** Shares from 0 to 1 on one line each, so that they can be held against each other. */
+/** Shares from 0 to 1, one per line on a common axis, for comparison. */
 export function Ruler({ label, marks }: { label: string; marks: readonly RulerMark[] }) {
   const rows = marks.map(({ name, value, look, range, isOutline = false }) => ({
     label: name,

@@ -2,11 +2,11 @@ import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import { Help } from "../components/help.tsx";
 import { N_TEST_IMAGES } from "../state/class_names.ts";
-import { messageOf, notifyError } from "../state/notices.ts";
 import { saveCsv, saveJson } from "../common/save.ts";
 import type { TermName } from "../common/strings.ts";
 import { testSetWords } from "./strings.ts";
 import { isHidden } from "./choice.ts";
+import { ExportButtons } from "../charts/export_buttons.tsx";
 import { savePng, saveSvg, type Caption } from "../charts/export_figure.ts";
 import type { Pair } from "./questions.ts";
 
@@ -73,31 +73,22 @@ export function Figure({
 }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const name = `fidelity-${testId.replace(/^lab-/, "")}`;
-  const asPicture = (write: typeof savePng | typeof saveSvg) => () => {
-    void Promise.resolve(
-      write(name, box.current!, about ? { title, lines: about.lines } : captionOf(title, question!)),
-    ).catch((error: unknown) => notifyError(testSetWords.exports.failed, [messageOf(error)]));
-  };
+  const caption = () => (about ? { title, lines: about.lines } : captionOf(title, question!));
   const asObjects = () =>
     table.rows.map((row) => Object.fromEntries(table.header.map((key, i) => [key, row[i] ?? null])));
-  const kinds: [string, () => void][] = [
-    ["csv", () => saveCsv(`${name}.csv`, table.header, table.rows)],
-    [
-      "json",
-      () =>
-        saveJson(`${name}.json`, {
-          figure: title,
-          ...(about?.facts ?? provenance(question!)),
-          values: json ?? asObjects(),
-        }),
-    ],
-    ...(isDrawn
-      ? ([
-          ["svg", asPicture(saveSvg)],
-          ["png", asPicture(savePng)],
-        ] as [string, () => void][])
-      : []),
-  ];
+  const savers = {
+    csv: () => saveCsv(`${name}.csv`, table.header, table.rows),
+    json: () =>
+      saveJson(`${name}.json`, {
+        figure: title,
+        ...(about?.facts ?? provenance(question!)),
+        values: json ?? asObjects(),
+      }),
+    ...(isDrawn && {
+      svg: () => saveSvg(name, box.current!, caption()),
+      png: () => savePng(name, box.current!, caption()),
+    }),
+  };
   return (
     <figure class="card lab-figure" data-testid={testId} aria-busy={isBusy}>
       <figcaption>
@@ -110,25 +101,7 @@ export function Figure({
       <div class="figure-body" ref={box}>
         {children}
       </div>
-      {(question || about) && !isHidden("exports") && (
-        <div class="row exports" role="group" aria-label={testSetWords.exports.label(title)}>
-          <span class="hint" aria-hidden="true">
-            {testSetWords.exports.save}
-          </span>
-          {kinds.map(([kind, save]) => (
-            <button
-              key={kind}
-              type="button"
-              class="quiet"
-              onClick={save}
-              aria-label={testSetWords.exports.as(title, kind.toUpperCase())}
-              data-testid={`${testId}-${kind}`}
-            >
-              {kind.toUpperCase()}
-            </button>
-          ))}
-        </div>
-      )}
+      {(question || about) && !isHidden("exports") && <ExportButtons title={title} testId={testId} savers={savers} />}
     </figure>
   );
 }

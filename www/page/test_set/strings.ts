@@ -43,12 +43,6 @@ export const testSetWords = {
     how: (n: number, classes: number, temperature: number, version: string) =>
       `CIFAR-100 test set, n = ${count(n)}, ${classes} classes, temperature ${brief(temperature)}. Fidelity Lab ${version}`,
   },
-  exports: {
-    label: (title: string) => `Save: ${title}`,
-    save: "Save as",
-    as: (title: string, kind: string) => `Save as ${kind}: ${title}`,
-    failed: "The figure could not be saved.",
-  },
 
   cells: {
     title: (share: string) => `They say the same on ${share} of the images`,

@@ -28,7 +28,10 @@ import {
   type Answer,
   type Kind,
 } from "./picture_change.ts";
-import { Plot, PlotKey, ValuesTable, type Axis, type PlotLine } from "../../charts/plot.tsx";
+import type { Axis } from "../../charts/axis.ts";
+import { Plot, type PlotLine } from "../../charts/plot.tsx";
+import { PlotKey } from "../../charts/shape.tsx";
+import { ValuesTable } from "../../charts/values_table.tsx";
 import "./picture_change.css";
 
 /** The class that is followed; null for the ensemble's on the picture as it is. */

@@ -1,7 +1,6 @@
 import { BeforeAfter } from "./before_after.tsx";
 import { Help } from "../../components/help.tsx";
 import { RecipeForm } from "./recipe_form.tsx";
-import { RunCharts } from "./run_charts.tsx";
 import { brief, nats, percent } from "../../common/format.ts";
 import { saveCsv, saveJson } from "../../common/save.ts";
 import {
@@ -21,6 +20,9 @@ import {
 import { client } from "../../state/lab.ts";
 import { hrefOf } from "../../state/route.ts";
 import { words } from "../../common/strings.ts";
+import { Lazy } from "../../components/lazy.tsx";
+
+const loadCharts = async () => (await import("./run_charts.tsx")).RunCharts;
 
 export function Distil() {
   const current = run.value;
@@ -51,7 +53,7 @@ export function Distil() {
             </section>
           )}
           {current?.before && <Result current={current} />}
-          <RunCharts />
+          {nPoints.value > 0 && <Lazy load={loadCharts} props={{}} />}
           {current && nPoints.value > 0 && <Latest current={current} />}
         </div>
       </div>

@@ -1,66 +1,85 @@
-import { nats, percent } from "../../common/format.ts";
-import { nPoints, pointsSoFar } from "../../state/distillation.ts";
+import { brief, inWords, nats, percent } from "../../common/format.ts";
 import { words } from "../../common/strings.ts";
-import { Curve } from "../../charts/curve.tsx";
+import { nPoints, pointsSoFar, run } from "../../state/distillation.ts";
+import { RunCurve } from "./run_curve.tsx";
 
-/** Loss above its floor, agreement in training and held out, accuracy of student and ensemble. */
+const SHARE = { lowest: 0, highest: 1 };
+
+/** Draws the loss above its floor, the agreement in training and held out, and the accuracy of student and ensemble. */
 export function RunCharts() {
-  if (nPoints.value === 0) return null;
+  const current = run.value;
+  if (nPoints.value === 0 || !current) return null;
   const points = pointsSoFar().slice(0, nPoints.value);
   const steps = points.map(({ step }) => step);
-  const c = words.distil.charts;
+  const chartWords = words.distil.charts;
   const hasLabels = points.some(({ holdOut }) => typeof holdOut?.accuracy === "number");
+  const { outputName, student, teachers, recipe, trainingTitle, heldOutTitle } = current;
+  const file = {
+    name: outputName,
+    caption: [
+      chartWords.about(outputName, student, inWords(teachers), brief(recipe.temperature)),
+      chartWords.imagesOf(trainingTitle, heldOutTitle, __VERSION__),
+    ],
+  };
   return (
     <div class="charts" data-testid="charts">
-      <Curve
-        title={c.loss}
+      <RunCurve
+        title={chartWords.loss}
         term="lossFloor"
+        axis={chartWords.lossAxis}
         testId="chart-loss"
+        file={file}
         steps={steps}
         format={nats}
         series={[
           {
-            label: c.lossSeries,
-            colour: "student",
+            label: chartWords.lossSeries,
+            look: "student",
             values: points.map(({ loss, lossFloor }) =>
               loss === null || lossFloor === null ? null : loss - lossFloor,
             ),
           },
         ]}
       />
-      <Curve
-        title={c.agreement}
+      <RunCurve
+        title={chartWords.agreement}
         term="agreement"
+        axis={chartWords.agreementAxis}
         testId="chart-agreement"
+        file={file}
         steps={steps}
         format={percent}
+        limits={SHARE}
         series={[
-          { label: c.train, colour: "muted", values: points.map(({ trainAgreement }) => trainAgreement) },
+          { label: chartWords.train, look: "control", values: points.map(({ trainAgreement }) => trainAgreement) },
           {
-            label: c.heldOut,
-            colour: "student",
+            label: chartWords.heldOut,
+            look: "student",
             isSparse: true,
             values: points.map(({ holdOut }) => holdOut?.agreement ?? null),
           },
         ]}
       />
-      <Curve
-        title={c.accuracy}
+      <RunCurve
+        title={chartWords.accuracy}
         term="heldOut"
+        axis={chartWords.accuracyAxis}
         testId="chart-accuracy"
+        file={file}
         steps={steps}
         format={percent}
-        emptyText={hasLabels ? undefined : c.noLabels}
+        limits={SHARE}
+        emptyText={hasLabels ? undefined : chartWords.noLabels}
         series={[
           {
-            label: c.studentSeries,
-            colour: "student",
+            label: chartWords.studentSeries,
+            look: "student",
             isSparse: true,
             values: points.map(({ holdOut }) => holdOut?.accuracy ?? null),
           },
           {
-            label: c.ensembleSeries,
-            colour: "ensemble",
+            label: chartWords.ensembleSeries,
+            look: "ensemble",
             isSparse: true,
             isDashed: true,
             values: points.map(({ holdOut }) => holdOut?.ensembleAccuracy ?? null),

@@ -16,7 +16,9 @@ import { useAsked } from "../../test_set/asked.ts";
 import { change, choice, families, showImages } from "../../test_set/choice.ts";
 import { Figure, type Table } from "../../test_set/figure.tsx";
 import { around, TableOf } from "./overview.tsx";
-import { Plot, PlotKey, ticksOf, type Axis, type PlotLine, type PlotMark } from "../../charts/plot.tsx";
+import { ticksOf, type Axis } from "../../charts/axis.ts";
+import { Plot, type PlotLine, type PlotMark } from "../../charts/plot.tsx";
+import { PlotKey } from "../../charts/shape.tsx";
 import { allReports, calibration, curves, fits, type Pair } from "../../test_set/questions.ts";
 import { listed } from "../../test_set/stored_logits.ts";
 

@@ -21,7 +21,7 @@ import {
 } from "./cka.ts";
 import { Figure, type Table } from "../../test_set/figure.tsx";
 import { INSIDE } from "../../test_set/paper.ts";
-import { PlotKey } from "../../charts/plot.tsx";
+import { PlotKey } from "../../charts/shape.tsx";
 import { RowsPlot, type Row, type RowMark } from "../../charts/rows_plot.tsx";
 import "./inside.css";
 

@@ -29,7 +29,10 @@ import {
   TRAIN_BY_POLICY,
   type Source,
 } from "../../test_set/paper.ts";
-import { Plot, PlotKey, ValuesTable, type Axis, type Look, type PlotLine, type PlotMark } from "../../charts/plot.tsx";
+import type { Axis } from "../../charts/axis.ts";
+import { Plot, type PlotLine, type PlotMark } from "../../charts/plot.tsx";
+import { PlotKey, type Look } from "../../charts/shape.tsx";
+import { ValuesTable } from "../../charts/values_table.tsx";
 import { RowsPlot, type Row } from "../../charts/rows_plot.tsx";
 import {
   failure,
