@@ -348,7 +348,7 @@ mod tests {
 
     #[test]
     fn curves_at_1_are_the_figures_as_they_are() {
-        let stored = answers(30);
+        let stored = stored(30);
         let ask = |students: &[&str], temperatures: &[f64]| {
             let args = TemperatureCurvesArgs {
                 teachers: vec!["a".to_owned(), "b".to_owned()],
