@@ -1,3 +1,4 @@
+import { createPump } from "../../www/page/common/pump";
 import { expect, test } from "./fixtures";
 import {
   addNetwork,
@@ -158,4 +159,42 @@ test("networks can be left out, and the student shown can be chosen", async ({ p
   await expect(page.getByTestId("picture-kl")).not.toHaveText(before!);
   await page.getByTestId("student-choice").selectOption("student0");
   await expect(page.getByTestId("picture-kl")).toHaveText(before!);
+});
+
+test("work is done one piece at a time, what was overtaken never, and goes on after a failure", async () => {
+  let wanted: string[] = ["a", "b"];
+  const [done, errors]: [string[], unknown[]] = [[], []];
+  const gates: (() => void)[] = [];
+  let nIdle = 0;
+  const wake = createPump({
+    next: (size) => (wanted.length > 0 ? wanted.splice(0, size) : null),
+    work: async (piece) => {
+      if (piece.includes("bad")) throw new Error("bad");
+      await new Promise<void>((open) => gates.push(open));
+      done.push(piece.join("+"));
+    },
+    onError: (error) => errors.push(error),
+    onIdle: () => nIdle++,
+    batch: { largest: 4, slowMs: Infinity },
+  });
+  const pass = async () => {
+    await expect.poll(() => gates.length).toBe(1);
+    gates.pop()!();
+  };
+  wake();
+  wake();
+  wanted = ["c", "d", "e", "f", "g", "h", "i"];
+  await pass();
+  await pass();
+  await pass();
+  await pass();
+  await expect.poll(() => nIdle).toBe(1);
+  expect(done, "b is never done; pieces grow to four").toEqual(["a", "c+d", "e+f+g+h", "i"]);
+  wanted = ["bad", "j"];
+  wake();
+  await expect.poll(() => nIdle).toBe(2);
+  expect(errors).toHaveLength(1);
+  wake();
+  await pass();
+  await expect.poll(() => done.at(-1)).toBe("j");
 });

@@ -6,7 +6,7 @@ import "./views/compare/compare.css";
 import "./views/fidelity/fidelity.css";
 import "./views/distil/distil.css";
 import { App } from "./app.tsx";
-import { watchAnswers } from "./state/predictions.ts";
+import { watchPredictions } from "./state/predictions.ts";
 import { findOfferedSets } from "./state/data_sets.ts";
 import { warnBeforeLeaving } from "./state/distillation.ts";
 import { watchEvaluation } from "./state/evaluation.ts";
@@ -38,7 +38,7 @@ async function start(): Promise<void> {
   document.getElementById("boot")?.remove();
   render(<App />, root);
   watchDropAndPaste();
-  watchAnswers();
+  watchPredictions();
   watchEvaluation();
   warnBeforeLeaving();
   const [lab] = await Promise.all([startLab(), findOfferedSets()]);

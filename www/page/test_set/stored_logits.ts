@@ -1,13 +1,14 @@
-/** The networks' answers to the whole test set, as logits that ship with them, and the Worker that computes statistics of them. */
+/** The stored logits of networks for the whole test set, and the Worker that computes their statistics. */
 import { batch, computed, signal } from "@preact/signals";
 import type { Logits } from "../../../pkg/analysis_api.js";
 import { AnalysisClient } from "../../../pkg/analysis_client.js";
+import { createPump } from "../common/pump.ts";
 import { words } from "../common/strings.ts";
 import { testSetWords } from "./strings.ts";
 import { CIFAR100_CLASSES, N_TEST_IMAGES } from "../state/class_names.ts";
 import { fetchManifest, readFileOf, weightsUrl, type ManifestLogits, type ManifestNetwork } from "../state/manifest.ts";
 import { everyListed } from "../state/networks.ts";
-import { messageOf, notifyInfo } from "../state/notices.ts";
+import { messageOf, notifyError, notifyInfo } from "../state/notices.ts";
 
 const LOGITS_BYTES = N_TEST_IMAGES * CIFAR100_CLASSES * 2;
 
@@ -21,24 +22,25 @@ export interface Progress {
   name: string;
   nBytesDone: number;
   nBytesTotal: number;
-  /** Networks that come after this one. */ nLeft: number;
+  /** How many networks are still to load after this one. */
+  nLeft: number;
 }
 
 /** All networks of the page's own manifest. */
 export const shipped = signal<readonly ManifestNetwork[]>([]);
 export const analysis = signal<AnalysisClient | null>(null);
 export const labels = signal<TestLabels | null>(null);
-/** Why there is nothing at all. */
+/** Why the test set could not be opened. */
 export const failure = signal<string | null>(null);
 export const isListed = signal(false);
 export const progress = signal<Progress | null>(null);
-/** Networks whose answers are there. */
+/** Names of the networks whose logits are loaded. */
 export const loaded = signal<ReadonlySet<string>>(new Set());
-/** Why the answers of a network are not there. */
+/** By name, why the logits of a network could not be loaded. */
 export const failures = signal<ReadonlyMap<string, string>>(new Map());
-/** Changes when a name means other answers than before. */
+/** Changes when a name stands for other logits than before. */
 export const revision = signal(0);
-/** Networks of this page, then the visitor's, that come with answers to CIFAR-100's test set. */
+/** The networks with logits for CIFAR-100's test set: first the page's, then the visitor's. */
 export const listed = computed<readonly Listed[]>(() => {
   const own = everyListed.value.filter(({ read }) => read);
   const names = new Set<string>();
@@ -61,8 +63,8 @@ async function readLabels(): Promise<TestLabels> {
 
 let opening: Promise<void> | null = null;
 
-/** Manifest, labels and the Worker, once; again after a failure. */
-export function openTestAnswers(): Promise<void> {
+/** Loads the manifest and the labels and starts the Worker: once, or again after a failure. */
+export function openStoredLogits(): Promise<void> {
   return (opening ??= open().catch((error: unknown) => {
     opening = null;
     failure.value = messageOf(error);
@@ -86,15 +88,14 @@ async function open(): Promise<void> {
 }
 
 let queue: Listed[] = [];
-let isPumping = false;
 
-/** Loads the answers of these networks, one after the other, before all that were wanted earlier. */
+/** Loads the logits of these networks, one after the other, before all that were wanted earlier. */
 export function want(names: readonly string[]): void {
   const wanted = names
     .flatMap((name) => listed.value.find((entry) => entry.name === name) ?? [])
     .filter(({ name }) => !loaded.value.has(name) && !failures.value.has(name) && progress.value?.name !== name);
   queue = [...wanted, ...queue.filter((entry) => !wanted.includes(entry))];
-  void pump();
+  loadQueued();
 }
 
 export function retry(): void {
@@ -103,26 +104,27 @@ export function retry(): void {
   want(names);
 }
 
-async function pump(): Promise<void> {
-  if (isPumping) return;
-  isPumping = true;
-  for (let entry = queue.shift(); entry; entry = queue.shift()) {
+const loadQueued = createPump({
+  next: () => queue.shift() ?? null,
+  work: async (entry: Listed) => {
     const { name, logits } = entry;
-    const tell = (nBytesDone: number) => {
+    const report = (nBytesDone: number) => {
       progress.value = { name, nBytesDone, nBytesTotal: logits.bytes, nLeft: queue.length };
     };
-    tell(0);
+    report(0);
     try {
-      await add(entry, await readFileOf(entry, logits, tell));
+      await add(entry, await readFileOf(entry, logits, report));
     } catch (error) {
       failures.value = new Map([...failures.value, [name, messageOf(error)]]);
     }
-  }
-  progress.value = null;
-  isPumping = false;
-}
+  },
+  onError: (error) => notifyError(testSetWords.failed, [messageOf(error)]),
+  onIdle: () => {
+    progress.value = null;
+  },
+});
 
-/** Takes answers in, under the name of the network that gave them. */
+/** Hands logits to the Worker under the name of their network. */
 export async function add(
   { name, role, family, taughtBy }: Pick<ManifestNetwork, "name" | "role" | "family" | "taughtBy">,
   logits: Logits,

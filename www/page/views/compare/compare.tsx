@@ -10,7 +10,7 @@ import { Pixels } from "../../components/pixels.tsx";
 import { StudentChoice } from "../../components/student_choice.tsx";
 import { nats } from "../../common/format.ts";
 import { argmax } from "../../common/numbers.ts";
-import { comparisonOf, hasFailed, retryAnswers, type Comparison } from "../../state/predictions.ts";
+import { comparisonOf, hasFailed, retryPredictions, type Comparison } from "../../state/predictions.ts";
 import { CIFAR100_CLASSES, className } from "../../state/class_names.ts";
 import { takeIn } from "../../state/intake.ts";
 import { labState } from "../../state/lab.ts";
@@ -128,7 +128,7 @@ function Verdict({ comparison, label }: { comparison: Comparison | null; label: 
   if (hasFailed.value)
     return (
       <p>
-        <button type="button" onClick={retryAnswers}>
+        <button type="button" onClick={retryPredictions}>
           {words.compare.retry}
         </button>
       </p>

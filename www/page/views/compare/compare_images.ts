@@ -10,7 +10,7 @@ import { queryOf, setQuery, view } from "../../state/route.ts";
 import { COMPARE_FIELDS, compareQuery } from "../../test_set/compare_link.ts";
 import { parseLink, writeLink } from "../../test_set/link.ts";
 import { images } from "../../test_set/questions.ts";
-import { openTestAnswers } from "../../test_set/stored_logits.ts";
+import { openStoredLogits } from "../../test_set/stored_logits.ts";
 import { testImages } from "../../test_set/verification.ts";
 
 /** The address whose images are shown. */
@@ -76,7 +76,7 @@ async function show(query: string): Promise<void> {
   }
   told = query;
   try {
-    await openTestAnswers();
+    await openStoredLogits();
     const { pixels, labels } = await testImages();
     const found = wanted.map(
       (i): Picture => ({

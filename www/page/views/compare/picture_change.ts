@@ -1,14 +1,16 @@
-/** What the networks in use say of a picture while it is blurred, moved, turned: the strengths, and the answers over one of them. */
+/** A picture under change (blurred, moved, turned …): the strengths of its changes, and the predictions along one of them. */
 import { computed, effect, signal } from "@preact/signals";
+import type { LabClient } from "../../../../pkg/client.js";
 import { pictureChanger, type PictureChange } from "../../../../pkg/pictures.js";
 import { logSoftmax } from "../../common/numbers.ts";
+import { createPump } from "../../common/pump.ts";
 import { client } from "../../state/lab.ts";
 import { isReady, networks, student, teachers } from "../../state/networks.ts";
 import { messageOf, notifyError } from "../../state/notices.ts";
 import { PIXELS_BYTES, selected } from "../../state/pictures.ts";
 import { changeWords } from "./change_strings.ts";
 
-/** In the order in which they are done to the picture. */
+/** The changes, in the order in which they are applied to the picture. */
 export const KINDS = ["rotation", "shift", "blur", "brightness", "contrast", "noise"] as const;
 export type Kind = (typeof KINDS)[number];
 export type Strengths = Readonly<Record<Kind, number>>;
@@ -17,7 +19,8 @@ interface Range {
   min: number;
   max: number;
   step: number;
-  /** Of the curves' points. */ every: number;
+  /** The distance of the curves' points. */
+  every: number;
 }
 export const RANGES: Readonly<Record<Kind, Range>> = {
   rotation: { min: -90, max: 90, step: 1, every: 9 },
@@ -29,19 +32,19 @@ export const RANGES: Readonly<Record<Kind, Range>> = {
 };
 const NONE: Strengths = { rotation: 0, shift: 0, blur: 0, brightness: 0, contrast: 0, noise: 0 };
 
-/** Log-probabilities. */
-export interface Answer {
+/** Log-probabilities for one changed picture. */
+export interface Prediction {
   ensemble: Float32Array;
   student: Float32Array;
 }
 
 export const strengths = signal<Strengths>(NONE);
-/** What the curves run over: the slider that was moved last. */
+/** The x axis of the curves: the slider that was moved last. */
 export const axis = signal<Kind>("blur");
 const seed = signal(0);
 const changer = signal<Awaited<ReturnType<typeof pictureChanger>> | null>(null);
 const hasFailed = signal(false);
-const answers = signal<ReadonlyMap<string, Answer>>(new Map());
+const predictions = signal<ReadonlyMap<string, Prediction>>(new Map());
 
 const round = (value: number) => Number(value.toFixed(6));
 export const isChanged = computed(() => KINDS.some((kind) => strengths.value[kind] !== 0));
@@ -61,83 +64,89 @@ export function drawOtherNoise(): void {
   seed.value += 1;
 }
 
-const changeAt = (at: Strengths): PictureChange => ({ ...at, seed: seed.value });
-const keyOf = (at: Strengths): string => JSON.stringify(changeAt(at));
+const changeAt = (strength: Strengths): PictureChange => ({ ...strength, seed: seed.value });
+const keyOf = (strength: Strengths): string => JSON.stringify(changeAt(strength));
 const onAxis = (value: number): Strengths => ({ ...strengths.value, [axis.value]: value });
-export const answerAt = (value: number): Answer | null => answers.value.get(keyOf(onAxis(value))) ?? null;
-export const answerNow = computed(() => answers.value.get(keyOf(strengths.value)) ?? null);
+export const predictionAt = (value: number): Prediction | null => predictions.value.get(keyOf(onAxis(value))) ?? null;
+export const predictionNow = computed(() => predictions.value.get(keyOf(strengths.value)) ?? null);
 
-/** The picture shown, under all strengths; null until it can be computed. */
+/** The shown picture with all changes applied; null until it can be computed. */
 export const pixelsNow = computed(() => {
   const pixels = selected.value?.pixels;
   return pixels && changer.value ? changer.value(pixels, changeAt(strengths.value)) : null;
 });
 
-/** What is not known yet: the picture as it is now, then the curves, from far points to those between. */
+/** The strengths without a prediction: those of now, then those of the curves, each pass between the points of the one before. */
 function wanted(): Strengths[] {
   const points = grid.value;
   const coarseFirst = [8, 4, 2, 1].flatMap((stride) =>
     points.filter((_, i) => i % stride === 0 && (stride === 8 || i % (2 * stride) !== 0)),
   );
-  return [strengths.value, ...coarseFirst.map(onAxis)].filter((at) => !answers.value.has(keyOf(at)));
-}
-
-const FIRST_BATCH = 1;
-const LARGEST_BATCH = 8;
-const SLOW_MS = 200;
-let isPumping = false;
-/** Of picture and networks: answers to another are of no use. */
-let generation = 0;
-
-/** A batch after the other, each of what is wanted by then: what the slider has left behind is never computed. */
-async function pump(): Promise<void> {
-  if (isPumping) return;
-  isPumping = true;
-  let size = FIRST_BATCH;
-  try {
-    for (;;) {
-      const [lab, pixels, change, name, members] = [
-        client.value,
-        selected.value?.pixels,
-        changer.value,
-        student.value,
-        teachers.value,
-      ];
-      if (!isOpen || !lab || !pixels || !change || !name || members.length === 0 || !isReady.value || hasFailed.value)
-        break;
-      const batch = wanted().slice(0, size);
-      if (batch.length === 0) break;
-      const joined = new Uint8Array(batch.length * PIXELS_BYTES);
-      batch.forEach((at, i) => joined.set(change(pixels, changeAt(at)), i * PIXELS_BYTES));
-      const keys = batch.map(keyOf);
-      const [start, before] = [performance.now(), generation];
-      const { models, nClasses, logits, ensemble } = await lab.predict(joined, batch.length, {
-        models: [...members, name],
-        teachers: members,
-      });
-      size = performance.now() - start < SLOW_MS ? Math.min(LARGEST_BATCH, 2 * size) : Math.max(1, size >> 1);
-      if (before !== generation || !ensemble) continue;
-      const first = models.indexOf(name) * batch.length;
-      const row = (values: Float32Array, i: number) => values.slice(i * nClasses, (i + 1) * nClasses);
-      answers.value = new Map([
-        ...answers.value,
-        ...keys.map((key, i): [string, Answer] => [
-          key,
-          { ensemble: row(ensemble, i), student: logSoftmax(row(logits, first + i)) },
-        ]),
-      ]);
-    }
-  } catch (error) {
-    hasFailed.value = true;
-    notifyError(changeWords.failed, [messageOf(error)]);
-  } finally {
-    isPumping = false;
-  }
+  return [strengths.value, ...coarseFirst.map(onAxis)].filter((strength) => !predictions.value.has(keyOf(strength)));
 }
 
 let isOpen = false;
+/** Counts changes of the picture or the networks: predictions from before one are dropped. */
+let generation = 0;
 
-/** Begins to answer; the function that comes back ends it. */
+interface Batch {
+  lab: LabClient;
+  changed: readonly { key: string; pixels: Uint8Array }[];
+  student: string;
+  teachers: readonly string[];
+}
+
+function nextBatch(size: number): Batch | null {
+  const [lab, pixels, change, name] = [client.value, selected.value?.pixels, changer.value, student.value];
+  if (
+    !isOpen ||
+    !lab ||
+    !pixels ||
+    !change ||
+    !name ||
+    teachers.value.length === 0 ||
+    !isReady.value ||
+    hasFailed.value
+  )
+    return null;
+  const batch = wanted().slice(0, size);
+  if (batch.length === 0) return null;
+  const changed = batch.map((strength) => ({ key: keyOf(strength), pixels: change(pixels, changeAt(strength)) }));
+  return { lab, changed, student: name, teachers: teachers.value };
+}
+
+async function predict({ lab, changed, student: name, teachers: members }: Batch): Promise<void> {
+  const joined = new Uint8Array(changed.length * PIXELS_BYTES);
+  changed.forEach(({ pixels }, i) => joined.set(pixels, i * PIXELS_BYTES));
+  const before = generation;
+  const { models, nClasses, logits, ensemble } = await lab.predict(joined, changed.length, {
+    models: [...members, name],
+    teachers: [...members],
+  });
+  if (before !== generation || !ensemble) return;
+  const first = models.indexOf(name) * changed.length;
+  const row = (values: Float32Array, i: number) => values.slice(i * nClasses, (i + 1) * nClasses);
+  predictions.value = new Map([
+    ...predictions.value,
+    ...changed.map(({ key }, i): [string, Prediction] => [
+      key,
+      { ensemble: row(ensemble, i), student: logSoftmax(row(logits, first + i)) },
+    ]),
+  ]);
+}
+
+/** What is wanted is asked before each batch, so strengths that the slider has left behind are never computed. */
+const predictMissing = createPump({
+  next: nextBatch,
+  work: predict,
+  onError: (error) => {
+    hasFailed.value = true;
+    notifyError(changeWords.failed, [messageOf(error)]);
+  },
+  batch: { largest: 8, slowMs: 200 },
+});
+
+/** Predicts from now on, until the returned function is called. */
 export function watchChange(): () => void {
   isOpen = true;
   if (!changer.value) {
@@ -151,7 +160,7 @@ export function watchChange(): () => void {
   const forget = effect(() => {
     void [selected.value?.id, networks.value, teachers.value, student.value];
     generation++;
-    answers.value = new Map();
+    predictions.value = new Map();
     hasFailed.value = false;
   });
   const ask = effect(() => {
@@ -163,9 +172,9 @@ export function watchChange(): () => void {
       changer.value,
       isReady.value,
       hasFailed.value,
-      answers.value,
+      predictions.value,
     ];
-    queueMicrotask(() => void pump());
+    queueMicrotask(predictMissing);
   });
   return () => {
     isOpen = false;

@@ -12,8 +12,8 @@ import { selected } from "../../state/pictures.ts";
 import { words } from "../../common/strings.ts";
 import { changeWords } from "./change_strings.ts";
 import {
-  answerAt,
-  answerNow,
+  predictionAt,
+  predictionNow,
   axis,
   drawOtherNoise,
   grid,
@@ -25,7 +25,7 @@ import {
   reset,
   strengths,
   watchChange,
-  type Answer,
+  type Prediction,
   type Kind,
 } from "./picture_change.ts";
 import type { Axis } from "../../charts/axis.ts";
@@ -37,8 +37,8 @@ import "./picture_change.css";
 /** The class that is followed; null for the ensemble's on the picture as it is. */
 const followed = signal<number | null>(null);
 
-const nameOf = (index: number, { ensemble }: Answer) => className(index, ensemble.length);
-const agrees = ({ ensemble, student: own }: Answer) => argmax(ensemble) === argmax(own);
+const nameOf = (index: number, { ensemble }: Prediction) => className(index, ensemble.length);
+const agrees = ({ ensemble, student: own }: Prediction) => argmax(ensemble) === argmax(own);
 
 export function PictureChangeView() {
   useEffect(watchChange, []);
@@ -98,7 +98,7 @@ function Slider({ kind }: { kind: Kind }) {
 
 /** The picture at the present strength, beside what is said of it. */
 function Now() {
-  const [pixels, answer] = [pixelsNow.value, answerNow.value];
+  const [pixels, prediction] = [pixelsNow.value, predictionNow.value];
   return (
     <figure class="sees now">
       {pixels ? (
@@ -106,20 +106,20 @@ function Now() {
       ) : (
         <div class="pixels" />
       )}
-      <figcaption data-testid="change-now" data-agrees={answer ? String(agrees(answer)) : "unknown"}>
+      <figcaption data-testid="change-now" data-agrees={prediction ? String(agrees(prediction)) : "unknown"}>
         <span>{changeWords.now}</span>
-        {answer ? (
+        {prediction ? (
           <>
             <strong>
-              <Mark agrees={agrees(answer)} /> {agrees(answer) ? words.compare.agree : words.compare.differ}
+              <Mark agrees={agrees(prediction)} /> {agrees(prediction) ? words.compare.agree : words.compare.differ}
             </strong>
-            <Says who="ensemble" answer={answer} />
-            <Says who="student" answer={answer} />
+            <Says who="ensemble" prediction={prediction} />
+            <Says who="student" prediction={prediction} />
             <span>
               {words.fidelity.kl}
               <Help term="kl" />{" "}
               <strong data-testid="change-kl">
-                {nats(klNats(answer.ensemble, answer.student))} {words.fidelity.nats}
+                {nats(klNats(prediction.ensemble, prediction.student))} {words.fidelity.nats}
               </strong>
             </span>
           </>
@@ -131,37 +131,37 @@ function Now() {
   );
 }
 
-function Says({ who, answer }: { who: "ensemble" | "student"; answer: Answer }) {
-  const top = argmax(answer[who]);
+function Says({ who, prediction }: { who: "ensemble" | "student"; prediction: Prediction }) {
+  const top = argmax(prediction[who]);
   return (
     <span class={`says ${who}`} data-testid={`change-${who}`}>
       {who === "ensemble" ? words.ensemble : student.value}:{" "}
-      {changeWords.says(nameOf(top, answer), Math.exp(answer[who][top]!))}
+      {changeWords.says(nameOf(top, prediction), Math.exp(prediction[who][top]!))}
     </span>
   );
 }
 
 function Curves() {
   const kind = axis.value;
-  const points = grid.value.map((value) => ({ value, answer: answerAt(value) }));
-  const known = points.flatMap(({ value, answer }) => (answer ? [{ value, answer }] : []));
+  const points = grid.value.map((value) => ({ value, prediction: predictionAt(value) }));
+  const known = points.flatMap(({ value, prediction }) => (prediction ? [{ value, prediction }] : []));
   const now = strengths.value[kind];
   const { min, max } = RANGES[kind];
   const strengthAxis: Axis = { label: changeWords.kinds[kind].axis, min, max, format: changeWords.kinds[kind].text };
-  const asItIs = known.find(({ value }) => value === 0)?.answer ?? answerNow.value;
-  const classes = [...new Set(known.flatMap(({ answer }) => [argmax(answer.ensemble), argmax(answer.student)]))].sort(
-    (a, b) => a - b,
-  );
+  const asItIs = known.find(({ value }) => value === 0)?.prediction ?? predictionNow.value;
+  const classes = [
+    ...new Set(known.flatMap(({ prediction }) => [argmax(prediction.ensemble), argmax(prediction.student)])),
+  ].sort((a, b) => a - b);
   const follow = followed.value ?? (asItIs ? argmax(asItIs.ensemble) : null);
-  const line = (look: "ensemble" | "student", y: (answer: Answer) => number): PlotLine => ({
+  const line = (look: "ensemble" | "student", y: (prediction: Prediction) => number): PlotLine => ({
     name: look,
     look,
     isMarked: true,
-    points: points.map(({ value, answer }) => ({ x: value, y: answer ? y(answer) : null })),
+    points: points.map(({ value, prediction }) => ({ x: value, y: prediction ? y(prediction) : null })),
   });
-  const kls = known.map(({ answer }) => klNats(answer.ensemble, answer.student));
-  const nDiffer = known.filter(({ answer }) => !agrees(answer)).length;
-  const rows = known.map(({ value, answer }) => rowOf(value, answer, follow));
+  const kls = known.map(({ prediction }) => klNats(prediction.ensemble, prediction.student));
+  const nDiffer = known.filter(({ prediction }) => !agrees(prediction)).length;
+  const rows = known.map(({ value, prediction }) => rowOf(value, prediction, follow));
   const header = [
     changeWords.strength,
     changeWords.ensembleSays,
@@ -220,8 +220,8 @@ function Curves() {
               cursor={now}
               testId="change-probability"
               lines={[
-                line("student", (answer) => Math.exp(answer.student[follow]!)),
-                line("ensemble", (answer) => Math.exp(answer.ensemble[follow]!)),
+                line("student", (prediction) => Math.exp(prediction.student[follow]!)),
+                line("ensemble", (prediction) => Math.exp(prediction.ensemble[follow]!)),
               ]}
             />
           )}
@@ -242,7 +242,7 @@ function Curves() {
               }}
               cursor={now}
               testId="change-kl-curve"
-              lines={[line("student", (answer) => klNats(answer.ensemble, answer.student))]}
+              lines={[line("student", (prediction) => klNats(prediction.ensemble, prediction.student))]}
             />
           )}
         </figure>
@@ -267,18 +267,18 @@ function Curves() {
   );
 }
 
-function rowOf(value: number, answer: Answer, follow: number | null): string[] {
-  const top = (who: "ensemble" | "student") => nameOf(argmax(answer[who]), answer);
+function rowOf(value: number, prediction: Prediction, follow: number | null): string[] {
+  const top = (who: "ensemble" | "student") => nameOf(argmax(prediction[who]), prediction);
   const followedShares =
     follow === null
       ? []
-      : [probability(Math.exp(answer.ensemble[follow]!)), probability(Math.exp(answer.student[follow]!))];
+      : [probability(Math.exp(prediction.ensemble[follow]!)), probability(Math.exp(prediction.student[follow]!))];
   return [
     String(value),
     top("ensemble"),
     top("student"),
     ...followedShares,
-    nats(klNats(answer.ensemble, answer.student)),
+    nats(klNats(prediction.ensemble, prediction.student)),
   ];
 }
 
@@ -288,7 +288,7 @@ function Strip({
   axis: { label, min, max, format },
   now,
 }: {
-  points: readonly { value: number; answer: Answer | null }[];
+  points: readonly { value: number; prediction: Prediction | null }[];
   axis: Axis;
   now: number;
 }) {
@@ -300,24 +300,24 @@ function Strip({
     <div class="strip" role="img" aria-label={changeWords.answersLabel(label)} data-testid="change-strip">
       {(["ensemble", "student"] as const).map((who) => (
         <div key={who} class={`strip-row ${who}`}>
-          {stretches(points.map(({ answer }) => (answer ? nameOf(argmax(answer[who]), answer) : null))).map(
-            ({ text, from, n }) => (
-              <span
-                key={from}
-                class={`${text === null ? "unknown" : ""}${nearest >= from && nearest < from + n ? " here" : ""}`}
-                style={{ flexGrow: n }}
-                title={text ?? ""}
-              >
-                {text ?? "…"}
-              </span>
-            ),
-          )}
+          {stretches(
+            points.map(({ prediction }) => (prediction ? nameOf(argmax(prediction[who]), prediction) : null)),
+          ).map(({ text, from, n }) => (
+            <span
+              key={from}
+              class={`${text === null ? "unknown" : ""}${nearest >= from && nearest < from + n ? " here" : ""}`}
+              style={{ flexGrow: n }}
+              title={text ?? ""}
+            >
+              {text ?? "…"}
+            </span>
+          ))}
         </div>
       ))}
       <div class="strip-row marks">
-        {points.map(({ value, answer }) => (
+        {points.map(({ value, prediction }) => (
           <span key={value} style={{ flexGrow: 1 }}>
-            <Mark agrees={answer ? agrees(answer) : null} />
+            <Mark agrees={prediction ? agrees(prediction) : null} />
           </span>
         ))}
       </div>

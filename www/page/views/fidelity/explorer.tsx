@@ -6,6 +6,7 @@ import type { Records } from "../../../../pkg/api.js";
 import { FileButton } from "../../components/file_button.tsx";
 import { Mark } from "../../components/gallery.tsx";
 import { Segmented } from "../../components/segmented.tsx";
+import { useWidth } from "../../components/use_width.ts";
 import { count, nats, probability } from "../../common/format.ts";
 import { saveCsv } from "../../common/save.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
@@ -242,18 +243,10 @@ const left: { listing: Listing | null; place: number } = { listing: null, place:
 
 /** Only the tiles in sight exist. */
 function Grid({ question, listing }: { question: Pair; listing: Listing }) {
-  const box = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(0);
+  const [box, width] = useWidth();
   const [firstRow, setFirstRow] = useState(0);
   const [active, setActive] = useState(0);
   const n = listing.indices.length;
-  useLayoutEffect(() => {
-    const element = box.current!;
-    const observer = new ResizeObserver(() => setWidth(element.clientWidth));
-    observer.observe(element);
-    setWidth(element.clientWidth);
-    return () => observer.disconnect();
-  }, []);
   const nColumns = Math.max(1, Math.floor(width / TILE_WIDTH));
   const nRows = Math.ceil(n / nColumns);
   const from = Math.max(0, firstRow - OVERSCAN);

@@ -29,7 +29,7 @@ import {
   failure,
   failures,
   isListed,
-  openTestAnswers,
+  openStoredLogits,
   progress,
   retry,
 } from "../../test_set/stored_logits.ts";
@@ -51,7 +51,7 @@ export function LabView() {
       watchChoice(),
       watchMeasurements(() => [...teachers.value, ...(student.value ? [student.value] : [])]),
     ];
-    void openTestAnswers();
+    void openStoredLogits();
     return () => stops.forEach((stop) => stop());
   }, []);
   if (failure.value !== null) {
@@ -61,7 +61,7 @@ export function LabView() {
           <p>{testSetWords.failed}</p>
           <p>{failure.value}</p>
         </div>
-        <button type="button" onClick={() => void openTestAnswers()}>
+        <button type="button" onClick={() => void openStoredLogits()}>
           {words.compare.retry}
         </button>
       </div>

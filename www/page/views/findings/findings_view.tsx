@@ -39,7 +39,7 @@ import {
   failures,
   isListed,
   loaded,
-  openTestAnswers,
+  openStoredLogits,
   progress,
   retry,
   want,
@@ -58,7 +58,7 @@ const shareAxis = (label: string, values: readonly number[]): Axis => ({
 });
 
 export function FindingsView() {
-  useEffect(() => void openTestAnswers(), []);
+  useEffect(() => void openStoredLogits(), []);
   const known = isListed.value;
   useEffect(() => {
     if (known) want(wantedNames());
@@ -71,7 +71,7 @@ export function FindingsView() {
           <p>{findingsWords.failed}</p>
           <p>{failure.value}</p>
         </div>
-        <button type="button" onClick={() => void openTestAnswers()}>
+        <button type="button" onClick={() => void openStoredLogits()}>
           {words.compare.retry}
         </button>
       </div>
