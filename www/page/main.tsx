@@ -11,7 +11,7 @@ import { findOfferedSets } from "./state/data_sets.ts";
 import { warnBeforeLeaving } from "./state/distillation.ts";
 import { watchEvaluation } from "./state/evaluation.ts";
 import { watchDropAndPaste } from "./state/intake.ts";
-import { startLab } from "./state/lab.ts";
+import { startClient } from "./state/client.ts";
 import { startNetworks } from "./state/first_networks.ts";
 import { decodeSamples } from "./state/pictures.ts";
 import { words } from "./common/strings.ts";
@@ -41,7 +41,7 @@ async function start(): Promise<void> {
   watchPredictions();
   watchEvaluation();
   warnBeforeLeaving();
-  const [lab] = await Promise.all([startLab(), findOfferedSets()]);
+  const [lab] = await Promise.all([startClient(), findOfferedSets()]);
   if (lab) await Promise.all([decodeSamples(lab), startNetworks(lab)]);
 }
 

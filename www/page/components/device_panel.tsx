@@ -1,5 +1,5 @@
 import { count } from "../common/format.ts";
-import { labState } from "../state/lab.ts";
+import { clientState } from "../state/client.ts";
 import { addressWithDevice } from "../state/route.ts";
 import { words } from "../common/strings.ts";
 import type { DeviceInfo } from "../../../pkg/api.js";
@@ -8,7 +8,7 @@ const kindName = (kind: DeviceInfo["kind"]) => words.device[kind];
 const told = (text: string) => text || words.device.unknown;
 
 function BadgeText() {
-  const state = labState.value;
+  const state = clientState.value;
   if (state.phase !== "ready") return <>{state.phase === "starting" ? words.device.starting : words.device.failed}</>;
   const { kind, vendor, architecture } = state.client.device;
   const adapter = kind === "webgpu" ? [vendor, architecture].filter(Boolean).join(" ") : "";
@@ -22,7 +22,7 @@ function BadgeText() {
 
 /** The badge says what computes; the panel says why. */
 export function DevicePanel() {
-  const state = labState.value;
+  const state = clientState.value;
   return (
     <>
       <button

@@ -1,13 +1,13 @@
 import { megabytes } from "../common/format.ts";
 import { reading } from "../state/data_sets.ts";
-import { labState } from "../state/lab.ts";
+import { clientState } from "../state/client.ts";
 import { loadProgress } from "../state/networks.ts";
 import { addressWithDevice, deviceFromAddress } from "../state/route.ts";
 import { words } from "../common/strings.ts";
 
 /** One line under the header while something is on its way, or a card where the engine did not start. */
 export function LoadState() {
-  const state = labState.value;
+  const state = clientState.value;
   if (state.phase === "failed") {
     return (
       <div class="notice error" role="alert" data-testid="boot-failed">

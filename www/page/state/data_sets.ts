@@ -4,7 +4,7 @@ import type { Records } from "../../../pkg/api.js";
 import { words } from "../common/strings.ts";
 import { KEPT_TRAIN_RECORDS, readArchive, RECORD_BYTES } from "./archive.ts";
 import { readAll } from "./download.ts";
-import { client } from "./lab.ts";
+import { client } from "./client.ts";
 import { weightsUrl } from "./manifest.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";
 

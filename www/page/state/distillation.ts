@@ -4,7 +4,7 @@ import type { DistillReport, HoldOutMetrics, StepProgress } from "../../../pkg/a
 import { save } from "../common/save.ts";
 import { words } from "../common/strings.ts";
 import { areImagesReady, heldOutImages, trainingHasLabels, trainingImages } from "./distil_images.ts";
-import { client } from "./lab.ts";
+import { client } from "./client.ts";
 import { addNetwork, chooseStudent, freeName, isReady, student, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
 import { alphaError, recipe, wrongSettings, type Recipe } from "./recipe.ts";

@@ -4,7 +4,7 @@ import type { EvaluationReport } from "../../../pkg/api.js";
 import { words } from "../common/strings.ts";
 import { CIFAR100_CLASSES } from "./class_names.ts";
 import { hasTestSet, nTestImages, testSet, testTitle } from "./data_sets.ts";
-import { client } from "./lab.ts";
+import { client } from "./client.ts";
 import { isReady, nClasses, students, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
 import { areSamplesDecoded, joinLabels, joinPixels, ownPictures, PIXELS_BYTES, samples } from "./pictures.ts";

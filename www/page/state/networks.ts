@@ -3,7 +3,7 @@ import { batch, computed, signal } from "@preact/signals";
 import { LabError, type LabClient } from "../../../pkg/client.js";
 import type { ModelInfo, Role } from "../../../pkg/api.js";
 import { words } from "../common/strings.ts";
-import { client } from "./lab.ts";
+import { client } from "./client.ts";
 import { readFileOf, type ManifestNetwork, type NetworkSet } from "./manifest.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";
 

@@ -1,7 +1,7 @@
 /** A manifest of the visitor's, in the form of the page's own: dropped together with its files, or by its address on this host. */
 import { N_TEST_IMAGES } from "./class_names.ts";
 import { checked, download } from "./download.ts";
-import { client } from "./lab.ts";
+import { client } from "./client.ts";
 import { isNetwork, setsOf, type ManifestNetwork, type NetworkSet, type ReadFile } from "./manifest.ts";
 import { addSets, everyListed, freeCopyName, networks, sets } from "./networks.ts";
 import { messageOf, notifyError, notifyInfo } from "./notices.ts";

@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import type { LabClient } from "../../../pkg/client.js";
 import { words } from "../common/strings.ts";
-import { client } from "./lab.ts";
+import { client } from "./client.ts";
 import { messageOf, notifyError } from "./notices.ts";
 
 export const PIXELS_BYTES = 32 * 32 * 3;

@@ -3,7 +3,7 @@ import { effect, signal } from "@preact/signals";
 import { argmax, klNats, logSoftmax } from "../common/numbers.ts";
 import { createPump } from "../common/pump.ts";
 import { words } from "../common/strings.ts";
-import { client } from "./lab.ts";
+import { client } from "./client.ts";
 import { isReady, networks, student, students, teachers } from "./networks.ts";
 import { messageOf, notifyError } from "./notices.ts";
 import { joinPixels, pictures, type Picture } from "./pictures.ts";

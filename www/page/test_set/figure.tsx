@@ -90,7 +90,7 @@ export function Figure({
     }),
   };
   return (
-    <figure class="card lab-figure" data-testid={testId} aria-busy={isBusy}>
+    <figure class="card test-set-figure" data-testid={testId} aria-busy={isBusy}>
       <figcaption>
         <h3>
           {title}

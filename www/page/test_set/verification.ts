@@ -5,7 +5,7 @@ import { N_TEST_IMAGES } from "../state/class_names.ts";
 import { words } from "../common/strings.ts";
 import { testSetWords } from "./strings.ts";
 import { testSet } from "../state/data_sets.ts";
-import { client } from "../state/lab.ts";
+import { client } from "../state/client.ts";
 import { evaluation } from "../state/evaluation.ts";
 import { isLoaded, isReady } from "../state/networks.ts";
 import { messageOf, notifyError } from "../state/notices.ts";

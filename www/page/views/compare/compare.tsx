@@ -13,7 +13,7 @@ import { argmax } from "../../common/numbers.ts";
 import { comparisonOf, hasFailed, retryPredictions, type Comparison } from "../../state/predictions.ts";
 import { CIFAR100_CLASSES, className } from "../../state/class_names.ts";
 import { takeIn } from "../../state/intake.ts";
-import { labState } from "../../state/lab.ts";
+import { clientState } from "../../state/client.ts";
 import { isReady, nClasses, sets, student, teachers } from "../../state/networks.ts";
 import { nDecoding, pictures, removePicture, selected, type Picture } from "../../state/pictures.ts";
 import { queryOf } from "../../state/route.ts";
@@ -122,7 +122,7 @@ function Detail({ picture }: { picture: Picture }) {
 }
 
 function Verdict({ comparison, label }: { comparison: Comparison | null; label: number | null }) {
-  if (labState.value.phase === "failed") return <p class="empty">{words.boot.failed}.</p>;
+  if (clientState.value.phase === "failed") return <p class="empty">{words.boot.failed}.</p>;
   if (isReady.value && !student.value) return <p class="empty">{words.compare.noStudent}</p>;
   if (isReady.value && teachers.value.length === 0) return <p class="empty">{words.compare.noTeacher}</p>;
   if (hasFailed.value)

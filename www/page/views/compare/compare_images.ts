@@ -2,7 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { testSetWords } from "../../test_set/strings.ts";
 import { hasTestSet } from "../../state/data_sets.ts";
-import { client } from "../../state/lab.ts";
+import { client } from "../../state/client.ts";
 import { isReady } from "../../state/networks.ts";
 import { messageOf, notifyError, notifyInfo } from "../../state/notices.ts";
 import { pictures, PIXELS_BYTES, select, selected, type Picture } from "../../state/pictures.ts";

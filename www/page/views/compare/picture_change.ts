@@ -4,7 +4,7 @@ import type { LabClient } from "../../../../pkg/client.js";
 import { pictureChanger, type PictureChange } from "../../../../pkg/pictures.js";
 import { logSoftmax } from "../../common/numbers.ts";
 import { createPump } from "../../common/pump.ts";
-import { client } from "../../state/lab.ts";
+import { client } from "../../state/client.ts";
 import { isReady, networks, student, teachers } from "../../state/networks.ts";
 import { messageOf, notifyError } from "../../state/notices.ts";
 import { PIXELS_BYTES, selected } from "../../state/pictures.ts";

@@ -17,7 +17,7 @@ import {
   stop,
   type Run,
 } from "../../state/distillation.ts";
-import { client } from "../../state/lab.ts";
+import { client } from "../../state/client.ts";
 import { hrefOf } from "../../state/route.ts";
 import { words } from "../../common/strings.ts";
 import { Lazy } from "../../components/lazy.tsx";

@@ -6,7 +6,7 @@ import { words } from "../../common/strings.ts";
 import { testSetWords } from "../../test_set/strings.ts";
 import { ckaWords } from "./inside_strings.ts";
 import { hasTestSet, nTestImages, testSet } from "../../state/data_sets.ts";
-import { client } from "../../state/lab.ts";
+import { client } from "../../state/client.ts";
 import { haveLoaded } from "../../state/networks.ts";
 import { messageOf, notifyError } from "../../state/notices.ts";
 import { joinPixels, PIXELS_BYTES, samples } from "../../state/pictures.ts";

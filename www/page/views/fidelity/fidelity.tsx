@@ -22,7 +22,7 @@ import {
   type Evaluation,
 } from "../../state/evaluation.ts";
 import { takeIn } from "../../state/intake.ts";
-import { client, labState } from "../../state/lab.ts";
+import { client, clientState } from "../../state/client.ts";
 import { activeFamily, isReady, student } from "../../state/networks.ts";
 import { ownPictures } from "../../state/pictures.ts";
 import { words } from "../../common/strings.ts";
@@ -40,8 +40,8 @@ export function Fidelity() {
         </div>
         <StudentChoice />
       </div>
-      <div class="lab-room">
-        <Lazy load={async () => (await import("./test_set_view.tsx")).LabView} props={{}} />
+      <div class="test-set-room">
+        <Lazy load={async () => (await import("./test_set_view.tsx")).TestSetView} props={{}} />
       </div>
       {!isLiveHidden.value && <Live />}
     </div>
@@ -154,7 +154,7 @@ function Controls() {
 }
 
 function Status({ current }: { current: Evaluation | null }) {
-  if (!current && labState.value.phase === "failed") return null;
+  if (!current && clientState.value.phase === "failed") return null;
   if (!current) return <p class="status empty">{isReady.value ? words.fidelity.empty : words.fidelity.waiting}</p>;
   const { phase, title, nTotal, report, imagesPerSecond, secondsLeft } = current;
   const n = report?.nImages ?? 0;

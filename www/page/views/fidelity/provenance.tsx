@@ -3,7 +3,7 @@ import { Segmented } from "../../components/segmented.tsx";
 import { brief, count, inWords } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
 import { hasTestSet } from "../../state/data_sets.ts";
-import { labState } from "../../state/lab.ts";
+import { clientState } from "../../state/client.ts";
 import { activeFamily, isReady, networks, useFamily } from "../../state/networks.ts";
 import { words } from "../../common/strings.ts";
 import { testSetWords } from "../../test_set/strings.ts";
@@ -102,7 +102,7 @@ export function Provenance() {
           {testSetWords.verify.more} {testSetWords.images.howToAdd}
         </p>
       )}
-      {labState.value.phase === "failed" && <p class="hint">{words.boot.failed}</p>}
+      {clientState.value.phase === "failed" && <p class="hint">{words.boot.failed}</p>}
       {isReady.value && networks.value.length > 0 && computable.length < names.length && (
         <p class="hint">
           {testSetWords.verify.notLoaded(names.filter((name) => !canCompute(name)))}

@@ -45,7 +45,7 @@ const views: Record<Section, () => preact.JSX.Element> = {
 };
 
 /** Everything about the whole test set, from answers that are stored: no images, no device. */
-export function LabView() {
+export function TestSetView() {
   useEffect(() => {
     const stops = [
       watchChoice(),
@@ -91,8 +91,8 @@ export function LabView() {
       nav.scrollLeft = link.offsetLeft;
   };
   return (
-    <section class="lab" aria-labelledby="lab-heading" data-testid="lab">
-      <h2 id="lab-heading" class="lab-heading">
+    <section class="test-set" aria-labelledby="test-set-heading" data-testid="lab">
+      <h2 id="test-set-heading" class="test-set-heading">
         {testSetWords.heading(N_TEST_IMAGES)}
       </h2>
       <Builder />

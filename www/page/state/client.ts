@@ -6,25 +6,25 @@ import { words } from "../common/strings.ts";
 import { messageOf, notifyInfo } from "./notices.ts";
 import { deviceFromAddress } from "./route.ts";
 
-export type LabState =
+export type ClientState =
   | { phase: "starting" }
   | { phase: "ready"; client: LabClient }
   | { phase: "failed"; message: string };
 
-export const labState = signal<LabState>({ phase: "starting" });
-export const client = computed(() => (labState.value.phase === "ready" ? labState.value.client : null));
+export const clientState = signal<ClientState>({ phase: "starting" });
+export const client = computed(() => (clientState.value.phase === "ready" ? clientState.value.client : null));
 
-export async function startLab(): Promise<LabClient | null> {
+export async function startClient(): Promise<LabClient | null> {
   try {
     const started = await LabClient.create({
       device: deviceFromAddress(),
       onRestart: (why) => notifyInfo(words.device.restarted, [why]),
       ...(createWorker ? { createWorker } : {}),
     });
-    labState.value = { phase: "ready", client: started };
+    clientState.value = { phase: "ready", client: started };
     return started;
   } catch (error) {
-    labState.value = { phase: "failed", message: messageOf(error) };
+    clientState.value = { phase: "failed", message: messageOf(error) };
     return null;
   }
 }

@@ -47,7 +47,7 @@ async function shipGoldenAnswers(page: Page, more: readonly Entry[] = []): Promi
   );
 }
 
-async function openLab(page: Page, state = "", section = "overview"): Promise<void> {
+async function openTestSet(page: Page, state = "", section = "overview"): Promise<void> {
   await shipGoldenAnswers(page);
   await visit(page, state, section);
 }
@@ -61,7 +61,7 @@ const percent = (share: number) =>
 
 test("the test set's figures are there without image or measurement, and are the reference's", async ({ page }) => {
   await withoutData(page);
-  await openLab(page, GOLDEN_STATE);
+  await openTestSet(page, GOLDEN_STATE);
   await expect(page.getByTestId("lab-agreement")).toHaveText(percent(golden.agreement));
   await expect(page.getByTestId("lab-ensemble-accuracy")).toHaveText(percent(golden.accuracy[0]));
   await expect(page.getByTestId("lab-student-accuracy")).toHaveText(percent(golden.accuracy[1]));
@@ -85,7 +85,7 @@ test("the test set's figures are there without image or measurement, and are the
 test("members go in and out, the figures follow at once and without a gap, and the address says so", async ({
   page,
 }) => {
-  await openLab(page, GOLDEN_STATE);
+  await openTestSet(page, GOLDEN_STATE);
   const answer = page.getByTestId("lab-answer");
   await expect(answer).toHaveAttribute("data-size", "3");
   const all = await page.getByTestId("lab-agreement").textContent();
@@ -113,7 +113,7 @@ test("members go in and out, the figures follow at once and without a gap, and t
 });
 
 test("on 20 classes there are fewer mistakes; the temperature moves KL and leaves agreement", async ({ page }) => {
-  await openLab(page, GOLDEN_STATE);
+  await openTestSet(page, GOLDEN_STATE);
   const value = (name: string) => numberIn(page.getByTestId(name));
   await expect(page.getByTestId("lab-agreement")).toHaveText(percent(golden.agreement));
   const fine = { agreement: await value("lab-agreement"), kl: await value("lab-kl") };
@@ -131,7 +131,7 @@ test("on 20 classes there are fewer mistakes; the temperature moves KL and leave
 });
 
 test("what a number is worth, in sentences with the reference's figures", async ({ page }) => {
-  await openLab(page, `section=worth&${GOLDEN_STATE}`, "worth");
+  await openTestSet(page, `section=worth&${GOLDEN_STATE}`, "worth");
   await expect(page.getByTestId("worth-agreement")).toContainText(percent(golden.agreement));
   await expect(page.getByTestId("worth-chance")).toContainText(percent(golden.chance));
   await expect(page.getByTestId("worth-chance")).toContainText("Definition:");
@@ -256,7 +256,7 @@ test("families: one switch, each with networks of its own, and the link says whi
 test("a cell leads to its images, which can be sorted and filtered; an image leads to Compare with its neighbours, and back", async ({
   page,
 }) => {
-  await openLab(page, GOLDEN_STATE);
+  await openTestSet(page, GOLDEN_STATE);
   await page.getByTestId("cell-onlyStudent").click();
   await expect(page.getByTestId("explorer")).toBeVisible();
   await expect(page.getByTestId("found")).toHaveText(`${golden.cells[2]!.toLocaleString("en")} of 10,000 images`);
@@ -308,7 +308,7 @@ test("a cell leads to its images, which can be sorted and filtered; an image lea
 
 test("the grid is walked through by keyboard, to its end, and only what is in sight exists", async ({ page }) => {
   await withoutData(page);
-  await openLab(page, `section=images&${GOLDEN_STATE}`, "images");
+  await openTestSet(page, `section=images&${GOLDEN_STATE}`, "images");
   await expect(page.getByTestId("no-images")).toContainText("CIFAR-100’s binary archive");
   const tiles = page.getByTestId("tile");
   await expect(tiles.first()).toBeVisible();
@@ -328,7 +328,7 @@ test("the grid is walked through by keyboard, to its end, and only what is in si
 test("scrolling through ten thousand images makes what comes into sight, and nothing else", async ({ page }, {
   annotations,
 }) => {
-  await openLab(page, `section=images&${GOLDEN_STATE}`, "images");
+  await openTestSet(page, `section=images&${GOLDEN_STATE}`, "images");
   await expect(page.getByTestId("tile").first().locator("canvas")).toBeVisible();
   const { made, kept, columns, shown, worst } = await page.getByTestId("image-grid").evaluate(async (grid) => {
     const tiles = () => [...grid.querySelectorAll('[data-testid="tile"]')];
@@ -367,7 +367,7 @@ test("scrolling through ten thousand images makes what comes into sight, and not
 });
 
 test("all predictions as CSV are the listed counts", async ({ page }) => {
-  await openLab(page, `section=images&sort=index&largest-first=no&${GOLDEN_STATE}`, "images");
+  await openTestSet(page, `section=images&sort=index&largest-first=no&${GOLDEN_STATE}`, "images");
   await expect(page.getByTestId("found")).toHaveText("All 10,000 images");
   const rows = rowsOfCsv((await saved(page, "predictions-csv")).bytes);
   expect(rows).toHaveLength(10_000);
@@ -382,7 +382,7 @@ test("all predictions as CSV are the listed counts", async ({ page }) => {
 test("the confusion matrix: its rows sum up, a field leads to its images, truth instead of the teacher", async ({
   page,
 }) => {
-  await openLab(page, `section=confusion&${GOLDEN_STATE}`, "confusion");
+  await openTestSet(page, `section=confusion&${GOLDEN_STATE}`, "confusion");
   await expect(page.getByTestId("lab-confusion")).toContainText(`${percent(golden.agreement)} on the diagonal`);
   const { values } = JSON.parse((await saved(page, "lab-confusion-json")).bytes.toString()) as {
     values: { counts: number[][] };
@@ -406,7 +406,7 @@ test("the confusion matrix: its rows sum up, a field leads to its images, truth 
 });
 
 test("calibration: bins lead to their images, temperature scaling, curves, the plane of students", async ({ page }) => {
-  await openLab(page, `section=calibration&${GOLDEN_STATE}`, "calibration");
+  await openTestSet(page, `section=calibration&${GOLDEN_STATE}`, "calibration");
   const { values } = JSON.parse((await saved(page, "lab-reliability-json")).bytes.toString()) as {
     values: { models: { bins: { count: number }[]; ece: number }[] };
   };
@@ -429,7 +429,7 @@ test("calibration: bins lead to their images, temperature scaling, curves, the p
 });
 
 test("a link restores all of the state, through another page", async ({ page, browser, baseURL }) => {
-  await openLab(page, GOLDEN_STATE);
+  await openTestSet(page, GOLDEN_STATE);
   await page.getByTestId("member-teacher1").uncheck();
   await page.getByTestId("level-coarse").check();
   await page.getByTestId("section-images").click();
@@ -455,7 +455,7 @@ test("a link restores all of the state, through another page", async ({ page, br
 });
 
 test("a link with nonsense in it opens the default and says what it ignored", async ({ page }) => {
-  await openLab(
+  await openTestSet(
     page,
     "section=nowhere&student=nobody&teachers=teacher0,ghost&temperature=-3&colour=red&true=512&bin=student-77",
   );
@@ -559,7 +559,7 @@ test("verified here: more images, of networks that have to be fetched first", as
 test("figures are saved as SVG and PNG with title, n, networks and version in them; tables as the page shows them", async ({
   page,
 }) => {
-  await openLab(page, GOLDEN_STATE);
+  await openTestSet(page, GOLDEN_STATE);
   await expect(page.getByTestId("lab-networks")).toBeVisible();
   const { version } = JSON.parse(bytesOf("package.json").toString()) as { version: string };
   for (const figure of ["lab-cells", "lab-sizes"]) {
@@ -604,7 +604,7 @@ test("the report is one file, which the page opens again and finds equal; what i
   browser,
   baseURL,
 }) => {
-  await openLab(page, `${GOLDEN_STATE}&classes=coarse`);
+  await openTestSet(page, `${GOLDEN_STATE}&classes=coarse`);
   await page.getByTestId("member-teacher1").uncheck();
   await expect(page.getByTestId("lab-answer")).toHaveAttribute("data-size", "2");
   const { bytes, name } = await saved(page, "save-report");
@@ -635,7 +635,7 @@ test("the report is one file, which the page opens again and finds equal; what i
 });
 
 test("a lesson asks before it shows, and hides what it should", async ({ page }) => {
-  await openLab(page, GOLDEN_STATE);
+  await openTestSet(page, GOLDEN_STATE);
   await page.getByTestId("lesson").locator("summary").click();
   const address = await page.getByTestId("lesson-link").inputValue();
   await page.goto("about:blank");
@@ -664,7 +664,7 @@ test.describe("on a phone", () => {
   test.use({ viewport: { width: 375, height: 740 }, hasTouch: true });
 
   test("each part fits, and the matrix is read by zoom and tap", async ({ page }) => {
-    await openLab(page, GOLDEN_STATE);
+    await openTestSet(page, GOLDEN_STATE);
     for (const section of ["worth", "images", "calibration", "inside", "confusion"]) {
       await page.getByTestId(`section-${section}`).click();
       await expect(page.getByTestId(`part-${section}`)).toBeVisible();
