@@ -7,6 +7,7 @@ import {
   bytesOf,
   closePanel,
   go,
+  hold,
   open,
   openPanel,
   pathOf,
@@ -42,13 +43,11 @@ for (const colorScheme of ["light", "dark"] as const) {
       test.use({ colorScheme, viewport: { width, height: 800 }, contextOptions: { reducedMotion: "reduce" } });
 
       test("every view in each of its states", async ({ page }) => {
-        await page.route(/-teacher\d-[^/]*\.safetensors$/, async (route) => {
-          await new Promise((resolve) => setTimeout(resolve, 2500));
-          await route.continue();
-        });
+        const release = await hold(page, /-teacher\d-[^/]*\.safetensors$/);
         await open(page);
         await expect(page.getByTestId("load-state")).toContainText("Loading networks");
         await isFine(page, "Compare, loading");
+        release();
         await ready(page);
         await answered(page);
         await isFine(page, "Compare, done");

@@ -89,6 +89,19 @@ export async function withoutData(page: Page): Promise<void> {
   await page.route("**/data/index.json", (route) => route.fulfill({ json: { sets: [] } }));
 }
 
+/** Holds back what the server sends for these requests until the returned function is called. */
+export async function hold(page: Page, requests: RegExp): Promise<() => void> {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route(requests, async (route) => {
+    await released;
+    await route.fallback();
+  });
+  return release;
+}
+
 export async function open(page: Page, view: View = "compare", device: Device = "auto"): Promise<void> {
   await page.goto(`/${device === "auto" ? "" : `?device=${device}`}#/${view}`);
   await expect(page.getByTestId(`view-${view}`)).toBeVisible();

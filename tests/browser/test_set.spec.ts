@@ -665,10 +665,16 @@ test.describe("on a phone", () => {
 
   test("each part fits, and the matrix is read by zoom and tap", async ({ page }) => {
     await openTestSet(page, GOLDEN_STATE);
-    for (const section of ["worth", "images", "calibration", "inside", "confusion"]) {
+    const drawnLast = {
+      worth: "intervals-table",
+      images: "image-grid",
+      calibration: "lab-plane",
+      inside: "inside-answer",
+      confusion: "largest-confusions",
+    };
+    for (const [section, part] of Object.entries(drawnLast)) {
       await page.getByTestId(`section-${section}`).click();
-      await expect(page.getByTestId(`part-${section}`)).toBeVisible();
-      await page.waitForTimeout(500);
+      await expect(page.getByTestId(`part-${section}`).getByTestId(part)).toBeVisible();
       expect(await page.evaluate(() => document.documentElement.scrollWidth), section).toBeLessThanOrEqual(375);
     }
     const canvas = page.getByTestId("confusion-canvas");
