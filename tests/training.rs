@@ -242,7 +242,7 @@ fn a_short_training_has_the_curve_of_pytorch() {
     let preset = Preset {
         epochs: 3,
         small_epochs: 0,
-        ..PresetName::FurnaceTeacher.preset(false)
+        ..PresetName::FastTeacher.preset(false)
     };
     let seed = std::env::var("SEED").map_or(0, |seed| seed.parse().unwrap());
     let recipe = Recipe {

@@ -9,7 +9,7 @@ use crate::training::{self, RunArguments};
 /// Distil a student from the ensemble of one or more teachers.
 ///
 /// The preset `student` is the paper's: 300 epochs in batches of 128, SGD with Nesterov momentum 0.9, a cosine from 5e-2 to 1e-6, weight
-/// decay 1e-4 on all parameters, temperature 4, no labels. `furnace-student` takes 60 epochs (24 from depth 44), the first quarter on
+/// decay 1e-4 on all parameters, temperature 4, no labels. `fast-student` takes 60 epochs (24 from depth 44), the first quarter on
 /// smaller pictures, with a warm-up and a weight decay of 5e-4 on weights only. Every setting of a preset may be changed by a TOML file
 /// and by flags; all that were in force stand in NAME.toml.
 ///
@@ -19,7 +19,7 @@ use crate::training::{self, RunArguments};
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  fidelity distil --preset furnace-student --teachers runs/teacher{0,1,2}.safetensors --out runs/student.safetensors
+  fidelity distil --preset fast-student --teachers runs/teacher{0,1,2}.safetensors --out runs/student.safetensors
   fidelity distil --teachers runs/teacher0.safetensors --start-near 0.375 --epochs 20 --out runs/near.safetensors
   fidelity distil --resume --out runs/student.safetensors")]
 pub struct Arguments {

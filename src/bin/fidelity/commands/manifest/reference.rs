@@ -1,5 +1,6 @@
 //! Published figures of such networks, from the paper (Stanton et al. 2021, arXiv 2106.05945v2) and its authors' checkpoints.
 
+use fidelity_lab::distil::PresetName;
 use fidelity_lab::weights::manifest::Entry;
 use fidelity_lab::weights::provenance::RecordedRecipe;
 
@@ -83,14 +84,18 @@ pub fn differences(entry: &Entry) -> String {
     if recipe.trainer.starts_with("PyTorch") {
         all.push("bf16 (f32 if the processor lacks it), warm-up, no weight decay on norms and biases".into());
     }
-    if recipe
-        .preset
-        .as_deref()
-        .is_some_and(|preset| preset.starts_with("furnace"))
-    {
+    if recipe.preset.as_deref().is_some_and(is_fast) {
         all.push("warm-up, no weight decay on norms and biases".into());
     }
     if all.is_empty() { "–".into() } else { all.join("; ") }
+}
+
+/// Whether a preset is one of the fast ones. Networks from before they were renamed record `furnace-teacher` or `furnace-student`.
+fn is_fast(preset: &str) -> bool {
+    matches!(
+        serde_json::from_value(preset.into()),
+        Ok(PresetName::FastTeacher | PresetName::FastStudent)
+    )
 }
 
 /// Writes a number of epochs in words.
@@ -99,5 +104,20 @@ pub fn count_epochs(n: u64) -> String {
         "1 epoch".into()
     } else {
         format!("{n} epochs")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_fast_preset_is_known_under_either_name() {
+        for (preset, is_fast) in [
+            ("fast-teacher", true),
+            ("furnace-student", true),
+            ("student", false),
+            ("unknown", false),
+        ] {
+            assert_eq!(super::is_fast(preset), is_fast, "{preset}");
+        }
     }
 }
