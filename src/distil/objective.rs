@@ -1,27 +1,30 @@
-//! What a student is held to, in f64 on the host: the definition that the tensors' version is tested against, and what a step reports.
+//! Objectives of distillation, in f64 on the host. They define what the tensor version must compute, and give the figures that a step
+//! reports.
 
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::{argmax, entropy, kl_divergence, log_softmax};
 
-/// The soft half of a distillation's loss, of the teacher's p and the student's q, both at temperature tau. The factor tau^2
-/// keeps gradients of one size whatever tau is (Hinton et al. 2015).
+/// The part of a distillation's loss that compares the teacher's p with the student's q, both at temperature tau. The factor tau^2
+/// makes the size of the gradients independent of tau (Hinton et al. 2015).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum), value(rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
-    /// tau^2 * -sum_j p_j log q_j, the paper's.
+    /// tau^2 * -sum_j p_j log q_j, as in the paper
     #[default]
     CrossEntropy,
-    /// tau^2 * -sum_j q_j log p_j. Its minimum is a student that puts all on the teacher's first class.
+    /// tau^2 * -sum_j q_j log p_j; minimal for a student that gives all probability to the teacher's first class
     ReverseCrossEntropy,
-    /// tau^2 * KL(p || q): the gradients of the cross-entropy, and a floor of 0.
+    /// tau^2 * KL(p || q), with the gradients of cross_entropy and a floor of 0
     Kl,
-    /// tau^2 * (KL(p || q) + KL(q || p)).
+    /// tau^2 * (KL(p || q) + KL(q || p))
     SymmetricKl,
-    /// tau^2 * sum_j (p_j - q_j)^2 (Brier 1950). The paper's authors divide by the number of classes as well.
+    /// tau^2 * sum_j (p_j - q_j)^2 (Brier 1950)
+    // The paper's authors divide by the number of classes as well.
     Brier,
-    /// -log q_k of the teacher's first class k, at temperature 1 whatever tau is.
+    /// -log q_k of the teacher's first class k, always at temperature 1
     HardLabels,
 }
 
@@ -36,7 +39,7 @@ impl Objective {
         Self::HardLabels,
     ];
 
-    /// The loss of one image, from both networks' logits.
+    /// Returns the loss of one image from both networks' logits.
     pub fn loss(self, teacher: &[f32], student: &[f32], temperature: f64) -> f64 {
         if self == Self::HardLabels {
             return label_nll(student, argmax(teacher));
@@ -54,8 +57,8 @@ impl Objective {
         temperature * temperature * loss
     }
 
-    /// The loss of a student that answers as its teacher: the least there is, but for the reverse cross-entropy and hard labels,
-    /// which want more certainty than the teacher has.
+    /// Returns the loss of a student that predicts exactly as its teacher. This is the minimum, except for the reverse cross-entropy
+    /// and hard labels, which reward more certainty than the teacher has.
     pub fn floor(self, teacher: &[f32], temperature: f64) -> f64 {
         match self {
             Self::CrossEntropy | Self::ReverseCrossEntropy => {
@@ -67,7 +70,7 @@ impl Objective {
     }
 }
 
-/// -log q_k of the class `label` at temperature 1; infinite where there is no such class.
+/// Returns -log q_k of the class `label` at temperature 1, or infinity if `label` is out of range.
 pub fn label_nll(student: &[f32], label: usize) -> f64 {
     log_softmax(student, 1.0)
         .get(label)

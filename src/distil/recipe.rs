@@ -9,12 +9,13 @@ use crate::error::{LabError, LabResult};
 /// Which parameters weight decay pulls on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum), value(rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
 pub enum Decay {
-    /// All of them, BatchNorm's and the head's bias too, as the paper does.
+    /// All parameters, including norms and biases, as in the paper
     #[default]
     All,
-    /// Those of convolutions and of the head, neither norms nor biases.
+    /// Weights of convolutions and of the head; neither norms nor biases
     Weights,
 }
 

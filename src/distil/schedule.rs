@@ -2,34 +2,36 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate moves over a run, once it is warm.
+/// How the learning rate moves after the warm-up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
-    /// Half a cosine from the base towards the last rate (Loshchilov and Hutter 2017, without restarts), as in the paper.
+    /// Half a cosine from the peak to the final learning rate, without restarts (Loshchilov and Hutter 2017), as in the paper
     #[default]
     Cosine,
+    /// The peak learning rate throughout
     Constant,
 }
 
-/// What a schedule moves between, and how long it has.
+/// The rates between which a schedule moves, and its length.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Course {
-    /// The largest rate: of the first step, or of the first step that is warm.
+    /// Peak learning rate: the rate of the first step after the warm-up.
     pub base: f64,
-    /// Where the cosine would be at `total_steps`.
+    /// Final learning rate, which the cosine would reach at `total_steps`.
     pub last: f64,
-    /// Steps in which the rate rises in equal parts from `base / warm_up_steps` to the base (Goyal et al. 2017).
+    /// Length of the warm-up, in which the rate rises linearly from `base / warm_up_steps` to the base (Goyal et al. 2017).
     pub warm_up_steps: u32,
-    /// Steps in all.
+    /// Length of the run.
     pub total_steps: u32,
 }
 
 impl Schedule {
-    /// Learning rate of step `step`, counted from 0. The cosine would reach the last rate at `total_steps`, so that with a last
-    /// rate of 0 the last step still moves. A run of 0 steps, or a step past the end, has no rate that matters: the base, or the
-    /// last for the cosine.
+    /// Returns the learning rate of a step, counted from 0. The cosine would reach the final rate at `total_steps`, so the last step
+    /// still moves if the final rate is 0. A run of 0 steps has the base rate; a step past the end has the base rate, or with the
+    /// cosine the final one.
     pub fn learning_rate(self, course: &Course, step: u32) -> f64 {
         let Course {
             base,
@@ -74,7 +76,7 @@ mod tests {
         assert!((0..300).all(|step| rate(step + 1) < rate(step)));
     }
 
-    /// As the paper's students: 5e-2 to 1e-6.
+    /// The rates of the paper's students.
     #[test]
     fn cosine_falls_towards_the_last_rate() {
         let course = Course {
@@ -88,7 +90,7 @@ mod tests {
         assert!((rate(300) - 1e-6).abs() < 1e-15 && rate(299) > 1e-6);
     }
 
-    /// Four warm steps of 12: a quarter, a half, three quarters, all, and then a cosine over the other eight.
+    /// Of 12 steps, the 4 of the warm-up have a quarter, a half, three quarters and all of the rate; a cosine follows over the other 8.
     #[test]
     fn it_warms_up_in_equal_parts() {
         let course = Course {

@@ -140,6 +140,23 @@ fn devices_are_listed_with_their_names() {
     refuses(&[&"logits", &"--threads", &"0", &"x"], &["--threads"]);
 }
 
+/// A former name gets as far as the name of the result, which is wrong.
+#[test]
+fn presets_are_explained_and_keep_their_former_names() {
+    let manual = ran(&[&"train", &"--help"]);
+    assert!(
+        manual.contains("- fast-teacher:") && manual.contains("in a fifth of the time"),
+        "{manual}"
+    );
+    for preset in ["fast-teacher", "furnace-teacher", "furnace-student"] {
+        refuses(&[&"train", &"--preset", &preset, &"--out", &"a.pt"], &["NAME.safetensors"]);
+    }
+    refuses(
+        &[&"train", &"--policy", &"sideways", &"--out", &"a.safetensors"],
+        &["sideways", "flip_crop", "mixup"],
+    );
+}
+
 #[test]
 fn stored_logits_give_the_golden_figures() {
     let metrics: Value = serde_json::from_slice(&fs::read(golden("golden-metrics.json")).unwrap()).unwrap();

@@ -38,7 +38,7 @@ fn an_interrupted_distillation_goes_on_to_the_same_student_and_is_taken_over() {
     let teacher = teacher(folder.path(), "a", 1);
     let [whole, cut] = ["whole.safetensors", "cut.safetensors"].map(at);
     let begun = |out: &PathBuf| -> Vec<String> {
-        let settings = "distil --preset furnace-student --epochs 2 --small-epochs 1 --batch-size 50 --limit 1000 --eval-every 2 --seed 7";
+        let settings = "distil --preset fast-student --epochs 2 --small-epochs 1 --batch-size 50 --limit 1000 --eval-every 2 --seed 7";
         let paths = [
             "--teachers".to_owned(),
             teacher.display().to_string(),
@@ -163,7 +163,7 @@ fn a_run_that_is_measured_once_records_the_students_figures() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let (teacher, out) = (teacher(folder.path(), "a", 1), at("student.safetensors"));
-    let settings = words("--preset furnace-student --epochs 1 --small-epochs 0 --batch-size 50 --limit 500 --seed 3");
+    let settings = words("--preset fast-student --epochs 1 --small-epochs 0 --batch-size 50 --limit 500 --seed 3");
     let mut distil: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![&"distil", &"--teachers", &teacher, &"--out", &out];
     distil.extend(as_arguments(&settings));
     ran(&distil);
@@ -216,7 +216,7 @@ fn a_training_on_labels_learns_and_a_start_near_a_teacher_keeps_to_it() {
     // All of the teacher's weights and next to no learning rate: the student is its teacher, statistics apart.
     let near = at("near.safetensors");
     let arguments =
-        words("--start-near 1 --epochs 1 --limit 1000 --batch-size 50 --preset furnace-student --small-epochs 0");
+        words("--start-near 1 --epochs 1 --limit 1000 --batch-size 50 --preset fast-student --small-epochs 0");
     let mut distil: Vec<&dyn AsRef<std::ffi::OsStr>> = vec![&"distil", &"--teachers", &out, &"--out", &near];
     distil.extend(as_arguments(&arguments));
     ran(&distil);
@@ -242,13 +242,13 @@ fn a_training_on_labels_learns_and_a_start_near_a_teacher_keeps_to_it() {
         &["there is no teacher; --teachers names"],
     );
     refuses(
-        &[&"train", &"--preset", &"fast", &"--out", &at("b.safetensors")],
-        &["fast", "furnace-teacher"],
+        &[&"train", &"--preset", &"quick", &"--out", &at("b.safetensors")],
+        &["invalid value 'quick'", "fast-teacher"],
     );
     fs::write(&settings, "epoch = 9\n").unwrap();
     refuses(
         &[&"train", &"--settings", &settings, &"--out", &at("b.safetensors")],
-        &["there is no setting `epoch`", "epochs"],
+        &["unknown setting `epoch`", "epochs"],
     );
 }
 

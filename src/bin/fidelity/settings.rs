@@ -1,111 +1,114 @@
-//! The settings of a training: a preset, refined by a TOML file, refined by flags.
+//! The settings of a training: flags override a TOML file, which overrides a preset.
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use fidelity_lab::data::part::Part;
 use fidelity_lab::distil::{Decay, Objective, Policy, Preset, PresetName, Recipe, Schedule};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-/// What both commands have.
+/// Epochs between two measurements on the test set if nothing sets them.
+const DEFAULT_EVAL_EVERY: NonZeroU32 = NonZeroU32::new(5).unwrap();
+
+/// Settings of both `train` and `distil`.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct Settings {
-    /// Recipe that the other settings refine: teacher and student are the paper's, furnace-teacher and furnace-student reach nearly as
-    /// far in a fifth of the time [default: teacher or student, after the command].
-    #[arg(long, value_parser = named::<PresetName>, value_name = "NAME")]
+    /// Recipe from which the other settings take their defaults [default: teacher for `train`, student for `distil`].
+    #[arg(long, value_name = "NAME")]
     pub preset: Option<PresetName>,
-    /// Layers with weights: 6n+2 below 44, 9n+2 from there [default: 20, or the first teacher's].
+    /// Number of layers with weights: 6n+2 below 44, 9n+2 from 44 on [default: the first teacher's, or 20].
     #[arg(long, value_name = "N")]
     pub depth: Option<usize>,
-    /// Fixes the initial weights, the order of the images and their augmentation [default: 0].
+    /// Seed of the initial weights, the order of the images and their augmentation [default: 0].
     #[arg(long, value_name = "N")]
     pub seed: Option<u32>,
     /// Passes over the training images.
     #[arg(long, value_name = "N")]
     pub epochs: Option<u32>,
-    /// Epochs, the first ones, on pictures of 24x24 pixels, which take half the time.
+    /// How many of the first epochs use images of 24x24 pixels, which take half the time.
     #[arg(long, value_name = "N")]
     pub small_epochs: Option<u32>,
-    /// Epochs in which the learning rate rises; at most an eighth of all.
+    /// Epochs of warm-up, in which the learning rate rises; at most an eighth of all epochs.
     #[arg(long, value_name = "N")]
     pub warm_up_epochs: Option<u32>,
-    /// Images a step.
+    /// Images per step.
     #[arg(long, value_name = "N")]
     pub batch_size: Option<u32>,
-    /// The largest.
+    /// Peak learning rate.
     #[arg(long, value_name = "RATE")]
     pub learning_rate: Option<f64>,
-    /// Where it ends.
+    /// Final learning rate.
     #[arg(long, value_name = "RATE")]
     pub last_learning_rate: Option<f64>,
-    /// How it falls: cosine or constant.
-    #[arg(long, value_parser = named::<Schedule>, value_name = "NAME")]
+    /// Learning-rate schedule.
+    #[arg(long, value_name = "NAME")]
     pub schedule: Option<Schedule>,
     /// Strength of weight decay.
     #[arg(long, value_name = "STRENGTH")]
     pub weight_decay: Option<f64>,
-    /// What it pulls on: all parameters, or weights only, neither norms nor biases.
-    #[arg(long, value_parser = named::<Decay>, value_name = "WHICH")]
+    /// Parameters that decay: all, or weights only.
+    #[arg(long, value_name = "WHICH")]
     pub decay: Option<Decay>,
-    /// Augmentation: none, flip_crop, rotation, vertical_flip, color_jitter, combined, mixup or noise; `fidelity augment` shows them.
-    #[arg(long, value_parser = named::<Policy>, value_name = "NAME")]
+    /// Augmentation of the training images; `fidelity augment` shows each policy.
+    #[arg(long, value_name = "NAME")]
     pub policy: Option<Policy>,
-    /// Keeps the statistics of BatchNorm that the run starts with.
+    /// Keep BatchNorm's initial statistics instead of updating them.
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub freeze_statistics: Option<bool>,
-    /// A network to start from, instead of random weights.
+    /// Network to start from instead of random weights.
     #[arg(long, value_name = "NETWORK")]
     pub init: Option<PathBuf>,
-    /// Only the first N training images.
+    /// Use only the first N training images.
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Only this part of the training images (of those that --limit leaves), in thousandths.
+    /// Use only this part of the training images (after --limit), in thousandths: 0:500 is the first half.
     #[arg(long, value_parser = part, value_name = "FROM:TO")]
     pub split: Option<String>,
-    /// Epochs between two measurements on the test set; the last epoch is always measured [default: 5].
-    #[arg(long, value_name = "N")]
-    pub eval_every: Option<u32>,
+    #[arg(long, value_name = "N", help = format!(
+        "Epochs between two measurements on the test set; the last epoch is always measured [default: {DEFAULT_EVAL_EVERY}]"
+    ))]
+    pub eval_every: Option<NonZeroU32>,
 }
 
-/// What a distillation has beside them.
+/// Settings of `distil` alone.
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct DistilSettings {
-    /// Networks whose ensemble teaches.
+    /// Networks that teach as an ensemble.
     #[arg(long, num_args = 1.., value_name = "NETWORK")]
     pub teachers: Option<Vec<PathBuf>>,
-    /// What the student is held to: cross_entropy (the paper's), reverse_cross_entropy, kl, symmetric_kl, brier or hard_labels.
-    #[arg(long, value_parser = named::<Objective>, value_name = "NAME")]
+    /// Loss between the teachers' and the student's probabilities.
+    #[arg(long, value_name = "NAME")]
     pub objective: Option<Objective>,
-    /// tau, which softens both networks' answers.
+    /// Temperature of both networks' softmax in the loss.
     #[arg(long, value_name = "TAU")]
     pub temperature: Option<f64>,
-    /// Weight of the labels' loss, 0 to 1.
+    /// Weight of the loss on the true labels, from 0 to 1.
     #[arg(long, value_name = "WEIGHT")]
     pub alpha: Option<f64>,
-    /// Starts at LAMBDA * first teacher + (1 - LAMBDA) * random weights, with BatchNorm's statistics estimated anew and the learning
+    /// Start from LAMBDA * first teacher + (1 - LAMBDA) * random weights, with new estimates of BatchNorm's statistics and the learning
     /// rate scaled by 1 - LAMBDA.
     #[arg(long, value_name = "LAMBDA", conflicts_with = "init")]
     pub start_near: Option<f64>,
 }
 
-/// All settings, from whichever source.
+/// The settings of a run, merged from all sources.
 #[derive(Clone, Debug)]
 pub struct Effective {
     pub settings: Settings,
-    /// None for a training on labels.
+    /// None if the run trains on labels.
     pub distil: Option<DistilSettings>,
 }
 
 impl Effective {
-    /// Flags over the file.
+    /// Merges the flags into the settings of the file.
     ///
     /// # Errors
-    /// Where the file cannot be read, or has a setting that there is not, or not of this command.
+    /// If the file cannot be read, or has a setting that this command does not.
     pub fn new(file: Option<&Path>, flags: Settings, distil: Option<DistilSettings>) -> Result<Self> {
         let mut table = match file {
             Some(path) => {
@@ -134,8 +137,8 @@ impl Effective {
         Ok(Self { settings, distil })
     }
 
-    /// The preset with these settings in it, for a network of bottleneck blocks or not. From here on every setting has a value, and
-    /// the text says it.
+    /// Returns the preset with these settings applied, for a network with or without bottleneck blocks. Afterwards every setting has a
+    /// value, which [`Effective::text`] writes.
     pub fn complete(&mut self, depth: usize, is_bottleneck: bool) -> Preset {
         let default = if self.distil.is_some() {
             PresetName::Student
@@ -168,7 +171,7 @@ impl Effective {
                 ..recipe
             },
         };
-        settings.eval_every.get_or_insert(5);
+        settings.eval_every.get_or_insert(DEFAULT_EVAL_EVERY);
         if let Some(distil) = &mut self.distil {
             let recipe = &mut preset.recipe;
             recipe.objective = *distil.objective.get_or_insert(recipe.objective);
@@ -178,10 +181,15 @@ impl Effective {
         preset
     }
 
-    /// As a file that gives the same settings again.
+    /// Returns epochs between two measurements on the test set.
+    pub fn eval_every(&self) -> u32 {
+        self.settings.eval_every.unwrap_or(DEFAULT_EVAL_EVERY).get()
+    }
+
+    /// Writes the settings as a TOML file that reproduces them.
     ///
     /// # Errors
-    /// Where a path is no text.
+    /// If a path is not valid UTF-8.
     pub fn text(&self) -> Result<String> {
         let mut table = Table::try_from(&self.settings)?;
         if let Some(distil) = &self.distil {
@@ -190,14 +198,14 @@ impl Effective {
         Ok(table.to_string())
     }
 
-    /// Which training images.
+    /// Returns the part of the training set that is used.
     pub fn part(&self) -> Part {
         let split = self.settings.split.as_deref();
         split.and_then(|split| split.parse().ok()).unwrap_or(Part::WHOLE)
     }
 }
 
-/// A misspelt setting would be none.
+/// Rejects unknown keys, which would otherwise be ignored.
 fn check_keys(table: &Table, is_distillation: bool) -> Result<()> {
     let command = if is_distillation {
         clap::Command::new("distil")
@@ -212,14 +220,9 @@ fn check_keys(table: &Table, is_distillation: bool) -> Result<()> {
     };
     let known: Vec<&str> = command.get_arguments().filter_map(|arg| arg.get_long()).collect();
     match table.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => bail!("there is no setting `{key}`; there are {}", known.join(", ")),
+        Some(key) => bail!("unknown setting `{key}`; the settings are {}", known.join(", ")),
         None => Ok(()),
     }
-}
-
-/// A value by the name that it has in files, of which serde lists those that there are.
-fn named<T: DeserializeOwned>(name: &str) -> Result<T, String> {
-    serde_json::from_value(name.into()).map_err(|e| e.to_string())
 }
 
 fn part(text: &str) -> Result<String, String> {
@@ -228,6 +231,8 @@ fn part(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum;
+
     use super::*;
 
     fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -238,9 +243,9 @@ mod tests {
     }
 
     #[test]
-    fn flags_go_before_the_file_and_the_file_before_the_preset() {
+    fn flags_override_the_file_and_the_file_the_preset() {
         let (_folder, path) =
-            file("preset = \"furnace-teacher\"\nepochs = 7\nlearning-rate = 0.3\npolicy = \"noise\"\n");
+            file("preset = \"fast-teacher\"\nepochs = 7\nlearning-rate = 0.3\npolicy = \"noise\"\n");
         let flags = Settings {
             epochs: Some(9),
             ..Settings::default()
@@ -261,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_distillation_has_its_own_beside_them() {
+    fn a_distillation_has_settings_of_its_own() {
         let (_folder, path) = file("teachers = [\"a\", \"b\"]\nobjective = \"brier\"\ntemperature = 1\n");
         let mut effective = Effective::new(Some(&path), Settings::default(), Some(DistilSettings::default())).unwrap();
         let preset = effective.complete(20, false);
@@ -274,16 +279,42 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told() {
+    fn former_names_of_presets_are_still_read() {
+        let (_folder, path) = file("preset = \"furnace-student\"\n");
+        let mut effective = Effective::new(Some(&path), Settings::default(), Some(DistilSettings::default())).unwrap();
+        assert_eq!(effective.complete(20, false).epochs, 60);
+        assert!(effective.text().unwrap().contains("preset = \"fast-student\""));
+    }
+
+    /// The names in files are serde's, and those of flags clap's.
+    #[test]
+    fn flags_and_files_use_the_same_names() {
+        fn check<T: ValueEnum + Serialize>() {
+            for value in T::value_variants() {
+                let name = value.to_possible_value().unwrap().get_name().to_owned();
+                assert_eq!(serde_json::to_value(value).unwrap(), name);
+            }
+        }
+        check::<Schedule>();
+        check::<Decay>();
+        check::<Policy>();
+        check::<Objective>();
+        let policies: Vec<_> = Policy::value_variants().iter().map(|policy| policy.name()).collect();
+        assert_eq!(policies, Policy::ALL.map(Policy::name));
+    }
+
+    #[test]
+    fn errors_name_the_file_and_the_setting() {
         let message = |text: &str| {
             let (_folder, path) = file(text);
             let error = Effective::new(Some(&path), Settings::default(), None).unwrap_err();
             format!("{error:#}")
         };
-        assert!(message("epoch = 3").contains("no setting `epoch`; there are preset, depth"));
-        assert!(message("temperature = 3").contains("no setting `temperature`"));
+        assert!(message("epoch = 3").contains("unknown setting `epoch`; the settings are preset, depth"));
+        assert!(message("temperature = 3").contains("unknown setting `temperature`"));
         assert!(message("policy = \"sideways\"").contains("sideways"));
         assert!(message("epochs = -1").contains("settings.toml"));
+        assert!(message("eval-every = 0").contains("settings.toml"));
         assert!(message("split = \"5\"").contains("FROM:TO"));
         assert!(message("a = [").contains("settings.toml"));
     }

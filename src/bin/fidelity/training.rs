@@ -163,7 +163,7 @@ pub fn run(arguments: RunArguments, mut effective: Effective) -> Result<()> {
     let mut run = Run {
         steps_per_epoch: preset.steps_per_epoch(n_images),
         epochs: preset.epochs,
-        eval_every: effective.settings.eval_every.unwrap_or(1).max(1),
+        eval_every: effective.eval_every(),
         teachers: models,
         ensemble: OnceCell::new(),
         files,

@@ -34,32 +34,34 @@ pub(super) use rotation::rotated;
 pub use rotation::{MAX_DEGREES, rotate};
 pub use small::{SMALL_SIDE, smaller};
 
-/// How training images are varied: the policies of Fig. 3 that need no other data. All but the first begin with the baseline.
+/// How training images are augmented: the policies of the paper's Fig. 3 that need no other data. All except `none` start with
+/// `flip_crop`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum), value(rename_all = "snake_case"))]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
-    /// As they are.
+    /// No augmentation
     None,
-    /// The paper's baseline: random crop with padding 4 in black, and a horizontal flip with probability 1/2.
+    /// The paper's baseline: random crop with a black padding of 4 pixels, horizontal flip with probability 1/2
     #[default]
     FlipCrop,
-    /// And a rotation by up to 20 degrees either way.
+    /// flip_crop and rotation by up to 20 degrees either way
     Rotation,
-    /// And upside down with probability 1/2.
+    /// flip_crop and vertical flip with probability 1/2
     VerticalFlip,
-    /// And brightness, contrast, saturation and hue by up to 0.2 each.
+    /// flip_crop and changes of brightness, contrast, saturation and hue by up to 0.2 each
     ColorJitter,
-    /// And rotation, vertical flip and colour jitter, in this order.
+    /// flip_crop, rotation, vertical flip and colour jitter, in this order
     Combined,
-    /// And every image mixed with another of its batch, one lambda a batch, uniform on [0, 1]; labels do not fit these images.
+    /// flip_crop and mixing every image with another of its batch, one uniform lambda per batch; not for training on labels
     Mixup,
-    /// And each channel value drawn anew from 0 to 255 with probability 0.2.
+    /// flip_crop and replacing each channel value by a random one with probability 0.2
     Noise,
 }
 
 impl Policy {
-    /// All of them.
+    /// All policies, in the order of their declaration.
     pub const ALL: [Self; 8] = [
         Self::None,
         Self::FlipCrop,
@@ -71,7 +73,7 @@ impl Policy {
         Self::Noise,
     ];
 
-    /// The name in recipes.
+    /// Returns the name used in recipes.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -85,7 +87,7 @@ impl Policy {
         }
     }
 
-    /// Varies the images `[n, 32, 32, 3]` of a step. Bytes that are no whole image stay as they are.
+    /// Augments the images `[n, 32, 32, 3]` of a step. Trailing bytes that form no complete image stay unchanged.
     pub fn apply(self, pixels: &mut [u8], seed: u32, step: u32) {
         if self != Self::None {
             flip_crop(pixels, seed, step);
