@@ -10,7 +10,6 @@ mod files;
 mod interrupt;
 mod networks;
 mod output;
-mod png;
 mod report;
 mod settings;
 mod stored;

@@ -2,48 +2,48 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 use fidelity_lab::data::augment::{Policy, SMALL_SIDE, smaller};
 use fidelity_lab::data::{IMAGE_BYTES, SIDE};
 
 use crate::data::DataArguments;
-use crate::{output, png};
+use crate::output;
 
-/// Each pixel of an image is drawn this many times either way.
+/// Magnification of the images.
 const SCALE: usize = 3;
-/// Pixels between images.
+/// Pixels between two images.
 const GAP: usize = 6;
 const BACKGROUND: u8 = 128;
 
 /// Draw a contact sheet of the augmentations.
 ///
-/// Each column is an image of the training set, each row a policy, from the top: none, flip_crop, rotation, vertical_flip, color_jitter,
-/// combined, mixup, noise, and last the images as the first epochs of the furnace's presets see them, at 24x24 pixels. All of a row is
-/// one step's batch, so that mixup has one lambda.
+/// The sheet has a column for each image and a row for each policy of `fidelity train --policy`, in the order that the command prints.
+/// The last row shows the images at 24x24 pixels, as the presets fast-teacher and fast-student use them in their first epochs. Each
+/// row is the batch of one step, so mixup uses one lambda for all of it.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   fidelity augment --out sheet.png
   fidelity augment --images 16 --step 7 --out sheet.png")]
 pub struct Arguments {
-    /// The PNG to write.
+    /// PNG file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Columns: the first images of the training set.
+    /// Number of images, taken from the start of the training set.
     #[arg(long, default_value_t = 12, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     images: u32,
-    /// Fixes what is drawn, with --step.
+    /// Seed of the run whose augmentation is drawn.
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u32,
-    /// The step of a run whose augmentation is drawn.
+    /// Step of the run whose augmentation is drawn.
     #[arg(long, default_value_t = 0, value_name = "N")]
     step: u32,
     #[command(flatten)]
     data: DataArguments,
 }
 
-/// Rows of images on a grey ground.
+/// Rows of images on a grey background.
 struct Sheet {
     pixels: Vec<u8>,
     width: usize,
@@ -61,8 +61,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
         sheet.draw(row, &varied, SIDE);
     }
     sheet.draw(Policy::ALL.len(), &smaller(&images), SMALL_SIDE);
-    let file = png::encode(&sheet.pixels, sheet.width as u32, sheet.height as u32)?;
-    output::write(&arguments.out, &file)?;
+    output::write(&arguments.out, &sheet.to_png()?)?;
     let names: Vec<_> = Policy::ALL.iter().map(|policy| policy.name()).collect();
     output::print(&format!(
         "{}: {n} images; from the top: {}, 24x24 pixels\n",
@@ -82,7 +81,7 @@ impl Sheet {
         }
     }
 
-    /// Images `[n, side, side, 3]` as a row, as many as there are columns.
+    /// Draws images `[n, side, side, 3]` as a row.
     fn draw(&mut self, row: usize, images: &[u8], side: usize) {
         let width = self.width;
         let at = |n: usize| GAP + n * (SIDE * SCALE + GAP);
@@ -98,11 +97,35 @@ impl Sheet {
             }
         }
     }
+
+    fn to_png(&self) -> Result<Vec<u8>> {
+        let mut file = Vec::new();
+        let mut encoder = png::Encoder::new(&mut file, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        let mut writer = encoder.write_header().context("could not encode the PNG")?;
+        writer
+            .write_image_data(&self.pixels)
+            .and_then(|()| writer.finish())
+            .context("could not encode the PNG")?;
+        Ok(file)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sheet_is_a_png_of_its_pixels() {
+        let mut sheet = Sheet::new(1, 2);
+        sheet.draw(1, &[200; IMAGE_BYTES], SIDE);
+        let file = sheet.to_png().unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+        let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut pixels).unwrap();
+        assert_eq!((info.width as usize, info.height as usize), (sheet.width, sheet.height));
+        assert_eq!(pixels, sheet.pixels);
+    }
 
     #[test]
     fn an_image_is_where_its_row_and_column_are() {
