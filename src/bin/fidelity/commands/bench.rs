@@ -18,32 +18,32 @@ use serde_json::json;
 use crate::device::DeviceArguments;
 use crate::output;
 
-/// Steps whose figures are read back at once, as a training does it.
+/// Steps between two read-backs of figures, as in a training run.
 const STEPS_PER_READ: usize = 50;
 
 /// Measure how fast a device trains and evaluates.
 ///
-/// A training step is everything of one: order and augmentation (flip and crop), forward and backward pass, update, figures. A forward
-/// pass is an evaluation of the same images. Each is repeated until the time is over; the figure is the median, so that what else runs
-/// on the machine counts little. --threads 1 gives the speed of one core.
+/// A training step includes choosing and augmenting the images (flip and crop), the forward and backward pass, the update and the
+/// figures. A forward pass evaluates the same images. Each is repeated for the given time, and the median is reported, so that other
+/// load on the machine matters little. Use --threads 1 to measure one core.
 ///
-/// The CPU's kernels use AVX2 where the program is compiled for it: RUSTFLAGS="-C target-cpu=native".
+/// The CPU kernels use AVX2 if the program is compiled for it: RUSTFLAGS="-C target-cpu=native".
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   fidelity bench --threads 1
   fidelity bench --device wgpu --depth 56 --json")]
 pub struct Arguments {
-    /// Depths of the networks.
+    /// Depths of the networks to measure.
     #[arg(long, num_args = 1.., default_values_t = [20, 56], value_name = "N")]
     depth: Vec<usize>,
-    /// Images a step.
+    /// Images per step.
     #[arg(long, default_value_t = 128, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1024))]
     batch_size: u32,
-    /// Time for each measurement.
+    /// Duration of each measurement.
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
     seconds: f64,
-    /// A line of JSON a network.
+    /// Print one line of JSON per network.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -78,7 +78,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
             row.to_string()
         } else {
             let figure = |seconds: f64| format!("{:8.1} images/s ({:6.2} ms each)", n / seconds, 1e3 * seconds / n);
-            let step = step.map_or_else(|| "not trained on in this build".to_owned(), figure);
+            let step = step.map_or_else(|| "not supported by this build".to_owned(), figure);
             format!("{family:13}  training step {step}   forward pass {}", figure(forward))
         };
         output::print(&(line + "\n"))?;
@@ -86,7 +86,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Seconds a batch.
+/// Measures the seconds per batch of evaluation.
 fn forward(network: &Network, device: &NativeDevice, arguments: &Arguments) -> Result<f64> {
     let evaluator = Evaluator::of_network(network, &device.executor)?;
     let pixels = pixels(arguments.batch_size);
@@ -96,7 +96,7 @@ fn forward(network: &Network, device: &NativeDevice, arguments: &Arguments) -> R
     })
 }
 
-/// Seconds a step.
+/// Measures the seconds per training step.
 fn step(network: &Network, device: &NativeDevice, compute: &ComputeDevice, arguments: &Arguments) -> Result<f64> {
     let labels = (0..arguments.batch_size).map(|i| (i % N_FINE as u32) as u8).collect();
     let images = Images::new(pixels(arguments.batch_size), Some(labels))?;
@@ -108,10 +108,10 @@ fn step(network: &Network, device: &NativeDevice, compute: &ComputeDevice, argum
     let info = ModelInfo::new(network, Role::Student);
     let mut training = Training::on_labels(recipe, network, &info, images, compute)?;
     let mut n_waiting = 0;
-    // A GPU's queue hides a step's time: what counts is a read-back after many.
-    let steps_per_look = if device.kind.name() == "cpu" { 1 } else { STEPS_PER_READ };
+    // A GPU runs steps asynchronously, so only a read-back after many of them can be timed.
+    let steps_per_call = if device.kind.name() == "cpu" { 1 } else { STEPS_PER_READ };
     let seconds = median(arguments.seconds, || {
-        for _ in 0..steps_per_look {
+        for _ in 0..steps_per_call {
             block_on(training.step_unread())?;
             n_waiting += 1;
             if n_waiting == STEPS_PER_READ {
@@ -121,10 +121,10 @@ fn step(network: &Network, device: &NativeDevice, compute: &ComputeDevice, argum
         }
         Ok(device.check()?)
     })?;
-    Ok(seconds / steps_per_look as f64)
+    Ok(seconds / steps_per_call as f64)
 }
 
-/// Of a call's seconds, after one that is not counted; of three calls at least.
+/// Returns the median duration of at least three calls, after one call that is not measured.
 fn median(seconds: f64, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
     call()?;
     let began = Instant::now();
@@ -138,7 +138,7 @@ fn median(seconds: f64, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(times.get(times.len() / 2).copied().unwrap_or(f64::NAN))
 }
 
-/// Images `[n, 32, 32, 3]` of whatever.
+/// Makes up images `[n, 32, 32, 3]`.
 fn pixels(n: u32) -> Vec<u8> {
     (0..n as usize * IMAGE_BYTES).map(|i| (i * 7919 % 251) as u8).collect()
 }

@@ -8,41 +8,40 @@ use fidelity_lab::weights::{Network, Precision};
 
 use crate::{networks, output};
 
-/// Convert a network between f32 and f16, or from the names of the authors' code.
+/// Convert a network between f32 and f16, or from the tensor names of the paper authors' code.
 ///
-/// Reads f32, f16 and bf16 and writes safetensors in PyTorch's conventions, complete with metadata. In f16 the weights of
-/// convolutions and of the head are halved, and BatchNorm's tensors stay f32, being few and of wide range. The provenance stays
-/// as it is.
+/// Reads f32, f16 and bf16, and writes safetensors in PyTorch's conventions with all metadata. With f16, the weights of convolutions
+/// and of the head become half precision; BatchNorm's tensors are few and have a wide range, so they stay f32. The provenance does
+/// not change.
 ///
-/// A state dict under the parameter names of the code that the paper's authors published (conv1, layer1.0.bn1, layer1.0.conv1,
-/// layer2.0.downsample.0, bn, fc) is read too and written under the names used here (stem, stage1.0.norm1, stage1.0.conv1,
-/// stage2.0.shortcut, norm, head). A PyTorch checkpoint (.pt) becomes safetensors with safetensors.torch.save_file(state_dict,
-/// path).
+/// The command also reads a state dict with the parameter names of the paper authors' code (conv1, layer1.0.bn1, layer1.0.conv1,
+/// layer2.0.downsample.0, bn, fc) and writes it with this project's names (stem, stage1.0.norm1, stage1.0.conv1, stage2.0.shortcut,
+/// norm, head). To convert a PyTorch checkpoint (.pt), first call safetensors.torch.save_file(state_dict, path).
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   fidelity convert --precision f16 trained.safetensors small.safetensors
   fidelity convert --name teacher3 authors.safetensors teacher3.safetensors")]
 pub struct Arguments {
-    /// The file to read.
+    /// File to read.
     #[arg(value_name = "FROM")]
     from: PathBuf,
-    /// The file to write.
+    /// File to write.
     #[arg(value_name = "TO")]
     to: PathBuf,
-    /// How weights are stored.
-    #[arg(long, value_enum, default_value_t = Stored::F32)]
-    precision: Stored,
-    /// The network's name, instead of that in the file.
+    /// Precision of the weights.
+    #[arg(long, value_enum, default_value_t = WeightPrecision::F32)]
+    precision: WeightPrecision,
+    /// New name of the network [default: the name in the file].
     #[arg(long)]
     name: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Stored {
-    /// Every value as it is.
+enum WeightPrecision {
+    /// Single precision for all tensors
     F32,
-    /// Half precision, but for BatchNorm's tensors.
+    /// Half precision, except for BatchNorm's tensors
     F16,
 }
 
@@ -60,8 +59,8 @@ pub fn run(
         network.name = name;
     }
     let precision = match precision {
-        Stored::F32 => Precision::F32,
-        Stored::F16 => Precision::F16,
+        WeightPrecision::F32 => Precision::F32,
+        WeightPrecision::F16 => Precision::F16,
     };
     let written = network
         .to_safetensors(precision)

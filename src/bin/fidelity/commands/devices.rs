@@ -7,11 +7,11 @@ use pollster::block_on;
 
 use crate::output;
 
-/// List the devices that this program can use, each with its name.
+/// List the devices that this program can use.
 ///
-/// Opens each device that the program was built with and asks it for a known answer. One that cannot be had is listed with the
-/// reason. Vulkan and Metal are the device `wgpu`; the features `vulkan` (evaluates) and `native-wgpu` (trains too) build it
-/// in, and the feature `cuda` builds CUDA in.
+/// The command opens each device that the program was built with, runs a self-test on it, and gives the reason if the device cannot
+/// be used. The device `wgpu` is Vulkan or Metal; the build features `vulkan` (evaluation only) and `native-wgpu` (training too) add
+/// it, and the feature `cuda` adds CUDA.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:

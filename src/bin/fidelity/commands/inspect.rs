@@ -10,21 +10,21 @@ use fidelity_lab::weights::{Contents, Network};
 
 use crate::{networks, output};
 
-/// Say what a safetensors file holds, and whether it is a network that can be loaded.
+/// Show what a safetensors file holds, and whether it is a network that can be loaded.
 ///
-/// Its tensors, metadata and provenance; then which PreResNet it is, or everything that keeps it from being one: tensors that
-/// are missing, extra or of another shape, types that are not read, values that are no numbers, metadata that the tensors
-/// contradict. The exit status is 0 where it fits.
+/// The command lists tensors, metadata and provenance, and names the PreResNet. If the file is not such a network, the command lists
+/// every reason: missing, unexpected or misshaped tensors, unsupported types, non-finite values, and metadata that contradict the
+/// tensors. The exit status is 0 if the network can be loaded.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   fidelity inspect www/weights/r56-teacher0.safetensors
   fidelity inspect --tensors checkpoint.safetensors")]
 pub struct Arguments {
-    /// A safetensors file.
+    /// Safetensors file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// List every tensor.
+    /// List all tensors.
     #[arg(long)]
     tensors: bool,
 }
@@ -78,7 +78,7 @@ fn describe(file: &Path, bytes: &[u8], contents: &Contents, all: bool) -> String
     text
 }
 
-/// JSON with its lines indented, other text as it is.
+/// Indents JSON objects, and leaves other text unchanged.
 fn readable(value: &str) -> String {
     let parsed = serde_json::from_str::<serde_json::Value>(value)
         .ok()

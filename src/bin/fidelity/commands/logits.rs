@@ -11,9 +11,9 @@ use crate::{networks, output, stored};
 
 /// Write the logits of networks on the test set.
 ///
-/// Each network's go to FOLDER/NAME.logits.f16, where NAME is its file's name: 10,000 rows of 100 little-endian half-precision
-/// floats, without a header, in the order of www/weights/test-records.bin, whatever the order of the data. `fidelity evaluate`
-/// reads them in the place of the network.
+/// For each network NAME.safetensors the command writes FOLDER/NAME.logits.f16: 10,000 rows of 100 little-endian half-precision
+/// floats without a header, always in the order of www/weights/test-records.bin. `fidelity evaluate` accepts such a file instead of
+/// the network.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -23,7 +23,7 @@ pub struct Arguments {
     /// Safetensors files.
     #[arg(required = true, value_name = "NETWORK")]
     networks: Vec<PathBuf>,
-    /// Where to; the folder is made where it is not there.
+    /// Folder to write to; it is created if it does not exist.
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     out: PathBuf,
     #[command(flatten)]
@@ -39,11 +39,11 @@ pub fn run(arguments: Arguments) -> Result<()> {
         data,
         device,
     } = arguments;
-    // All files before the first is computed.
+    // Reading all files first reports a broken one before any network is computed.
     let networks: Vec<_> = files.iter().map(|file| networks::read(file)).collect::<Result<_>>()?;
     let images = data.test_set()?;
     let device = device.open()?;
-    std::fs::create_dir_all(&out).with_context(|| format!("could not make the folder {}", out.display()))?;
+    std::fs::create_dir_all(&out).with_context(|| format!("could not create the folder {}", out.display()))?;
     for (file, network) in files.iter().zip(&networks) {
         let logits = networks::logits(network, &images.pixels, &device)?;
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
