@@ -9,7 +9,7 @@ fn read(path: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
-/// The picture of `make_box.py`.
+/// The picture that `make_box.py` reduces.
 fn picture(width: usize, height: usize, with_alpha: bool) -> Vec<u8> {
     let value =
         |x: usize, y: usize, channel: usize| ((3 * x * x + 5 * y * y + 7 * x * y + 97 * channel + 11) % 256) as u8;
@@ -40,7 +40,7 @@ fn pictures_are_reduced_as_pillow_does() {
         let with_alpha = case["alpha"].as_bool().unwrap();
         let found = reduce_to_32(&picture(width, height, with_alpha), width, height).unwrap();
         let worst = found.iter().zip(expected).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
-        // Opaque pictures come out the same; laying on white may round otherwise.
+        // Opaque pictures match exactly; compositing on white may round differently.
         assert!(worst <= u8::from(with_alpha), "{width} x {height}: off by {worst}");
     }
 }

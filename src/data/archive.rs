@@ -1,6 +1,7 @@
-//! CIFAR-100 as people have it: a .tar.gz, its parts or a folder. Read as a stream, in one pass, and checked on the way.
+//! CIFAR-100 in the forms in which people have it: a .tar.gz, its parts or a folder. The source is streamed in one pass and
+//! checked while it is read.
 //!
-//! For native programs, which report errors as text: hence anyhow instead of an error type.
+//! Only native programs use this module. They report errors as text, so it uses anyhow instead of an error type.
 
 mod source;
 
@@ -17,36 +18,36 @@ use source::Joined;
 
 pub use source::Source;
 
-/// The files that are taken; `test.bin` is the one that must be there.
+/// The files to extract. Only `test.bin` is required.
 pub const NAMES: [&str; 4] = [
     "test.bin",
     "train.bin",
     "fine_label_names.txt",
     "coarse_label_names.txt",
 ];
-/// Length of test.bin.
+/// Length of test.bin in bytes.
 pub const TEST_BYTES: u64 = 10_000 * RECORD_BYTES as u64;
-/// Length of train.bin.
+/// Length of train.bin in bytes.
 pub const TRAIN_BYTES: u64 = 50_000 * RECORD_BYTES as u64;
 
 /// A list of label names is a few hundred bytes.
 const MAX_NAMES_BYTES: u64 = 65_536;
 const CHUNK_RECORDS: usize = 1000;
 
-/// One of [`NAMES`] on its way out of a source.
+/// One of [`NAMES`], while it is read from a source.
 pub struct Member<'a> {
-    /// Without its folder.
+    /// File name without its folder.
     pub name: &'static str,
-    /// As the container says.
+    /// Length that the archive's header or the file system declares.
     n_bytes: u64,
     from: &'a mut dyn Read,
 }
 
 impl Source {
-    /// Hands over each of [`NAMES`] that the source holds, in its order, until `take` breaks off or all are read.
+    /// Passes each of [`NAMES`] that the source contains to `take`, in the source's order, until `take` breaks or all are read.
     ///
     /// # Errors
-    /// What `take` gives, and where the source cannot be read or is damaged; what is behind a break is not looked at.
+    /// Returns `take`'s error, or an error if the source cannot be read or is damaged. Nothing after a break is checked.
     pub fn visit(&self, take: impl FnMut(Member<'_>) -> Result<ControlFlow<()>>) -> Result<()> {
         match self {
             Self::Archive(files) => visit_archive(files, take),
@@ -55,10 +56,10 @@ impl Source {
         .with_context(|| format!("{self}"))
     }
 
-    /// The records of `test.bin` or `train.bin`, checked.
+    /// Reads and checks the records of `test.bin` or `train.bin`.
     ///
     /// # Errors
-    /// Where the source does not hold the file, or as [`Self::visit`].
+    /// Fails if the source does not contain the file, and as [`Self::visit`] does.
     pub fn records(&self, name: &str) -> Result<Vec<u8>> {
         let mut records = Vec::new();
         self.visit(|member| {
@@ -69,7 +70,7 @@ impl Source {
             Ok(ControlFlow::Break(()))
         })?;
         if records.is_empty() {
-            bail!("{self} holds no {name}; is it CIFAR-100's binary version?")
+            bail!("{self} contains no {name}; is it CIFAR-100's binary version?")
         } else {
             Ok(records)
         }
@@ -77,16 +78,16 @@ impl Source {
 }
 
 impl Member<'_> {
-    /// Copies it to `to` and checks it on the way: its length, and each record's labels.
+    /// Copies the file to `to` and checks its length and each record's labels while copying.
     ///
     /// # Errors
-    /// Where it is not what it should be, or cannot be read or written.
+    /// Fails if the content is not CIFAR-100's, or cannot be read or written.
     pub fn copy_checked(self, to: &mut impl Write) -> Result<()> {
         let Self { name, n_bytes, from } = self;
         let unwritten = || format!("could not write {name}");
         if name.ends_with(".txt") {
             if n_bytes > MAX_NAMES_BYTES {
-                bail!("{name} has {n_bytes} bytes, which is no list of label names");
+                bail!("{name} has {n_bytes} bytes, which is too long for a list of label names");
             }
             io::copy(&mut from.take(MAX_NAMES_BYTES), to).map_err(explain)?;
             return to.flush().with_context(unwritten);
@@ -140,29 +141,29 @@ fn visit_archive(files: &[PathBuf], mut take: impl FnMut(Member<'_>) -> Result<C
     Ok(())
 }
 
-/// The name, if it is one of those we take and stands where CIFAR-100 has it.
+/// The name, if it is one of [`NAMES`] and lies where CIFAR-100's archive has it.
 fn wanted(path: &Path) -> Option<&'static str> {
     let path = path.strip_prefix(".").unwrap_or(path);
     let path = path.strip_prefix("cifar-100-binary").unwrap_or(path);
     NAMES.into_iter().find(|name| path == Path::new(name))
 }
 
-/// What reading errors of a damaged archive mean.
+/// Explains a read error: a damaged archive surfaces as errors of the decompressor or of tar.
 fn explain(error: io::Error) -> anyhow::Error {
     let text = error.to_string();
     if error.kind() == io::ErrorKind::UnexpectedEof
         || text.contains("unexpected EOF")
         || text.contains("unexpected end")
     {
-        anyhow::anyhow!("the archive is truncated: it ends in the middle. Fetch it again")
+        anyhow::anyhow!("the archive is truncated; download it again")
     } else if text.contains("gzip") || text.contains("deflate") || text.contains("crc") || text.contains("checksum") {
-        anyhow::anyhow!("this is no .tar.gz archive, or a damaged one ({text})")
+        anyhow::anyhow!("not a .tar.gz archive, or a damaged one ({text})")
     } else {
         anyhow::Error::new(error).context("could not read the archive")
     }
 }
 
-/// Counts the record from the start of the file.
+/// Makes the error's record index relative to the start of the file.
 fn from_the_start(error: RecordsError, first: usize) -> RecordsError {
     match error {
         RecordsError::Label {

@@ -1,7 +1,7 @@
-//! A picture under change: blurred, moved, turned, brighter, flatter, noisier, by as much as one likes, to see when answers turn.
+//! Adjustable changes of one picture (rotation, shift, blur, brightness, contrast, noise), to see when predictions flip.
 //!
-//! All of it is a function of the picture and the change alone. Values are rounded to levels after each kind of change, at most
-//! half a level each.
+//! The result is a function of the picture and the change alone. Values are rounded to levels after each kind of change, by at
+//! most half a level each.
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -10,36 +10,37 @@ use super::augment::{level, recoloured, redrawn, rotated};
 use super::random::{Purpose, Random};
 use super::{IMAGE_BYTES, SIDE};
 
-/// What is done to a picture `[32, 32, 3]`, in the order of the fields. All zero is the picture itself.
+/// Changes of a picture `[32, 32, 3]`, applied in the order of the fields. If all are zero, the picture stays the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PictureChange {
-    /// Degrees counter-clockwise, from -180 to 180, nearest neighbour; black comes in.
+    /// Rotation in degrees counter-clockwise, from -180 to 180, with nearest-neighbour sampling; gaps are black.
     #[serde(default)]
     pub rotation: f64,
-    /// Pixels to the right, from -32 to 32; black comes in. Between whole pixels the two neighbours are mixed.
+    /// Shift to the right in pixels, from -32 to 32; gaps are black. Fractions interpolate between the two neighbours.
     #[serde(default)]
     pub shift: f64,
-    /// Standard deviation of a Gaussian in pixels, from 0 to 16; beyond an edge its pixels go on.
+    /// Standard deviation of a Gaussian blur in pixels, from 0 to 16; edge pixels are repeated beyond the edge.
     #[serde(default)]
     pub blur: f64,
-    /// Values are multiplied by 1 + this, from -1 to 1, and cut off at white.
+    /// Change of brightness, from -1 to 1: values are multiplied by 1 + this and clipped at white.
     #[serde(default)]
     pub brightness: f64,
-    /// Distances from the picture's mean luma are multiplied by 1 + this, from -1 to 1, and cut off at black and white.
+    /// Change of contrast, from -1 to 1: distances from the picture's mean luma are multiplied by 1 + this; values are clipped
+    /// at black and white.
     #[serde(default)]
     pub contrast: f64,
-    /// Probability, from 0 to 1, that a channel value is drawn anew from 0 to 255. What is drawn at a probability is drawn at every
-    /// higher one too.
+    /// Probability, from 0 to 1, that a channel value is replaced by a random value from 0 to 255. A value that is replaced at one
+    /// probability is replaced at every higher one too.
     #[serde(default)]
     pub noise: f64,
-    /// Of the noise.
+    /// Seed of the noise.
     #[serde(default)]
     pub seed: u32,
 }
 
-/// A strength that there is not.
+/// A strength that is out of range.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[error("{name} is {value}; it must be from {least} to {most}")]
 pub struct ChangeError {
@@ -51,7 +52,7 @@ pub struct ChangeError {
 
 impl PictureChange {
     /// # Errors
-    /// Where a strength is out of its range; the picture then stays as it is.
+    /// Fails if a strength is out of range; the picture is then unchanged.
     pub fn apply(&self, image: &mut [u8; IMAGE_BYTES]) -> Result<(), ChangeError> {
         self.check()?;
         *image = shifted(&rotated(image, self.rotation.to_radians()), self.shift);
@@ -98,7 +99,7 @@ fn shifted(image: &[u8; IMAGE_BYTES], pixels: f64) -> [u8; IMAGE_BYTES] {
     })
 }
 
-/// Along rows, then along columns, with weights up to three standard deviations away.
+/// Convolves rows, then columns, with a Gaussian that is truncated at three standard deviations.
 fn blurred(image: &[u8; IMAGE_BYTES], sigma: f64) -> [u8; IMAGE_BYTES] {
     if sigma == 0.0 {
         return *image;
@@ -142,7 +143,7 @@ mod tests {
         PictureChange::default()
     }
 
-    /// A picture that is black but for a pixel.
+    /// A black picture with one white pixel.
     fn point(row: usize, column: usize) -> [u8; IMAGE_BYTES] {
         let mut image = [0; IMAGE_BYTES];
         image[3 * (row * SIDE + column)..][..3].fill(255);
@@ -174,7 +175,7 @@ mod tests {
         assert_eq!([at(&quarter, 8, 9), at(&quarter, 8, 10)], [191, 64]);
     }
 
-    /// Of sigma 1 and reach 3 the middle weight is 0.39905, the next 0.24204 (SciPy's `gaussian_filter1d` with `truncate=3`).
+    /// With sigma 1 and reach 3 the middle weight is 0.39905 and the next 0.24204 (SciPy's `gaussian_filter1d`, `truncate=3`).
     #[test]
     fn a_blur_spreads_a_point_as_a_gaussian_does() {
         let spread = blurred(&point(16, 16), 1.0);
@@ -186,7 +187,7 @@ mod tests {
         );
         assert_eq!(at(&spread, 17, 17), expect(0.24204, 0.24204));
         assert_eq!([at(&spread, 16, 20), at(&spread, 20, 16)], [0; 2]);
-        // In the corner the edge goes on: of a row's weights, the half with the middle one falls on the corner.
+        // Edge pixels are repeated beyond the corner, so the corner gets half of the weights and the middle one.
         let corner = blurred(&point(0, 0), 1.0);
         let edge = (1.0 + 0.39905) / 2.0;
         assert_eq!(at(&corner, 0, 0), expect(edge, edge));
@@ -226,7 +227,7 @@ mod tests {
         assert!(strong.contains(&0) && strong.contains(&255));
     }
 
-    /// Bounds of five standard deviations; of those drawn anew, 1 in 256 stays as it was.
+    /// Bounds are five standard deviations; 1 in 256 replaced values equals the old one.
     #[test]
     fn noise_is_of_its_share_and_grows_from_itself() {
         let new = |noise: f64| {

@@ -8,32 +8,32 @@ use thiserror::Error;
 
 use super::{IMAGE_BYTES, SIDE};
 
-/// Bytes of a record: two labels and an image.
+/// Bytes per record: two labels and an image.
 pub const RECORD_BYTES: usize = 2 + IMAGE_BYTES;
 pub const N_FINE: usize = 100;
 pub const N_COARSE: usize = 20;
-/// Bytes of a record's hash.
+/// Bytes per record hash.
 pub const HASH_BYTES: usize = 8;
 
 const PLANE: usize = SIDE * SIDE;
 
-/// Images with both labels.
+/// Images with their fine and coarse labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Records {
-    /// `[n, 32, 32, 3]`
+    /// Pixels, `[n, 32, 32, 3]`.
     pub pixels: Vec<u8>,
-    /// `[n]`, 0 to 99.
+    /// Fine labels, `[n]`, from 0 to 99.
     pub fine: Vec<u8>,
-    /// `[n]`, 0 to 19.
+    /// Coarse labels, `[n]`, from 0 to 19.
     pub coarse: Vec<u8>,
 }
 
-/// What of a test set may be passed on without its images.
+/// The parts of a test set that may be redistributed without its images.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TestIndex {
-    /// All fine labels, then all coarse labels: the file `test-labels.bin`.
+    /// All fine labels, then all coarse labels; the content of `test-labels.bin`.
     pub labels: Vec<u8>,
-    /// Each record's [`record_hash`]: the file `test-records.bin`.
+    /// The [`record_hash`] of each record; the content of `test-records.bin`.
     pub hashes: Vec<u8>,
 }
 
@@ -42,10 +42,12 @@ pub enum RecordsError {
     #[error("there are no records; CIFAR-100's binary files hold records of {RECORD_BYTES} bytes")]
     Empty,
     #[error(
-        "{n_bytes} bytes are no whole number of records of {RECORD_BYTES} bytes: {remainder} are left over, so the file is cut off or no CIFAR-100 file"
+        "{n_bytes} bytes are not a whole number of {RECORD_BYTES}-byte records: {remainder} are left over, so the file is truncated or not CIFAR-100"
     )]
     Length { n_bytes: usize, remainder: usize },
-    #[error("record {record} has the {kind} label {label}, but there are only 0 to {max}; this is no CIFAR-100 file")]
+    #[error(
+        "record {record} has the {kind} label {label}, which is out of range; labels are 0 to {max}, so this is not a CIFAR-100 file"
+    )]
     Label {
         record: usize,
         kind: &'static str,
@@ -56,10 +58,10 @@ pub enum RecordsError {
     Hashes { n_bytes: usize },
 }
 
-/// Splits whole records into pixels and labels. Any run of records will do, so that a large file can be read in parts.
+/// Splits whole records into pixels and labels. Any number of records is accepted, so a large file can be read in chunks.
 ///
 /// # Errors
-/// Where there are none, bytes are left over, or a label is none of CIFAR-100's; it names the first such record.
+/// Fails if there are no records, bytes are left over, or a label is out of range; the error names the first such record.
 pub fn parse_records(bytes: &[u8]) -> Result<Records, RecordsError> {
     let records = split_records(bytes)?;
     let mut parsed = Records {
@@ -80,25 +82,25 @@ pub fn parse_records(bytes: &[u8]) -> Result<Records, RecordsError> {
     Ok(parsed)
 }
 
-/// The first 8 bytes of the sha256 over the whole record.
+/// The first 8 bytes of the whole record's SHA-256.
 pub fn record_hash(record: &[u8; RECORD_BYTES]) -> [u8; HASH_BYTES] {
     let digest = Sha256::digest(record);
     std::array::from_fn(|i| digest[i])
 }
 
-/// Whether the records are exactly those that the hashes list, in whatever order and as often.
+/// Whether the records are exactly those that the hashes list, including duplicates, in any order.
 ///
 /// # Errors
-/// Where the bytes are no whole number of records, or of hashes.
+/// Fails if either input is not a whole number of records or hashes.
 pub fn is_test_set(records: &[u8], hashes: &[u8]) -> Result<bool, RecordsError> {
     Ok(test_order(records, hashes)?.is_some())
 }
 
-/// Where each listed record is among the records, which may be in any order; none where they are not those that the hashes list.
-/// Of equal records the first in one list is the first in the other.
+/// For each listed hash, the index of its record; the records may be in any order. `None` if they are not those that the hashes
+/// list. Equal records keep their relative order.
 ///
 /// # Errors
-/// Where the bytes are no whole number of records, or of hashes.
+/// Fails if either input is not a whole number of records or hashes.
 pub fn test_order(records: &[u8], hashes: &[u8]) -> Result<Option<Vec<usize>>, RecordsError> {
     let records = split_records(records)?;
     let expected = split_hashes(hashes)?;
@@ -119,10 +121,10 @@ pub fn test_order(records: &[u8], hashes: &[u8]) -> Result<Option<Vec<usize>>, R
     Ok(Some(order.into_iter().map(|(_, from)| from).collect()))
 }
 
-/// Labels and record hashes of a `test.bin`, in its order, as the files `test-labels.bin` and `test-records.bin` hold them.
+/// Labels and record hashes of a `test.bin`, in its order, in the formats of `test-labels.bin` and `test-records.bin`.
 ///
 /// # Errors
-/// As [`parse_records`].
+/// Fails as [`parse_records`] does.
 pub fn write_test_index(test_bin: &[u8]) -> Result<TestIndex, RecordsError> {
     let Records { fine, coarse, .. } = parse_records(test_bin)?;
     let hashes = split_records(test_bin)?.iter().flat_map(record_hash).collect();
@@ -210,7 +212,7 @@ mod tests {
         assert!(
             coarse
                 .to_string()
-                .contains("record 0 has the coarse label 20, but there are only 0 to 19"),
+                .contains("record 0 has the coarse label 20, which is out of range; labels are 0 to 19"),
             "{coarse}"
         );
     }

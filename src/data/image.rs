@@ -1,14 +1,14 @@
-//! What an image file says of itself, before anything decodes it.
+//! Checks on an image file's header, before anything decodes the file.
 //!
-//! A decoder would make pixels of whatever a header claims, a 30,000 x 30,000 PNG of a few hundred bytes too. So the size is
-//! read from the header, and a file that is too large, cut off or no image is refused with the reason.
+//! A decoder would allocate as many pixels as a header claims, even for a 30,000 x 30,000 PNG of a few hundred bytes. So the size
+//! is read from the header, and a file that is too large, truncated or not an image is rejected with the reason.
 
 use imagesize::{Compression, ImageType};
 use thiserror::Error;
 
-/// Largest file that is accepted.
+/// Largest accepted file.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
-/// Most pixels that are accepted: 400 MB as RGBA.
+/// Largest accepted number of pixels: 400 MB as RGBA.
 pub const MAX_PIXELS: usize = 100_000_000;
 
 /// Width and height in pixels, as stored: an EXIF orientation may swap them.
@@ -22,15 +22,15 @@ pub struct ImageSize {
 pub enum ImageError {
     #[error("the file is empty; a picture (PNG, JPEG, WebP, GIF, AVIF or BMP) is expected")]
     Empty,
-    #[error("the file is no picture that can be read; PNG, JPEG, WebP, GIF, AVIF and BMP can")]
+    #[error("the file is not a supported picture; PNG, JPEG, WebP, GIF, AVIF and BMP are supported")]
     Unrecognised,
-    #[error("the {format} picture is cut off or damaged; the file has {n_bytes} bytes and should have more")]
+    #[error("the {format} picture is truncated or damaged; the file has {n_bytes} bytes and should have more")]
     Truncated { format: &'static str, n_bytes: usize },
     #[error("the file has {n_bytes} bytes; at most {MAX_FILE_BYTES} (64 MiB) are accepted")]
     TooManyBytes { n_bytes: usize },
     #[error("the picture has {width} x {height} pixels; at most {MAX_PIXELS} (100 megapixels) are accepted")]
     TooManyPixels { width: usize, height: usize },
-    #[error("{width} x {height} pixels of RGBA take {expected}, and there are {found} bytes")]
+    #[error("{width} x {height} RGBA pixels need {expected}, but there are {found} bytes")]
     Pixels {
         width: usize,
         height: usize,
@@ -40,7 +40,7 @@ pub enum ImageError {
 }
 
 impl ImageError {
-    /// Whether the picture may be a good one, and only its size keeps it out.
+    /// Whether the picture is rejected only because of its size.
     pub fn is_too_large(&self) -> bool {
         matches!(self, Self::TooManyBytes { .. } | Self::TooManyPixels { .. })
     }
@@ -49,7 +49,7 @@ impl ImageError {
 /// Size of a picture from its file's header.
 ///
 /// # Errors
-/// Where the file is empty, no picture of a known format, cut off (as far as the format tells), or too large.
+/// Fails if the file is empty, not a picture in a supported format, truncated (as far as the format shows) or too large.
 pub fn image_size(bytes: &[u8]) -> Result<ImageSize, ImageError> {
     let n_bytes = bytes.len();
     match n_bytes {
@@ -80,7 +80,7 @@ pub fn image_size(bytes: &[u8]) -> Result<ImageSize, ImageError> {
     }
 }
 
-/// Chunks (length, type, data, checksum) up to IEND are all there.
+/// Whether all chunks (length, type, data, checksum) up to IEND are present.
 fn png_is_complete(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(8..);
     while let Some((length, tail)) = rest.and_then(|rest| rest.split_first_chunk::<4>()) {
@@ -95,11 +95,11 @@ fn png_is_complete(bytes: &[u8]) -> bool {
     false
 }
 
-/// Behind the headers and the first start of scan there is an end-of-image marker. A thumbnail's lies before it, in a header.
+/// Whether an end-of-image marker follows the first start of scan. A thumbnail's marker precedes it, in a header.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
     let mut rest = bytes.get(2..);
     while let Some(&[0xff, marker, high, low, ..]) = rest {
-        // Fill bytes may stand before a marker.
+        // Fill bytes may precede a marker.
         let step = if marker == 0xff {
             1
         } else {
@@ -114,17 +114,18 @@ fn jpeg_is_complete(bytes: &[u8]) -> bool {
     false
 }
 
-/// The RIFF header gives the length of all that follows it.
+/// Whether the file is as long as its RIFF header says.
 fn webp_is_complete(bytes: &[u8]) -> bool {
     little_endian(bytes, 4).is_some_and(|length| bytes.len() >= length.saturating_add(8))
 }
 
-/// The header gives the file's length; some writers leave it 0.
+/// Whether the file is as long as its header says; some writers leave the length 0.
 fn bmp_is_complete(bytes: &[u8]) -> bool {
     little_endian(bytes, 2).is_some_and(|length| bytes.len() >= length)
 }
 
-/// Boxes (length, type, data) end where the file ends; a length of 0 means up to there, and 1 that 64 bits follow.
+/// Whether the boxes (length, type, data) end where the file ends. Length 0 means up to the end of the file; length 1 means that
+/// a 64-bit length follows.
 fn avif_is_complete(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -175,7 +176,7 @@ mod tests {
         .concat()
     }
 
-    /// A JPEG with a thumbnail in an application segment, if only of markers.
+    /// A JPEG whose application segment holds a thumbnail that consists only of markers.
     fn jpeg() -> Vec<u8> {
         let segment =
             |marker: u8, data: &[u8]| [&[0xff, marker], &(data.len() as u16 + 2).to_be_bytes()[..], data].concat();

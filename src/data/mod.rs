@@ -1,7 +1,7 @@
-//! Images and labels as bytes: CIFAR-100's records and names, any picture to the network's 32x32 pixels, augmentation,
-//! pictures under change.
+//! Images and labels as bytes: CIFAR-100's records and class names, reduction of any picture to 32x32 pixels, augmentation and
+//! picture changes.
 //!
-//! Pixels are u8 RGB, `[n, 32, 32, 3]`: row by row, three bytes a pixel.
+//! Pixels are u8 RGB, `[n, 32, 32, 3]`: row by row, three bytes per pixel.
 
 #[cfg(feature = "archive")]
 pub mod archive;
@@ -16,7 +16,7 @@ mod reduce;
 
 pub use reduce::reduce_to_32;
 
-/// Pixels of an image's side.
+/// Width and height of an image in pixels.
 pub const SIDE: usize = 32;
-/// Bytes of an image.
+/// Bytes per image.
 pub const IMAGE_BYTES: usize = SIDE * SIDE * 3;

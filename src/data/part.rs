@@ -1,10 +1,10 @@
-//! A part of a set of images, for experiments that hold some of it back.
+//! A part of a set of images, for experiments with held-out images.
 
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-/// From and to, in thousandths of the images, in their order.
+/// A half-open range of the images in their order, in thousandths of their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part {
     from: u32,
@@ -12,10 +12,10 @@ pub struct Part {
 }
 
 impl Part {
-    /// All of it.
+    /// All images.
     pub const WHOLE: Self = Self { from: 0, to: 1000 };
 
-    /// Indices of its images, of `n` in all.
+    /// Indices of the part's images out of `n`.
     pub fn range(self, n: usize) -> Range<usize> {
         let at = |thousandths: u32| (thousandths as u64 * n as u64 / 1000) as usize;
         at(self.from)..at(self.to)
@@ -38,7 +38,7 @@ impl FromStr for Part {
         match numbers {
             Some((from, to)) if from < to && to <= 1000 => Ok(Self { from, to }),
             _ => Err(format!(
-                "`{text}` is no part; it must be FROM:TO in thousandths, such as 0:500 for the first half"
+                "`{text}` is not a part; it must be FROM:TO in thousandths, such as 0:500 for the first half"
             )),
         }
     }

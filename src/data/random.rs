@@ -1,9 +1,9 @@
-//! Seeded random numbers: a function of seed, purpose and stream alone. ChaCha gives the same ones on every platform.
+//! Seeded random numbers: a function of seed, purpose and stream alone. ChaCha yields the same numbers on every platform.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
-/// What random numbers are for, so that two purposes never share a stream.
+/// The purpose of random numbers, so that two purposes never share a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
     Order = 1,
@@ -18,7 +18,7 @@ pub(crate) enum Purpose {
     Halves = 10,
 }
 
-/// Random numbers for one purpose; `stream` is the epoch, the step or whatever else counts for it.
+/// Random numbers for one purpose; `stream` is the epoch, the step or another counter that suits the purpose.
 pub(crate) struct Random(ChaCha8Rng);
 
 impl Random {
@@ -31,12 +31,12 @@ impl Random {
         Self(generator)
     }
 
-    /// 32 random bits.
+    /// Returns 32 random bits.
     pub fn bits(&mut self) -> u32 {
         self.0.next_u32()
     }
 
-    /// A whole number below `bound`, each equally likely (Lemire 2019, with rejection). `bound` is 1 to 2^32.
+    /// Returns an integer below `bound`, each equally likely (Lemire 2019, with rejection). `bound` is from 1 to 2^32.
     pub fn below(&mut self, bound: usize) -> usize {
         let bound = bound as u64;
         let rejected = (1 << 32) % bound;
@@ -48,22 +48,22 @@ impl Random {
         }
     }
 
-    /// From 0 to 1 without 1, in steps of 2^-32.
+    /// Returns a number in [0, 1), a multiple of 2^-32.
     pub fn unit(&mut self) -> f64 {
         f64::from(self.bits()) / 4_294_967_296.0
     }
 
-    /// From -1 to 1 without 1.
+    /// Returns a number in [-1, 1).
     pub fn symmetric(&mut self) -> f64 {
         2.0 * self.unit() - 1.0
     }
 
-    /// True with probability 1/2.
+    /// Returns true with probability 1/2.
     pub fn coin(&mut self) -> bool {
         self.below(2) == 1
     }
 
-    /// Two independent numbers of mean 0 and variance 1, normally distributed (Marsaglia's polar method).
+    /// Returns two independent samples of the standard normal distribution (Marsaglia's polar method).
     pub fn normal_pair(&mut self) -> [f64; 2] {
         loop {
             let (x, y) = (self.symmetric(), self.symmetric());
@@ -75,7 +75,7 @@ impl Random {
         }
     }
 
-    /// Each of `items` once, in an order of which all are equally likely (Fisher and Yates' shuffle).
+    /// Shuffles `items`; all orders are equally likely (Fisher-Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last + 1));
@@ -101,7 +101,7 @@ mod tests {
         }
     }
 
-    /// Of 100,000 draws: bounds of five standard deviations.
+    /// Checks the moments of 100,000 draws within five standard deviations.
     #[test]
     fn moments_are_those_of_the_distributions() {
         let mut random = Random::new(3, Purpose::Weights, 0);

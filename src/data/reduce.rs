@@ -1,7 +1,7 @@
-//! Any picture to the 32x32 pixels that a network sees: laid on white, cropped to its centre, averaged over boxes.
+//! Reduction of any picture to the 32x32 pixels that a network sees: composited on white, cropped to its centre, box-averaged.
 //!
-//! The average is Pillow's `resize((32, 32), Image.BOX)`, which published 32x32 data sets were made with, down to its rounding.
-//! Unlike an area average it never splits a source pixel: each counts fully for the box that its centre lies in.
+//! The average matches Pillow's `resize((32, 32), Image.BOX)`, with which published 32x32 data sets were made, including its
+//! rounding. Unlike an area average it never splits a source pixel: each counts fully for the box that contains its centre.
 
 use std::ops::Range;
 
@@ -11,17 +11,19 @@ use super::{IMAGE_BYTES, SIDE};
 /// Fixed-point bits of a weight in Pillow's 8-bit resampling.
 const WEIGHT_BITS: u32 = 22;
 
-/// The pixels `[32, 32, 3]` that a network sees of a picture `[height, width, 4]` of RGBA bytes, alpha not premultiplied.
+/// Reduces a picture `[height, width, 4]` of RGBA bytes (alpha not premultiplied) to a network's pixels `[32, 32, 3]`.
 ///
-/// Values are averaged as they are stored (sRGB). A larger side is cropped alike at both ends, a last odd pixel at the right or
-/// bottom. An opaque 32x32 picture passes bit for bit.
+/// Values are averaged as stored (sRGB). The longer side is cropped equally at both ends, an odd pixel at the right or bottom. An
+/// opaque 32x32 picture is returned unchanged.
 ///
 /// # Errors
-/// [`ImageError::Pixels`] where the bytes are not width x height x 4, or there are none.
+/// [`ImageError::Pixels`] if there are no bytes or their number is not width x height x 4.
 pub fn reduce_to_32(rgba: &[u8], width: usize, height: usize) -> Result<[u8; IMAGE_BYTES], ImageError> {
     let expected = width.checked_mul(height).and_then(|n| n.checked_mul(4));
     if expected != Some(rgba.len()) || rgba.is_empty() {
-        let expected = expected.map_or("more bytes than can be".into(), |n| format!("{n} bytes, more than 0"));
+        let expected = expected.map_or("more bytes than memory can hold".into(), |n| {
+            format!("{n} bytes, more than 0")
+        });
         return Err(ImageError::Pixels {
             width,
             height,
@@ -56,18 +58,18 @@ pub fn reduce_to_32(rgba: &[u8], width: usize, height: usize) -> Result<[u8; IMA
     Ok(reduced)
 }
 
-/// Which source pixels count for each of the 32, along one axis.
+/// The source pixels of each of the 32 boxes along one axis.
 ///
-/// A pixel counts where its centre's distance from the box's, in units of the box (but of one pixel at least, when enlarging), is
-/// in (-1/2, 1/2]. The two roundings to whole pixels and the multiplication by the inverse are Pillow's: for a centre right on
-/// an edge they decide by the last bit, so they are done in the same order in the same f64.
+/// A pixel belongs to a box if the distance between their centres, in units of the box (of one pixel at least, when enlarging),
+/// is in (-1/2, 1/2]. The two roundings to whole pixels and the multiplication by the inverse are Pillow's: if a centre lies
+/// exactly on an edge, the last bit decides, so the operations are the same, in the same order, in f64.
 fn boxes(side: usize) -> [Range<usize>; SIDE] {
     let scale = side as f64 / SIDE as f64;
     let width = scale.max(1.0);
     let inverse = 1.0 / width;
     std::array::from_fn(|i| {
         let centre = (i as f64 + 0.5) * scale;
-        // `as` cuts off fractions, and negative values to 0.
+        // `as` truncates fractions and saturates negative values to 0.
         let first = (centre - 0.5 * width + 0.5) as usize;
         let end = ((centre + 0.5 * width + 0.5) as usize).min(side);
         let counts = |&pixel: &usize| {
@@ -81,7 +83,7 @@ fn boxes(side: usize) -> [Range<usize>; SIDE] {
     })
 }
 
-/// Rounded mean of `n` values with equal weights in fixed point.
+/// The rounded mean of `n` values, computed in fixed point.
 fn average(values: impl Iterator<Item = u8>, n: usize) -> u8 {
     let one = f64::from(1 << WEIGHT_BITS);
     let weight = (0.5 + one / n as f64) as u64;
@@ -89,7 +91,7 @@ fn average(values: impl Iterator<Item = u8>, n: usize) -> u8 {
     ((sum * weight + (1 << (WEIGHT_BITS - 1))) >> WEIGHT_BITS).min(255) as u8
 }
 
-/// A pixel over white, by its alpha.
+/// Composites a pixel on white.
 fn on_white(&[r, g, b, alpha]: &[u8; 4]) -> [u8; 3] {
     let alpha = u32::from(alpha);
     [r, g, b].map(|value| ((u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
@@ -123,7 +125,7 @@ mod tests {
         assert_eq!(boxes(32)[31], 31..32);
         assert_eq!(boxes(16)[4..6], [2..3, 2..3]);
         assert_eq!(boxes(1), std::array::from_fn(|_| 0..1));
-        // 48: boxes of 1.5 pixels, whose edge at 1.5 is pixel 1's centre: it counts for the lower box.
+        // Side 48 gives boxes of 1.5 pixels. The edge at 1.5 is pixel 1's centre, which belongs to the lower box.
         assert_eq!(boxes(48)[..3], [0..2, 2..3, 3..5]);
         for side in 1..2000 {
             assert!(
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_centre_is_kept() {
-        // 5 x 1: the third pixel alone is seen; 1 x 4: the second.
+        // Of 5 x 1 pixels only the third is used, and of 1 x 4 only the second.
         let row: Vec<u8> = (0..5).flat_map(|x| [x, x, x, 255]).collect();
         assert_eq!(reduce_to_32(&row, 5, 1).unwrap(), [2; IMAGE_BYTES]);
         assert_eq!(reduce_to_32(&row[..16], 1, 4).unwrap(), [1; IMAGE_BYTES]);

@@ -58,19 +58,19 @@ const badPictures: { name: string; bytes: Buffer; words: string[] }[] = [
   {
     name: "letter.png",
     bytes: Buffer.from("Dear networks, this is a letter and no picture."),
-    words: ["no picture that can be read", "PNG, JPEG, WebP"],
+    words: ["not a supported picture", "PNG, JPEG, WebP"],
   },
   { name: "empty.jpg", bytes: Buffer.alloc(0), words: ["the file is empty"] },
-  { name: "cut.png", bytes: exact.subarray(0, 1200), words: ["cut off or damaged"] },
+  { name: "cut.png", bytes: exact.subarray(0, 1200), words: ["truncated or damaged"] },
   {
     name: "cut.jpg",
     bytes: bytesOf("tests/browser/fixtures/large.jpg").subarray(0, 40_000),
-    words: ["cut off or damaged"],
+    words: ["truncated or damaged"],
   },
   {
     name: "cut.webp",
     bytes: bytesOf("tests/browser/fixtures/lossless.webp").subarray(0, 1500),
-    words: ["cut off or damaged"],
+    words: ["truncated or damaged"],
   },
   {
     name: "huge.png",

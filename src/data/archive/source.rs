@@ -1,4 +1,4 @@
-//! What somebody may hand over as CIFAR-100: an archive, its parts, or a folder.
+//! The sources that can hold CIFAR-100: an archive, its parts, or a folder.
 
 use std::collections::VecDeque;
 use std::fmt::{self, Display};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// Where CIFAR-100's files are.
+/// The location of CIFAR-100's files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A .tar.gz in one file or in parts, in order.
@@ -18,10 +18,10 @@ pub enum Source {
 }
 
 impl Source {
-    /// What `path` is: an archive of any name, one of its parts, a folder with either, a folder with test.bin, or that file.
+    /// Recognises `path`: an archive of any name, one of its parts, a folder with either, a folder with test.bin, or test.bin.
     ///
     /// # Errors
-    /// Where it cannot be read, holds none or several of these, or a part is missing.
+    /// Fails if `path` cannot be read, holds none or several of these, or a part is missing.
     pub fn find(path: &Path) -> Result<Self> {
         let metadata = fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?;
         if metadata.is_dir() {
@@ -59,10 +59,10 @@ impl Source {
             ([archive], []) => Ok(Self::Archive(vec![archive.clone()])),
             ([], [stem]) => parts_of(folder, stem).map(Self::Archive),
             ([], []) => bail!(
-                "{} holds no CIFAR-100: expected test.bin, a folder cifar-100-binary, a .tar.gz or parts .tar.gz.part0, .part1, …",
+                "{} does not contain CIFAR-100: expected test.bin, a folder cifar-100-binary, a .tar.gz or parts .tar.gz.part0, .part1, …",
                 folder.display()
             ),
-            _ => bail!("{} holds several archives; name one of them", folder.display()),
+            _ => bail!("{} contains several archives; name one of them", folder.display()),
         }
     }
 }
@@ -77,13 +77,13 @@ impl Display for Source {
     }
 }
 
-/// `("a.tar.gz", 3)` of `a.tar.gz.part3`.
+/// Splits `a.tar.gz.part3` into `("a.tar.gz", 3)`.
 fn split_part(name: &str) -> Option<(&str, usize)> {
     let (stem, number) = name.rsplit_once(".part")?;
     Some((stem, number.parse().ok()?))
 }
 
-/// The parts of one archive, by number: none may be missing in between.
+/// The parts of one archive, sorted by number. Fails if one is missing in between.
 fn parts_of(folder: &Path, stem: &str) -> Result<Vec<PathBuf>> {
     let mut parts = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("could not list {}", folder.display()))? {
@@ -101,7 +101,7 @@ fn parts_of(folder: &Path, stem: &str) -> Result<Vec<PathBuf>> {
     Ok(parts.into_iter().map(|(_, path)| path).collect())
 }
 
-/// The bytes of several files one after the other.
+/// A reader over the concatenated bytes of several files.
 pub(super) struct Joined {
     rest: VecDeque<PathBuf>,
     current: Option<File>,
@@ -183,7 +183,7 @@ mod tests {
             Source::Archive(vec![one.path().join("any.tgz")])
         );
         let message = Source::find(folder(&["README.md"]).path()).unwrap_err().to_string();
-        assert!(message.contains("holds no CIFAR-100"), "{message}");
+        assert!(message.contains("does not contain CIFAR-100"), "{message}");
         let message = Source::find(folder(&["a.tgz", "b.tgz"]).path())
             .unwrap_err()
             .to_string();

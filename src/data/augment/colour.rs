@@ -7,7 +7,7 @@ use crate::data::random::{Purpose, Random};
 /// Luma of red, green and blue (ITU-R BT.601, with the digits that torchvision uses).
 const LUMA: [f32; 3] = [0.2989, 0.587, 0.114];
 
-/// How far each quality moves either way: factors uniform on [1 - x, 1 + x), the hue by [-x, x) of a turn.
+/// Largest change of each property: factors are uniform on [1 - x, 1 + x), the hue shift on [-x, x) of a turn.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Jitter {
     pub brightness: f64,
@@ -17,7 +17,7 @@ pub struct Jitter {
 }
 
 impl Jitter {
-    /// 0.2 each.
+    /// The paper's strength, 0.2 for each property.
     pub const PAPER: Self = Self {
         brightness: 0.2,
         contrast: 0.2,
@@ -26,18 +26,18 @@ impl Jitter {
     };
 }
 
-/// What one image is changed by.
+/// The changes that are applied to one image.
 #[derive(Clone, Copy, Debug)]
 struct Change {
     brightness: f32,
     contrast: f32,
     saturation: f32,
-    /// In turns.
+    /// Hue shift in turns.
     hue: f32,
 }
 
 /// Changes brightness, contrast, saturation and hue of each image `[n, 32, 32, 3]`, in this order (torchvision draws the order
-/// too). Bytes that are no whole image stay as they are.
+/// too). A trailing partial image is left unchanged.
 pub fn color_jitter(pixels: &mut [u8], jitter: Jitter, seed: u32, step: u32) {
     let mut random = Random::new(seed, Purpose::ColorJitter, step.into());
     for image in pixels.as_chunks_mut::<IMAGE_BYTES>().0 {
@@ -64,8 +64,8 @@ pub fn recoloured(image: &mut [u8; IMAGE_BYTES], brightness: f32, contrast: f32)
 }
 
 impl Change {
-    /// Brightness scales, contrast moves away from the image's mean luma, saturation away from the pixel's own luma, each cut off
-    /// at black and white; the hue turns.
+    /// Brightness scales values, contrast scales their distance from the image's mean luma, saturation from the pixel's own luma,
+    /// each clipped at black and white; the hue rotates.
     fn apply(&self, image: &mut [u8; IMAGE_BYTES]) {
         let mut values = image.map(|v| (f32::from(v) / 255.0 * self.brightness).min(1.0));
         let pixels = values.as_chunks_mut::<3>().0;
@@ -90,7 +90,7 @@ fn away(value: f32, from: f32, factor: f32) -> f32 {
     (value * factor + from * (1.0 - factor)).clamp(0.0, 1.0)
 }
 
-/// Adds to the hue of the colour's cylinder (Smith 1978), largest value and difference to the smallest staying as they are.
+/// Rotates the hue in the HSV cylinder (Smith 1978); the largest channel value and its distance to the smallest stay the same.
 fn turn([r, g, b]: [f32; 3], turns: f32) -> [f32; 3] {
     let largest = r.max(g).max(b);
     let chroma = largest - r.min(g).min(b);
@@ -156,7 +156,7 @@ mod tests {
         let saturation = |saturation| Change { saturation, ..SAME };
         assert_eq!(changed([200, 100, 0], saturation(0.0)), [118; 3]);
         assert_eq!(changed([200, 100, 0], saturation(1.2)), [216, 96, 0]);
-        // A picture of one colour moves away from its own luma.
+        // Saturation moves a picture of one colour away from its own luma.
         let contrast = |contrast| Change { contrast, ..SAME };
         assert_eq!(changed([200, 100, 0], contrast(0.0)), [118; 3]);
         assert_eq!(changed([200, 100, 0], contrast(0.5)), [159, 109, 59]);
@@ -183,7 +183,8 @@ mod tests {
         }
     }
 
-    /// 2,000 images of one grey: the factor shows in its level, brightness alone moving it. Four bins of equal width, within six standard deviations.
+    /// Only brightness changes a uniform grey, so its level shows the factor. The factors of 2,000 images fall evenly into four
+    /// bins of equal width, within six standard deviations.
     #[test]
     fn factors_are_uniform() {
         let mut pixels = vec![100; 2000 * IMAGE_BYTES];

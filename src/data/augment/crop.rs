@@ -3,11 +3,11 @@
 use crate::data::random::{Purpose, Random};
 use crate::data::{IMAGE_BYTES, SIDE};
 
-/// Pixels of black around an image before it is cropped.
+/// Width in pixels of the black border that an image gets before it is cropped.
 pub const PADDING: usize = 4;
 
 /// Moves each image `[n, 32, 32, 3]` by up to 4 pixels in each direction, filling with black (the paper's random crop with
-/// padding 4), and mirrors it left to right with probability 1/2. Bytes that are no whole image stay as they are.
+/// padding 4), and mirrors it left to right with probability 1/2. A trailing partial image is left unchanged.
 pub fn flip_crop(pixels: &mut [u8], seed: u32, step: u32) {
     let mut random = Random::new(seed, Purpose::FlipCrop, step.into());
     for image in pixels.as_chunks_mut::<IMAGE_BYTES>().0 {
@@ -18,7 +18,7 @@ pub fn flip_crop(pixels: &mut [u8], seed: u32, step: u32) {
     }
 }
 
-/// The 32x32 window at row `top` and column `left` of the image with its black border.
+/// The 32x32 window at row `top` and column `left` of the image including its black border.
 fn crop(image: &[u8; IMAGE_BYTES], top: usize, left: usize, mirrored: bool) -> [u8; IMAGE_BYTES] {
     let mut cropped = [0; IMAGE_BYTES];
     let inside = |at: usize| at.checked_sub(PADDING).filter(|&at| at < SIDE);
@@ -76,7 +76,7 @@ mod tests {
         assert!(seen.len() > 130, "{} of 162 moves in 512 draws", seen.len());
     }
 
-    /// The first draws of seed 1: what they have been since the first checkpoint was written.
+    /// Pins the first draws of seed 1: older checkpoints depend on them.
     #[test]
     fn the_draws_are_the_same_on_every_platform() {
         let mut pixels = picture().repeat(4);

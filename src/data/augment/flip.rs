@@ -1,9 +1,9 @@
-//! Upside down.
+//! Vertical flip.
 
 use crate::data::random::{Purpose, Random};
 use crate::data::{IMAGE_BYTES, SIDE};
 
-/// Turns each image `[n, 32, 32, 3]` upside down with probability 1/2. Bytes that are no whole image stay as they are.
+/// Turns each image `[n, 32, 32, 3]` upside down with probability 1/2. A trailing partial image is left unchanged.
 pub fn vertical_flip(pixels: &mut [u8], seed: u32, step: u32) {
     let mut random = Random::new(seed, Purpose::VerticalFlip, step.into());
     for image in pixels.as_chunks_mut::<IMAGE_BYTES>().0 {
@@ -32,7 +32,7 @@ mod tests {
         assert_eq!(image, picture());
     }
 
-    /// Of 4,000 images: half, within five standard deviations; and each is one of the two.
+    /// Half of 4,000 images are flipped, within five standard deviations, and each result is the image or its flip.
     #[test]
     fn half_are_flipped() {
         let mut pixels = picture().repeat(4000);

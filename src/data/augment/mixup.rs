@@ -3,9 +3,9 @@
 use crate::data::IMAGE_BYTES;
 use crate::data::random::{Purpose, Random};
 
-/// Mixes each image `[n, 32, 32, 3]` of a batch with another: `lambda x_i + (1 - lambda) x_j` with j from a random order of the
-/// batch and one lambda a batch, uniform on [0, 1) (Zhang et al. 2018; the paper mixes inputs only, and its teacher answers the
-/// mixed image). Bytes that are no whole image stay as they are.
+/// Mixes each image `[n, 32, 32, 3]` of a batch with another: `lambda x_i + (1 - lambda) x_j` with j from a random permutation
+/// of the batch and one lambda per batch, uniform on [0, 1) (Zhang et al. 2018; the paper mixes inputs only, and its teacher
+/// predicts on the mixed image). A trailing partial image is left unchanged.
 pub fn mixup(pixels: &mut [u8], seed: u32, step: u32) {
     let mut random = Random::new(seed, Purpose::MixUp, step.into());
     let lambda = random.unit();
@@ -42,11 +42,11 @@ mod tests {
         };
         assert_eq!(mixed(1.0), images(&[0, 100, 201]), "all of the image itself");
         assert_eq!(mixed(0.0), images(&[100, 201, 0]), "all of its partner");
-        // 25 % and 75 %: 75, 175.75, 50.25.
+        // Shares of 25 % and 75 % give 75, 175.75 and 50.25.
         assert_eq!(mixed(0.25), images(&[75, 176, 50]));
     }
 
-    /// Images of 0 and 255: their mixtures tell lambda. Over 2,000 steps it is uniform, and a batch has one.
+    /// Mixtures of images of 0 and 255 reveal lambda: one per batch, and uniform over 2,000 steps.
     #[test]
     fn lambda_is_uniform_and_one_a_batch() {
         let mut bins = [0usize; 5];
@@ -55,7 +55,7 @@ mod tests {
             let mut pixels = images(&[0, 255, 0, 255]);
             mixup(&mut pixels, 1, step);
             let levels: Vec<u8> = pixels.chunks(IMAGE_BYTES).map(|image| image[0]).collect();
-            // An image mixed with its like stays; of the others, black ones have 1 - lambda and white ones lambda.
+            // An image mixed with an equal one stays as it is; otherwise black ones become 1 - lambda and white ones lambda.
             let own = [0, 255, 0, 255];
             let lambdas: Vec<f64> = levels
                 .iter()

@@ -1,11 +1,11 @@
-//! Seeded order and augmentation of training images, one policy a file.
+//! Seeded order and augmentation of training images, one policy per file.
 //!
-//! All of it is a function of seed and step (and epoch) alone, with no state between calls: a run that goes on from a checkpoint
-//! sees the images that it would have seen.
+//! Everything is a function of seed and step (and epoch) alone, with no state between calls, so a resumed run sees the same
+//! images as an uninterrupted one.
 //!
-//! Images stay bytes, as every kernel takes them. Where a policy makes fractions of a level (colour jitter, MixUp, smaller
-//! pictures), its last act is to round them: at most half a level, 1/510 of the range, which a test holds against PyTorch's
-//! fractions.
+//! Images stay bytes because every kernel takes bytes. If a policy produces fractions of a level (colour jitter, MixUp, smaller
+//! pictures), it rounds them last: by at most half a level, 1/510 of the range. A test compares the result with PyTorch's
+//! unrounded values.
 
 mod colour;
 mod crop;

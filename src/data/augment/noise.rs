@@ -1,13 +1,13 @@
-//! Noise.
+//! Random replacement of channel values.
 
 use crate::data::IMAGE_BYTES;
 use crate::data::random::{Purpose, Random};
 
-/// Probability that a channel value is drawn anew.
+/// Probability that a channel value is replaced.
 const PROBABILITY: f64 = 0.2;
 
-/// Draws each channel value of the images `[n, 32, 32, 3]` on its own, with probability 0.2, anew from 0 to 255. Bytes that are
-/// no whole image stay as they are.
+/// Replaces each channel value of the images `[n, 32, 32, 3]` independently with probability 0.2 by a random value from 0 to
+/// 255. A trailing partial image is left unchanged.
 pub fn noise(pixels: &mut [u8], seed: u32, step: u32) {
     let mut random = Random::new(seed, Purpose::Noise, step.into());
     redrawn(
@@ -17,11 +17,11 @@ pub fn noise(pixels: &mut [u8], seed: u32, step: u32) {
     );
 }
 
-/// Draws each value anew from 0 to 255 with this probability, which counts in steps of 2^-24.
+/// Replaces each value with this probability, rounded down to a multiple of 2^-24, by a random value from 0 to 255.
 pub fn redrawn(values: &mut [u8], probability: f64, random: &mut Random) {
     let below = (probability * f64::from(1 << 24)) as u32;
     for value in values {
-        // 24 bits decide, the other 8 are the value.
+        // 24 bits decide whether to replace the value; the other 8 are the new value.
         let bits = random.bits();
         if bits >> 8 < below {
             *value = bits as u8;
@@ -33,8 +33,8 @@ pub fn redrawn(values: &mut [u8], probability: f64, random: &mut Random) {
 mod tests {
     use super::*;
 
-    /// 100 images of 0: drawn anew are 20 % (of which 1 in 256 shows as 0 again), all levels alike, no channel with its pixel's
-    /// others. Bounds of five standard deviations.
+    /// In 100 black images 20 % of the values are replaced (1 in 256 of these by 0 again), uniformly over all levels and
+    /// independently of the pixel's other channels. Bounds are five standard deviations.
     #[test]
     fn a_fifth_of_all_values_is_uniform() {
         let n = 100 * IMAGE_BYTES;

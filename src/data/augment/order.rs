@@ -1,9 +1,9 @@
-//! Which images a step takes.
+//! The images of each training step.
 
 use crate::data::random::{Purpose, Random};
 
-/// Indices of the images of step `step` (from 0): each epoch is a new order, cut into batches of which the last, if smaller, is
-/// left out. `batch_size` is at most `n_images` here; empty where either is 0.
+/// Indices of the images of step `step` (from 0). Each epoch shuffles anew and is cut into batches; a smaller last batch is
+/// dropped. `batch_size` is capped at `n_images`; the result is empty if either is 0.
 pub fn batch_indices(seed: u32, step: u32, batch_size: usize, n_images: usize) -> Vec<usize> {
     let batch_size = batch_size.min(n_images);
     if batch_size == 0 {
@@ -16,7 +16,7 @@ pub fn batch_indices(seed: u32, step: u32, batch_size: usize, n_images: usize) -
     epoch_order(seed, epoch, n_images)[first..first + batch_size].to_vec()
 }
 
-/// All indices below `n_images`, each once, in the order of an epoch.
+/// All indices below `n_images`, in the epoch's random order.
 pub fn epoch_order(seed: u32, epoch: u64, n_images: usize) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n_images).collect();
     Random::new(seed, Purpose::Order, epoch).shuffle(&mut order);
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn batches_are_cut_from_epochs() {
-        // 10 images in batches of 4: two batches an epoch, two images left out.
+        // 10 images in batches of 4: two batches per epoch, two images dropped.
         let batch = |step| batch_indices(5, step, 4, 10);
         assert_eq!([batch(0), batch(1)].concat(), epoch_order(5, 0, 10)[..8]);
         assert_eq!(batch(3), epoch_order(5, 1, 10)[4..8]);

@@ -3,10 +3,10 @@
 use crate::data::random::{Purpose, Random};
 use crate::data::{IMAGE_BYTES, SIDE};
 
-/// Largest angle either way: the paper's text (its public configuration says 90).
+/// Largest angle either way, from the paper's text (its public configuration says 90).
 pub const MAX_DEGREES: f64 = 20.0;
 
-/// Turns each image `[n, 32, 32, 3]` by an angle uniform on [-20, 20) degrees. Bytes that are no whole image stay as they are.
+/// Rotates each image `[n, 32, 32, 3]` by an angle uniform on [-20, 20) degrees. A trailing partial image is left unchanged.
 pub fn rotate(pixels: &mut [u8], seed: u32, step: u32) {
     let mut random = Random::new(seed, Purpose::Rotation, step.into());
     for image in pixels.as_chunks_mut::<IMAGE_BYTES>().0 {
@@ -14,8 +14,9 @@ pub fn rotate(pixels: &mut [u8], seed: u32, step: u32) {
     }
 }
 
-/// Each pixel takes the one whose centre is nearest to where it comes from (a tie goes to the even row or column, as PyTorch's
-/// `grid_sample` rounds); what comes from outside is black. A positive angle turns the content counter-clockwise.
+/// Rotates with nearest-neighbour sampling: each pixel copies the one whose centre is nearest to its source position (ties go to
+/// the even row or column, as PyTorch's `grid_sample` rounds); positions outside the image are black. A positive angle rotates
+/// the content counter-clockwise.
 pub fn rotated(image: &[u8; IMAGE_BYTES], radians: f64) -> [u8; IMAGE_BYTES] {
     let (sin, cos) = radians.sin_cos();
     let centre = (SIDE as f64 - 1.0) / 2.0;
@@ -42,7 +43,7 @@ mod tests {
         let image = picture();
         assert_eq!(rotated(&image, 0.0), image);
         let quarter = rotated(&image, std::f64::consts::FRAC_PI_2);
-        // What was at the top is at the left.
+        // The top edge moves to the left.
         assert_eq!(pixel(&quarter, 5, 0), pixel(&image, 0, 26));
         assert_eq!(pixel(&quarter, 31, 7), pixel(&image, 7, 0));
         let half = rotated(&image, std::f64::consts::PI);
@@ -60,7 +61,7 @@ mod tests {
         }
     }
 
-    /// PyTorch computes in f32, which decides pixels that come from midway between two; none of these images has more than a few.
+    /// PyTorch computes in f32, whose rounding decides pixels midway between two source pixels; each image has only a few.
     #[test]
     fn images_are_turned_as_pytorch_turns_them() {
         let expected = golden("rotation");
@@ -76,7 +77,7 @@ mod tests {
         }
     }
 
-    /// Ten bins of 4 degrees, 4,000 draws: each has a tenth within five standard deviations.
+    /// Each of ten bins of 4 degrees gets a tenth of 4,000 draws, within five standard deviations.
     #[test]
     fn angles_are_uniform() {
         let mut random = Random::new(1, Purpose::Rotation, 0);

@@ -1,13 +1,13 @@
-//! Smaller pictures, for cheap first epochs.
+//! Smaller images, for cheap first epochs.
 
 use super::level::level;
 use crate::data::{IMAGE_BYTES, SIDE};
 
-/// Pixels of a smaller picture's side.
+/// Width and height of a reduced image in pixels.
 pub const SMALL_SIDE: usize = 24;
 
-/// Images `[n, 32, 32, 3]` at 24x24 pixels, `[n, 24, 24, 3]`: bilinear with the triangle stretched by the reduction, which is what
-/// PyTorch's `interpolate(mode="bilinear", antialias=True)` does, rounded to levels.
+/// Reduces images `[n, 32, 32, 3]` to `[n, 24, 24, 3]` by bilinear interpolation with a triangle filter stretched by the
+/// scale, as PyTorch's `interpolate(mode="bilinear", antialias=True)` does, and rounds to levels.
 pub fn smaller(pixels: &[u8]) -> Vec<u8> {
     let taps = taps();
     let mut small = Vec::with_capacity(pixels.len() / IMAGE_BYTES * SMALL_SIDE * SMALL_SIDE * 3);
@@ -32,7 +32,7 @@ pub fn smaller(pixels: &[u8]) -> Vec<u8> {
     small
 }
 
-/// What a pixel takes from the pixels of a line, `first` on.
+/// The weights of one output pixel for the input pixels of a line, starting at `first`.
 struct Taps {
     first: usize,
     weights: Vec<f32>,
@@ -49,7 +49,7 @@ impl Taps {
     }
 }
 
-/// Triangles of half-width 32/24 around the centres of the small pixels, each summing to 1.
+/// Triangle filters of half-width 32/24 around the centres of the output pixels, each normalised to sum 1.
 fn taps() -> [Taps; SMALL_SIDE] {
     let scale = SIDE as f64 / SMALL_SIDE as f64;
     std::array::from_fn(|i| {
@@ -82,7 +82,7 @@ mod tests {
         let small = smaller(&image.repeat(2));
         assert_eq!(small.len(), 2 * SMALL_SIDE * SMALL_SIDE * 3);
         assert!(small.chunks(3).all(|pixel| *pixel == [10, 128, 255]));
-        // Level 7 a column: pixel i of the small one is centred at 4/3 (i + 1/2) - 1/2.
+        // The level rises by 7 per column; pixel i of the small image is centred at 4/3 (i + 1/2) - 1/2.
         let slope: [u8; IMAGE_BYTES] = std::array::from_fn(|i| (7 * (i / 3 % SIDE)) as u8);
         let small = smaller(&slope);
         for i in 2..SMALL_SIDE - 2 {

@@ -122,7 +122,7 @@ fn refuses_a_damaged_archive() {
     refuses(&archive[..archive.len() / 2], "truncated");
     refuses(&archive[..archive.len() - 4], "truncated");
     refuses(&[], "");
-    refuses(b"<!doctype html><title>404</title>", "no .tar.gz archive");
+    refuses(b"<!doctype html><title>404</title>", "not a .tar.gz archive");
     let mut flipped = archive;
     let end = flipped.len() - 6;
     flipped[end] ^= 1;
