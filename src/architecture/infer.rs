@@ -1,17 +1,17 @@
-//! Depth and class count from the tensors alone, for files without metadata.
+//! Inference of depth and class count from the tensors, for files without metadata.
 
 use std::collections::BTreeSet;
 
 use super::{Architecture, ArchitectureError, BOTTLENECK_FROM_DEPTH, convolutions_per_block};
 
 impl Architecture {
-    /// Depth and class count of the network that these tensors belong to, for files that do not say it.
+    /// Infers depth and class count from a network's tensors, for files that do not declare them.
     ///
-    /// Tolerates missing and extra tensors, so that the caller can then name them: blocks are counted in each stage and the
-    /// median counts; the kind of block follows from the third convolutions.
+    /// Tolerates missing and extra tensors, so that the caller can report them: the depth follows from the median of the stages'
+    /// block counts, the kind of block from the number of third convolutions.
     ///
     /// # Errors
-    /// [`ArchitectureError::Unrecognised`] where there are no blocks or no head, and [`Architecture::new`]'s.
+    /// [`ArchitectureError::Unrecognised`] if there are no blocks or no head, and the errors of [`Architecture::new`].
     pub fn infer<'a>(tensors: impl IntoIterator<Item = (&'a str, &'a [usize])>) -> Result<Self, ArchitectureError> {
         let unrecognised = |reason: &str| Err(ArchitectureError::Unrecognised { reason: reason.into() });
         let mut blocks: [BTreeSet<usize>; 3] = Default::default();
@@ -30,7 +30,7 @@ impl Architecture {
             }
         }
         let Some(n_classes) = from_weight.or(from_bias) else {
-            return unrecognised("there is no `head.weight` or `head.bias`, from which the number of classes follows");
+            return unrecognised("there is no `head.weight` or `head.bias` from which to infer the number of classes");
         };
         let mut counts: [usize; 3] = std::array::from_fn(|i| blocks[i].len());
         let total: usize = counts.iter().sum();
@@ -47,14 +47,14 @@ impl Architecture {
             let kind = if bottleneck { "bottleneck" } else { "basic" };
             let rule = format!("blocks are basic below depth {BOTTLENECK_FROM_DEPTH} and bottlenecks from there up");
             return unrecognised(&format!(
-                "{n_blocks} {kind} blocks a stage would make depth {depth}, but {rule}"
+                "{n_blocks} {kind} blocks per stage would make depth {depth}, but {rule}"
             ));
         }
         Self::new(depth, n_classes)
     }
 }
 
-/// "stage2.0.conv1.weight" -> (2, 0, "conv1.weight")
+/// Splits "stage2.0.conv1.weight" into (2, 0, "conv1.weight").
 fn split_block_name(name: &str) -> Option<(usize, usize, &str)> {
     let (stage, rest) = name.strip_prefix("stage")?.split_once('.')?;
     let (index, rest) = rest.split_once('.')?;
@@ -102,7 +102,7 @@ mod tests {
         list.retain(|p| !["2", "3", "4", "5"].iter().any(|i| p.name.split('.').nth(1) == Some(i)));
         let message = infer(&list).unwrap_err().to_string();
         assert!(
-            message.contains("2 bottleneck blocks a stage would make depth 20"),
+            message.contains("2 bottleneck blocks per stage would make depth 20"),
             "{message}"
         );
     }

@@ -1,10 +1,10 @@
-//! Which tensors a PreResNet has: depth and class count in, names and shapes out.
+//! The tensors of a PreResNet: names and shapes as a function of depth and class count.
 //!
 //! The network is the pre-activation ResNet in its form for 32x32 images (He et al. 2016, "Identity Mappings in Deep Residual
-//! Networks"): a 3x3 stem to 16 channels, three stages of equally many blocks with widths 16, 32 and 64, a last BatchNorm and
-//! a linear head. As in the code of "Does Knowledge Distillation Really Work?", blocks are basic (two 3x3 convolutions) below
-//! depth 44 and bottlenecks (1x1, 3x3, 1x1 to four times the width) from 44 up. The depth counts the convolutions on the main
-//! path and the head, so it is 6n+2 or 9n+2 with n blocks a stage.
+//! Networks"): a 3x3 stem with 16 output channels, three stages with the same number of blocks and widths 16, 32 and 64, a final
+//! BatchNorm and a linear head. As in the code of "Does Knowledge Distillation Really Work?", blocks are basic (two 3x3
+//! convolutions) below depth 44 and bottlenecks (1x1, 3x3, 1x1 to four times the width) from 44 up. The depth counts the
+//! convolutions on the main path and the head, so it is 6n+2 or 9n+2 with n blocks per stage.
 //!
 //! Names are PyTorch's, and the order of [`Architecture::tensors`] is the order of the PyTorch module's `state_dict()`.
 
@@ -17,28 +17,28 @@ mod tensors;
 
 pub use tensors::{BlockShape, Convolution, TensorKind, TensorSpec};
 
-/// Channels that the stem makes of red, green and blue.
+/// Output channels of the stem.
 pub const STEM_CHANNELS: usize = 16;
-/// Width of the blocks in stages 1, 2 and 3, which see 32, 16 and 8 pixels a side.
+/// Width of the blocks in stages 1, 2 and 3, whose images are 32, 16 and 8 pixels wide.
 pub const STAGE_WIDTHS: [usize; 3] = [16, 32, 64];
-/// A bottleneck block puts out this many times its width.
+/// Ratio of a bottleneck block's output channels to its width.
 pub const EXPANSION: usize = 4;
-/// Added to a variance before its root is taken: PyTorch's default for `BatchNorm2d`.
+/// Added to a variance before taking its square root; PyTorch's default for `BatchNorm2d`.
 pub const BATCH_NORM_EPSILON: f64 = 1e-5;
-/// Weight of a batch's statistics in the running ones: PyTorch's default for `BatchNorm2d`.
+/// Weight of a batch's statistics in the running statistics; PyTorch's default for `BatchNorm2d`.
 pub const BATCH_NORM_MOMENTUM: f64 = 0.1;
-/// From this depth up the blocks are bottlenecks.
+/// Smallest depth whose blocks are bottlenecks.
 pub const BOTTLENECK_FROM_DEPTH: usize = 44;
-/// Deepest network of the published family; a bound, so that a nonsensical file cannot ask for millions of layers.
+/// Depth of the deepest published network. The bound keeps a malformed file from requesting millions of layers.
 pub const MAX_DEPTH: usize = 1001;
-/// More classes than any image data set here has; a bound for the same reason.
+/// Largest class count, more than any supported data set has; a bound for the same reason.
 pub const MAX_CLASSES: usize = 65_536;
 
-/// Depth and class count of a PreResNet; everything else follows. [`Architecture::new`] makes the ones that exist.
+/// Depth and class count of a PreResNet, which determine everything else. [`Architecture::new`] accepts only valid ones.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Architecture {
-    /// Convolutions on the main path and the head.
+    /// Number of layers: the convolutions on the main path and the head.
     pub depth: usize,
     pub n_classes: usize,
 }
@@ -47,15 +47,15 @@ pub struct Architecture {
 pub enum ArchitectureError {
     #[error("no PreResNet has depth {depth}: {advice}")]
     Depth { depth: usize, advice: String },
-    #[error("a PreResNet here has 2 to {MAX_CLASSES} classes, not {n_classes}")]
+    #[error("{n_classes} classes are out of range; a PreResNet has 2 to {MAX_CLASSES}")]
     Classes { n_classes: usize },
-    #[error("the tensors are not those of a PreResNet: {reason}")]
+    #[error("these are not a PreResNet's tensors: {reason}")]
     Unrecognised { reason: String },
 }
 
 impl Architecture {
     /// # Errors
-    /// [`ArchitectureError::Depth`], which names the nearest depths that exist, and [`ArchitectureError::Classes`].
+    /// [`ArchitectureError::Depth`], which names the nearest valid depths, and [`ArchitectureError::Classes`].
     pub fn new(depth: usize, n_classes: usize) -> Result<Self, ArchitectureError> {
         if !is_depth(depth) {
             return Err(ArchitectureError::Depth {
@@ -78,12 +78,12 @@ impl Architecture {
         self.depth.saturating_sub(2) / (3 * convolutions_per_block(self.is_bottleneck()))
     }
 
-    /// Channels that the last block puts out and the head reads: 64 or 256.
+    /// Output channels of the last block, which the head reads: 64 or 256.
     pub fn n_features(&self) -> usize {
         channels_out(STAGE_WIDTHS[2], self.is_bottleneck())
     }
 
-    /// What networks of the same depth share, for example "PreResNet-56".
+    /// The family name that networks of the same depth share, for example "PreResNet-56".
     pub fn family(&self) -> String {
         format!("PreResNet-{}", self.depth)
     }
@@ -113,9 +113,9 @@ fn advice_on(depth: usize) -> String {
     let above = (depth.saturating_add(1)..=MAX_DEPTH).find(|&d| is_depth(d));
     let rule = format!("it is 6n+2 below {BOTTLENECK_FROM_DEPTH} and 9n+2 from {BOTTLENECK_FROM_DEPTH} to {MAX_DEPTH}");
     match (below, above) {
-        (Some(a), Some(b)) => format!("{rule}, the nearest are {a} and {b}"),
+        (Some(a), Some(b)) => format!("{rule}; the nearest are {a} and {b}"),
         (Some(nearest), None) | (None, Some(nearest)) => {
-            format!("{rule}, the nearest is {nearest}")
+            format!("{rule}; the nearest is {nearest}")
         }
         (None, None) => rule,
     }

@@ -2,17 +2,17 @@
 
 use super::{Architecture, STAGE_WIDTHS, STEM_CHANNELS, channels_out};
 
-/// A residual block: its input's, its inner and its output's channels.
+/// Shape of a residual block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockShape {
-    /// 1, 2 or 3.
+    /// Stage of the block: 1, 2 or 3.
     pub stage: usize,
     /// Position in the stage, from 0.
     pub index: usize,
     pub c_in: usize,
     pub width: usize,
     pub c_out: usize,
-    /// 2 where the stage halves the image, else 1.
+    /// 2 if the block halves the image, else 1.
     pub stride: usize,
     pub bottleneck: bool,
     /// Whether the block's input is projected by a 1x1 convolution because its shape changes.
@@ -28,7 +28,7 @@ pub struct Convolution {
     pub stride: usize,
 }
 
-/// What a tensor is, which decides how it is stored and whether it is trained.
+/// The role of a tensor, which determines how it is stored and whether it is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TensorKind {
     /// `[c_out, c_in, kernel, kernel]`
@@ -37,9 +37,9 @@ pub enum TensorKind {
     NormWeight,
     /// `[c]`
     NormBias,
-    /// `[c]`, a statistic of BatchNorm, not trained.
+    /// `[c]`, a BatchNorm statistic, not trained.
     RunningMean,
-    /// `[c]`, a statistic of BatchNorm, not trained, never negative.
+    /// `[c]`, a BatchNorm statistic, not trained, never negative.
     RunningVar,
     /// `[n_classes, c]`
     HeadWeight,
@@ -47,7 +47,7 @@ pub enum TensorKind {
     HeadBias,
 }
 
-/// One tensor that a network of an architecture must have.
+/// A tensor that an architecture requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
     pub name: String,
@@ -56,7 +56,7 @@ pub struct TensorSpec {
 }
 
 impl Architecture {
-    /// Trainable numbers: running statistics do not count.
+    /// Number of trainable parameters; running statistics do not count.
     pub fn n_parameters(&self) -> usize {
         self.tensors()
             .iter()
@@ -128,12 +128,12 @@ impl Architecture {
 }
 
 impl BlockShape {
-    /// For example "stage2.0".
+    /// The block's name, for example "stage2.0".
     pub fn name(&self) -> String {
         format!("stage{}.{}", self.stage, self.index)
     }
 
-    /// The convolutions on the main path, in order; convolution i stands behind norm i, over its `c_in` channels.
+    /// The convolutions on the main path, in order; norm i, over `c_in` channels, precedes convolution i.
     pub fn convolutions(&self) -> Vec<Convolution> {
         let conv = |c_in, c_out, kernel, stride| Convolution {
             c_in,
@@ -155,7 +155,7 @@ impl BlockShape {
         }
     }
 
-    /// The projection of the block's input, where there is one.
+    /// The projection of the block's input, if there is one.
     pub fn shortcut(&self) -> Option<Convolution> {
         self.has_shortcut.then_some(Convolution {
             c_in: self.c_in,
@@ -173,12 +173,12 @@ impl TensorSpec {
 }
 
 impl TensorKind {
-    /// False for BatchNorm's running statistics.
+    /// Whether training updates the tensor; false for BatchNorm's running statistics.
     pub fn is_trainable(self) -> bool {
         !matches!(self, Self::RunningMean | Self::RunningVar)
     }
 
-    /// Whether the tensor belongs to a BatchNorm. These stay f32 in files of half precision.
+    /// Whether the tensor belongs to a BatchNorm. Such tensors stay f32 in half-precision files.
     pub fn is_norm(self) -> bool {
         matches!(
             self,

@@ -7,7 +7,7 @@ use crate::architecture::BATCH_NORM_EPSILON;
 use crate::kernels::ops::{self, BatchMoments};
 use crate::weights::{MissingTensor, StateDict};
 
-/// A convolution without bias; padding keeps the size at stride 1.
+/// A convolution without bias, padded to keep the size at stride 1.
 #[derive(Clone, Debug)]
 pub struct Conv2d {
     /// `[c_out, c_in, size, size]`
@@ -41,13 +41,13 @@ impl Conv2d {
 
 /// Batch normalisation over `[n, h, w, channels]` with PyTorch's running statistics.
 ///
-/// burn's own module feeds the biased batch variance into the running variance, where PyTorch feeds the unbiased one; so the
-/// statistics are kept by hand.
+/// burn's own module updates the running variance with the biased batch variance, but PyTorch with the unbiased one, so this
+/// layer keeps its statistics itself.
 #[derive(Clone, Debug)]
 pub struct BatchNorm {
-    /// Scale, `[channels]`.
+    /// Trainable scale, `[channels]`.
     pub weight: Parameter,
-    /// Shift, `[channels]`.
+    /// Trainable shift, `[channels]`.
     pub bias: Parameter,
     /// `[channels]`, never on an autodiff device.
     pub running_mean: Tensor<1>,
@@ -124,7 +124,7 @@ impl Linear {
         })
     }
 
-    /// x W^T + b
+    /// Computes x W^T + b.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         x.matmul(self.weight.view::<2>().transpose())
             .add(self.bias.view::<1>().unsqueeze())
@@ -155,7 +155,7 @@ mod tests {
         BatchNorm::from_state(&state, "n", device).unwrap()
     }
 
-    /// Values 1, 2, 3, 6: mean 3, biased variance 3.5, unbiased 14/3.
+    /// The values 1, 2, 3, 6 have mean 3, biased variance 3.5 and unbiased variance 14/3.
     #[test]
     fn the_running_variance_takes_the_unbiased_batch_variance() {
         let mut norm = norm(&Device::flex());

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::weights::{MissingTensor, StateDict};
 
-/// A trainable tensor, kept flat so that the optimiser and the checkpoint treat all ranks alike; layers view it in its shape.
+/// A trainable tensor, stored flat so that the optimiser and checkpoints treat all ranks alike; layers view it in its shape.
 #[derive(Clone, Debug)]
 pub struct Parameter {
     name: String,
@@ -13,10 +13,10 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// Takes `name` out of a state dict that has been checked against the architecture.
+    /// Uploads tensor `name` of a state dict that has been checked against the architecture.
     ///
     /// # Errors
-    /// The name, where the state dict lacks it.
+    /// [`MissingTensor`] if the state dict lacks `name`.
     pub(super) fn from_state(state: &StateDict, name: String, device: &Device) -> Result<Self, MissingTensor> {
         let (shape, value) = upload(state, &name, device)?;
         let value = if device.is_autodiff() {
@@ -37,19 +37,19 @@ impl Parameter {
         &self.shape
     }
 
-    /// All values, in row-major order.
+    /// All values, flat, in row-major order.
     pub fn flat(&self) -> &Tensor<1> {
         &self.value
     }
 
-    /// The values in the parameter's own shape, of rank `D`.
+    /// The values in the parameter's shape, which has rank `D`.
     pub fn view<const D: usize>(&self) -> Tensor<D> {
         let mut dims = [1; D];
         dims.copy_from_slice(&self.shape);
         self.value.clone().reshape(dims)
     }
 
-    /// Replaces the values; `flat` comes from the inner backend and starts a new graph on an autodiff device.
+    /// Replaces the values by `flat`, a tensor of the inner backend; on an autodiff device this starts a new graph.
     pub(crate) fn set(&mut self, flat: Tensor<1>) {
         self.value = if self.value.is_autodiff() {
             flat.autodiff().require_grad()
@@ -59,7 +59,7 @@ impl Parameter {
     }
 }
 
-/// Copies a tensor of the state dict to the device, flat.
+/// Uploads a tensor of the state dict to the device, flat, and returns its shape with it.
 pub(super) fn upload(state: &StateDict, name: &str, device: &Device) -> Result<(Vec<usize>, Tensor<1>), MissingTensor> {
     let tensor = state.require(name)?;
     let data = TensorData::new(tensor.data.clone(), [tensor.data.len()]);

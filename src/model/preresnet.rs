@@ -1,4 +1,4 @@
-//! The pre-activation residual network of He et al. 2016 in its CIFAR form.
+//! The pre-activation residual network of He et al. 2016 for CIFAR images.
 
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
@@ -17,7 +17,7 @@ struct Block {
     shortcut: Option<Conv2d>,
 }
 
-/// A PreResNet with its tensors on a device. On an autodiff device its parameters are trainable.
+/// A PreResNet on a device. On an autodiff device its parameters are trainable.
 #[derive(Clone, Debug)]
 pub struct PreResNet {
     architecture: Architecture,
@@ -28,10 +28,10 @@ pub struct PreResNet {
 }
 
 impl PreResNet {
-    /// Copies a state dict that has been checked against the architecture to the device.
+    /// Uploads a state dict that has been checked against the architecture.
     ///
     /// # Errors
-    /// Names a tensor that the state dict lacks.
+    /// [`MissingTensor`] if the state dict lacks a tensor.
     pub fn from_state(architecture: &Architecture, state: &StateDict, device: &Device) -> Result<Self, MissingTensor> {
         let mut stages: [Vec<Block>; 3] = Default::default();
         for shape in architecture.blocks() {
@@ -46,18 +46,18 @@ impl PreResNet {
         })
     }
 
-    /// Depth and classes.
+    /// The network's depth and class count.
     pub fn architecture(&self) -> &Architecture {
         &self.architecture
     }
 
-    /// Logits `[n, classes]` of normalised images `[n, 32, 32, 3]`, with the running statistics.
+    /// Computes logits `[n, classes]` for normalised images `[n, 32, 32, 3]`, using the running statistics.
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let [.., x] = self.stages(images);
         self.classify(relu(self.norm.evaluate(x)))
     }
 
-    /// Logits `[n, classes]` with the batch's own statistics, which also update the running ones. Needs two images or more.
+    /// Computes logits `[n, classes]` using the batch's statistics, and updates the running statistics. Needs at least two images.
     pub fn forward_train(&mut self, images: Tensor<4>) -> Tensor<2> {
         let mut x = self.stem.forward(images);
         for block in self.stages.iter_mut().flatten() {
@@ -67,7 +67,7 @@ impl PreResNet {
         self.classify(relu(ops::reference::norm(x, self.norm.parameters())))
     }
 
-    /// The outputs of the three stages: `[n, 32, 32, c]`, `[n, 16, 16, 2c]`, `[n, 8, 8, 4c]`.
+    /// Computes the outputs of the three stages: `[n, 32, 32, c]`, `[n, 16, 16, 2c]`, `[n, 8, 8, 4c]`.
     pub fn stages(&self, images: Tensor<4>) -> [Tensor<4>; 3] {
         let mut x = self.stem.forward(images);
         [0, 1, 2].map(|stage: usize| {
@@ -78,7 +78,7 @@ impl PreResNet {
         })
     }
 
-    /// Global average pooling of `[n, h, w, features]` and the head.
+    /// Applies global average pooling to `[n, h, w, features]`, then the head.
     fn classify(&self, x: Tensor<4>) -> Tensor<2> {
         let [n, h, w, features] = x.dims();
         self.head
@@ -98,7 +98,7 @@ impl PreResNet {
         all
     }
 
-    /// The same tensors in the same order as [`Self::parameters`].
+    /// The tensors of [`Self::parameters`], in the same order.
     pub(crate) fn parameters_mut(&mut self) -> Vec<&mut Parameter> {
         let mut all = vec![&mut self.stem.weight];
         for block in self.stages.iter_mut().flatten() {
@@ -116,7 +116,7 @@ impl PreResNet {
         all
     }
 
-    /// The BatchNorm layers in the order in which a forward pass meets them.
+    /// The BatchNorm layers in the order of a forward pass.
     pub fn norms(&self) -> Vec<&BatchNorm> {
         let blocks = self
             .stages
@@ -152,7 +152,7 @@ impl Block {
     fn from_state(state: &StateDict, shape: &BlockShape, device: &Device) -> Result<Self, MissingTensor> {
         let name = shape.name();
         let n_convs = if shape.bottleneck { 3 } else { 2 };
-        // The stride is in the 3x3 convolution that changes the size: the second of a bottleneck, the first of a basic block.
+        // The 3x3 convolution that changes the size has the stride: the second of a bottleneck, the first of a basic block.
         let strided = if shape.bottleneck { 2 } else { 1 };
         let layers = (1..=n_convs).map(|i| {
             let stride = if i == strided { shape.stride } else { 1 };
@@ -169,14 +169,14 @@ impl Block {
         Ok(Self { layers, shortcut })
     }
 
-    /// With the running statistics.
+    /// Applies the block with the running statistics.
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let layer = |y, (norm, conv): &(BatchNorm, Conv2d)| conv.forward(relu(norm.evaluate(y)));
         let y = self.layers.iter().fold(x.clone(), layer);
         self.added(x, y)
     }
 
-    /// With the batch's own statistics, which also update the running ones.
+    /// Applies the block with the batch's statistics, which also update the running ones.
     fn forward_train(&mut self, x: Tensor<4>) -> Tensor<4> {
         let mut y = x.clone();
         for (norm, conv) in &mut self.layers {
