@@ -1,9 +1,9 @@
-//! The figures of golden-metrics.json, from the stored logits.
+//! Compares metrics of the stored logits with golden-metrics.json.
 //!
-//! PyTorch computed them from f32 logits; the stored ones are rounded to f16, so that a logit near 10 is off by up to 0.004 and
-//! some images' two largest become equal. The bounds allow for that and no more: 5 images of 10,000 may count otherwise, and
-//! means of n images may move by 0.005 / sqrt(n). The first 20 images' logits are also stored in f32, and there figures agree
-//! to 1e-5.
+//! PyTorch computed the golden values from f32 logits. The stored logits are rounded to f16, so a logit near 10 is off by up to
+//! 0.004, and some images' two largest logits become equal. The bounds allow for that and no more: 5 of 10,000 images may count
+//! differently, and means of n images may move by 0.005 / sqrt(n). The first 20 images' logits are also stored in f32, for which
+//! metrics agree to 1e-5.
 
 use fidelity_lab::metrics::{
     Fidelity, FidelityAccumulator, Generalisation, GeneralisationAccumulator, ensemble_log_probs, log_softmax,
@@ -78,7 +78,7 @@ fn check(what: &str, found: f64, expected: &Value, bound: f64) {
     );
 }
 
-/// How far figures over `n` images may be off.
+/// Tolerances of metrics over `n` images.
 #[derive(Clone, Copy)]
 struct Bounds {
     share: f64,
@@ -192,7 +192,7 @@ fn all_figures_over_all_images() {
     let found = fidelity(&ensemble, &student, &labels, 64);
     let expected = &metrics["student0_vs_ensemble"];
     check_fidelity("student against the ensemble", &found, expected, bounds);
-    // Of the 10,000 images the teacher has 6,649 right and 3,351 wrong.
+    // The teacher classifies 6,649 of the 10,000 images correctly and 3,351 incorrectly.
     let (right, wrong) = (
         found.agreement_teacher_right.unwrap(),
         found.agreement_teacher_wrong.unwrap(),
@@ -311,10 +311,10 @@ fn the_batch_size_changes_nothing() {
     };
     let whole = with(N_IMAGES);
     for batch in [1, 7, 64] {
-        // Images are added one by one, so that not even rounding differs.
+        // Images are added one by one, so even rounding is the same.
         assert_eq!(with(batch), whole, "batches of {batch}");
     }
-    // The ensemble of a batch does not depend on the images beside it either.
+    // The ensemble's predictions for an image do not depend on the rest of the batch either.
     let part: Vec<&[f32]> = teachers.iter().map(|z| &z[700..1400]).collect();
     assert_eq!(ensemble_log_probs(&part, N_CLASSES).unwrap(), ensemble[700..1400]);
 }
@@ -344,7 +344,7 @@ fn a_snapshot_goes_on_where_it_stopped() {
             (generalisation, fidelity) = serde_json::from_str(&text).unwrap();
         }
     }
-    // A sum may change its last bit on the way through JSON text; counts must not change at all.
+    // A sum's last bit may change in a round trip through JSON text; counts must not change at all.
     let (found, whole) = (
         generalisation.report(),
         self::generalisation(&student, &labels, N_IMAGES),

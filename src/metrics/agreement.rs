@@ -1,40 +1,40 @@
-//! How well a student matches its teacher: agreement and divergence.
+//! Fidelity, how well a student matches its teacher: agreement and KL divergence.
 
 use serde::{Deserialize, Serialize};
 
 use super::probability::{argmax, kl_divergence};
 use super::{FidelityError, check_batch, check_length, check_row, share};
 
-/// A student against a teacher, usually the ensemble.
+/// A student's fidelity to a teacher, usually the ensemble.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct Fidelity {
-    /// Share of images with the same most probable class (Stanton et al. 2021, Eq. 2). NaN where there is no image.
+    /// Share of images with the same most probable class (Stanton et al. 2021, Eq. 2). NaN without images.
     pub agreement: f64,
-    /// Mean of KL(teacher || student) in nats at temperature 1 (Eq. 3). NaN where there is no image.
+    /// Mean of KL(teacher || student) in nats at temperature 1 (Eq. 3). NaN without images.
     pub kl: f64,
-    /// Standard error of `kl` over the images (sample standard deviation / sqrt(n)); null below two images.
+    /// Standard error of `kl` over the images (sample standard deviation / sqrt(n)); null for fewer than two images.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub kl_standard_error: Option<f64>,
-    /// Agreement on the images that the teacher has right; null where labels are missing or there is no such image.
+    /// Agreement on the images that the teacher classifies correctly; null if no labelled image is such.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub agreement_teacher_right: Option<f64>,
-    /// Agreement on the images that the teacher has wrong; null where labels are missing or there is no such image.
+    /// Agreement on the images that the teacher classifies incorrectly; null if no labelled image is such.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub agreement_teacher_wrong: Option<f64>,
 }
 
-/// Sums over images, from which [`Fidelity`] follows at any time.
+/// Running sums over images, from which [`Self::report`] computes [`Fidelity`] at any time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FidelityAccumulator {
-    /// Of the images so far; 0 before the first.
+    /// Class count of the images so far; 0 before the first image.
     n_classes: usize,
     n_images: u32,
     n_agreeing: u32,
     kl: f64,
     kl_squares: f64,
-    /// Images that the teacher has right, and those of them that the student agrees on.
+    /// Counts over the images that the teacher classifies correctly.
     teacher_right: Count,
     teacher_wrong: Count,
 }
@@ -46,10 +46,11 @@ struct Count {
 }
 
 impl FidelityAccumulator {
-    /// Adds one image: both networks' log-probabilities `[classes]` at temperature 1, and its label where it has one.
+    /// Adds one image: both networks' log-probabilities `[classes]` at temperature 1, and the label if there is one.
     ///
     /// # Errors
-    /// Where there are no classes, the two or those before have another number, a value is not finite, or the label is no class.
+    /// Fails if there are no classes, the class count differs from the other network's or the earlier images', a value is not
+    /// finite or the label is out of range.
     pub fn push(&mut self, teacher: &[f64], student: &[f64], label: Option<u8>) -> Result<(), FidelityError> {
         let n_classes = if self.n_images == 0 {
             teacher.len()
@@ -62,10 +63,10 @@ impl FidelityAccumulator {
         Ok(())
     }
 
-    /// Adds a batch: log-probabilities `[n, n_classes]` and labels `[n]`. On an error nothing of it is added.
+    /// Adds a batch: log-probabilities `[n, n_classes]` and labels `[n]`. After an error the sums are unchanged.
     ///
     /// # Errors
-    /// As [`Self::push`], and where lengths do not match.
+    /// Fails as [`Self::push`] does, and if lengths do not match.
     pub fn push_batch(
         &mut self,
         teacher: &[f64],
@@ -112,19 +113,20 @@ impl FidelityAccumulator {
         }
     }
 
-    /// Images so far, with or without a label.
+    /// Number of images so far, labelled or not.
     pub fn n_images(&self) -> u32 {
         self.n_images
     }
 
-    /// sqrt((sum kl^2 - n mean^2) / (n - 1) / n), where rounding may make the difference of a constant negative.
+    /// Computes sqrt((sum kl^2 - n mean^2) / (n - 1) / n). If kl is constant, rounding may make the difference negative, so it is
+    /// clamped at 0.
     fn kl_standard_error(&self) -> Option<f64> {
         let n = f64::from(self.n_images);
         let variance = (self.kl_squares - self.kl * self.kl / n) / (n - 1.0);
         (self.n_images > 1).then(|| (variance.max(0.0) / n).sqrt())
     }
 
-    /// The figures over the images so far.
+    /// The metrics over the images so far.
     pub fn report(&self) -> Fidelity {
         Fidelity {
             agreement: share(self.n_agreeing, self.n_images).unwrap_or(f64::NAN),
@@ -151,7 +153,7 @@ mod tests {
         sums.push(&teacher, &near, None).unwrap();
         assert_eq!(sums.report().kl_standard_error, None);
         sums.push(&teacher, &far, None).unwrap();
-        // Of 0 and k: mean k/2, sample variance k^2/2, standard error k/2.
+        // The values 0 and k have mean k/2, sample variance k^2/2 and standard error k/2.
         let report = sums.report();
         assert!(
             (report.kl_standard_error.unwrap() - report.kl).abs() < 1e-12,
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn three_images_by_hand() {
         let mut sums = FidelityAccumulator::default();
-        // The teacher is right twice; the student agrees on one of those, and on the one that the teacher has wrong.
+        // The teacher is right twice; the student agrees on one of these images, and on the one that the teacher gets wrong.
         sums.push(&logs(&[0.75, 0.25]), &logs(&[0.5, 0.5]), Some(0)).unwrap();
         sums.push(&logs(&[0.25, 0.75]), &logs(&[0.75, 0.25]), Some(1)).unwrap();
         sums.push(&logs(&[0.75, 0.25]), &logs(&[0.75, 0.25]), Some(1)).unwrap();

@@ -1,14 +1,14 @@
-//! How well predictions match the labels: accuracy, negative log-likelihood, calibration.
+//! Generalisation, how well predictions match the labels: accuracy, negative log-likelihood, calibration.
 
 use serde::{Deserialize, Serialize};
 
 use super::probability::argmax;
 use super::{FidelityError, check_batch, check_row, share};
 
-/// Equal-width bins of confidence, as in the paper's code.
+/// Number of equal-width confidence bins, as in the paper's code.
 pub const N_BINS: usize = 10;
 
-/// Figures over the labelled images; null where there are none.
+/// Metrics over the labelled images; null if no image has a label.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -19,7 +19,7 @@ pub struct Generalisation {
     /// Share of images whose label is among the five most probable classes.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub top5_accuracy: Option<f64>,
-    /// Mean of minus the label's log-probability, in nats.
+    /// Mean negative log-likelihood of the labels, in nats.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub nll: Option<f64>,
     /// Expected calibration error: mean over images of |accuracy - confidence| of their bin (Guo et al. 2017).
@@ -37,20 +37,20 @@ pub struct Generalisation {
 pub struct ReliabilityBin {
     pub lower: f64,
     pub upper: f64,
-    /// Images in the bin.
+    /// Number of images in the bin.
     pub count: u32,
-    /// Their mean confidence; null where there are none.
+    /// Mean confidence of the bin's images; null if the bin is empty.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub confidence: Option<f64>,
-    /// Their accuracy; null where there are none.
+    /// Accuracy on the bin's images; null if the bin is empty.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub accuracy: Option<f64>,
 }
 
-/// Sums over images, from which [`Generalisation`] follows at any time.
+/// Running sums over images, from which [`Self::report`] computes [`Generalisation`] at any time.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GeneralisationAccumulator {
-    /// Of the images so far; 0 before the first.
+    /// Class count of the images so far; 0 before the first image.
     n_classes: usize,
     n_images: u32,
     n_labelled: u32,
@@ -68,10 +68,11 @@ struct Bin {
 }
 
 impl GeneralisationAccumulator {
-    /// Adds one image: its log-probabilities `[classes]`, and its label where it has one.
+    /// Adds one image: its log-probabilities `[classes]`, and its label if it has one.
     ///
     /// # Errors
-    /// Where there are no classes or not as many as before, a value is not finite, or the label is no class.
+    /// Fails if there are no classes, the class count differs from the earlier images', a value is not finite or the label is out
+    /// of range.
     pub fn push(&mut self, log_probs: &[f64], label: Option<u8>) -> Result<(), FidelityError> {
         let n_classes = if self.n_images == 0 {
             log_probs.len()
@@ -83,10 +84,10 @@ impl GeneralisationAccumulator {
         Ok(())
     }
 
-    /// Adds a batch: log-probabilities `[n, n_classes]` and labels `[n]`. On an error nothing of it is added.
+    /// Adds a batch: log-probabilities `[n, n_classes]` and labels `[n]`. After an error the sums are unchanged.
     ///
     /// # Errors
-    /// As [`Self::push`], and where lengths do not match.
+    /// Fails as [`Self::push`] does, and if lengths do not match.
     pub fn push_batch(
         &mut self,
         log_probs: &[f64],
@@ -122,12 +123,12 @@ impl GeneralisationAccumulator {
         bin.confidence += confidence;
     }
 
-    /// Images so far, with or without a label.
+    /// Number of images so far, labelled or not.
     pub fn n_images(&self) -> u32 {
         self.n_images
     }
 
-    /// The figures over the labelled images so far.
+    /// The metrics over the labelled images so far.
     pub fn report(&self) -> Generalisation {
         let n = self.n_labelled;
         let has_labels = n > 0;
@@ -154,13 +155,13 @@ impl Bin {
     }
 }
 
-/// Lower edge of a bin, of `n_bins` of equal width. A division, not a sum of tenths, so that 0.3 is the number that 0.3 is written as.
+/// Lower edge of one of `n_bins` equal-width bins. Division, unlike summing widths, yields the f64 of the literal 0.3.
 pub(crate) fn bin_edge(index: usize, n_bins: usize) -> f64 {
     index as f64 / n_bins as f64
 }
 
-/// The bin (lower, upper] of a confidence, of `n_bins` of equal width: rounding of the product may be a bin off. What rounding makes
-/// larger than 1 is in the last, 0 in the first.
+/// Index of the bin (lower, upper] that contains a confidence, out of `n_bins` equal-width bins. The product may round to a
+/// neighbouring bin, so the edges decide. A confidence that rounding lifts above 1 goes to the last bin, 0 to the first.
 pub(crate) fn bin_of(confidence: f64, n_bins: usize) -> usize {
     let last = n_bins - 1;
     let mut bin = ((confidence * n_bins as f64).ceil() as usize)
@@ -214,7 +215,7 @@ mod tests {
     #[test]
     fn four_images_by_hand() {
         let mut sums = GeneralisationAccumulator::default();
-        // Right at 0.8, wrong at 0.75, right at 0.45, and one without a label, which counts nowhere.
+        // One image is right at 0.8, one wrong at 0.75, one right at 0.45, and one has no label, so it does not count.
         sums.push(&logs(&[0.8, 0.1, 0.1]), Some(0)).unwrap();
         sums.push(&logs(&[0.75, 0.125, 0.125]), Some(1)).unwrap();
         sums.push(&logs(&[0.25, 0.3, 0.45]), Some(2)).unwrap();
@@ -225,7 +226,7 @@ mod tests {
         assert_eq!(report.top5_accuracy, Some(1.0), "three classes are all among five");
         let nll = -(0.8f64.ln() + 0.125f64.ln() + 0.45f64.ln()) / 3.0;
         assert!((report.nll.unwrap() - nll).abs() < 1e-15);
-        // 0.8 and 0.75 share (0.7, 0.8]: 1 right, confidence 1.55; 0.45 stands alone.
+        // 0.8 and 0.75 share the bin (0.7, 0.8] with 1 right and a confidence sum of 1.55; 0.45 has its own bin.
         let ece = ((1.0f64 - 1.55).abs() + (1.0f64 - 0.45).abs()) / 3.0;
         assert!((report.ece.unwrap() - ece).abs() < 1e-12, "{report:?}");
         let bin = &report.reliability.unwrap()[7];

@@ -1,8 +1,8 @@
-//! How well networks predict and how well a student matches its teacher, as Stanton et al. 2021 define it.
+//! Generalisation (how well networks predict) and fidelity (how well a student matches its teacher), after Stanton et al. 2021.
 //!
 //! Logits are f32 and row-major, `[n, classes]`; everything computed from them is f64. [`GeneralisationAccumulator`] and
-//! [`FidelityAccumulator`] take image after image, so that no batch size changes a figure, and can be stored half-way (serde).
-//! Of equal probabilities the first class counts as the larger one.
+//! [`FidelityAccumulator`] add one image at a time, so the batch size never changes a metric, and serialise in mid-evaluation
+//! (serde). Ties between probabilities go to the first class.
 
 mod agreement;
 mod generalisation;
@@ -17,27 +17,27 @@ pub use generalisation::{Generalisation, GeneralisationAccumulator, N_BINS, Reli
 pub(crate) use generalisation::{bin_edge, bin_of};
 pub use probability::{argmax, ensemble_log_probs, entropy, kl_divergence, log_softmax};
 
-/// Why figures cannot be computed. Nothing has been added to the sums then.
+/// The reason why metrics cannot be computed. The sums are then unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum FidelityError {
-    #[error("there are no classes; predictions need at least one")]
+    #[error("there are no classes; predictions need at least one class")]
     NoClasses,
     #[error("an ensemble needs at least one member")]
     NoMembers,
-    #[error("{what}: there are {found} values where {expected} are needed")]
+    #[error("{what}: expected {expected} values, found {found}")]
     Length {
         what: &'static str,
         found: usize,
         expected: usize,
     },
-    #[error("the label {label} is no class; there are the classes 0 to {}", n_classes.saturating_sub(1))]
+    #[error("label {label} is out of range; classes are 0 to {}", n_classes.saturating_sub(1))]
     Label { label: u8, n_classes: usize },
-    #[error("class {class} of image {image} has a value that is no finite number; the network may have diverged")]
+    #[error("class {class} of image {image} has a non-finite value; the network may have diverged")]
     NotFinite { image: usize, class: usize },
 }
 
 impl From<FidelityError> for LabError {
-    /// Arguments are checked before; what is left is a network or device that gives no numbers.
+    /// Arguments are checked earlier, so a non-finite value comes from the network or the device.
     fn from(error: FidelityError) -> Self {
         let code = match error {
             FidelityError::NotFinite { .. } => ErrorCode::GpuError,
@@ -48,7 +48,7 @@ impl From<FidelityError> for LabError {
     }
 }
 
-/// Checks image `image` of a batch: a row of finite log-probabilities, as long as those before it, and a label that is a class.
+/// Checks image `image` of a batch: `n_classes` finite log-probabilities and a label in range.
 fn check_row(image: usize, row: &[f64], n_classes: usize, label: Option<u8>) -> Result<(), FidelityError> {
     if row.is_empty() {
         return Err(FidelityError::NoClasses);
@@ -71,7 +71,7 @@ fn check_length(what: &'static str, found: usize, expected: usize) -> Result<(),
     }
 }
 
-/// Images in a batch of `[n, n_classes]` values with a label for each, where there are labels.
+/// The number of images in a batch of `[n, n_classes]` values, with one label each if there are labels.
 fn check_batch(values: &[f64], n_classes: usize, labels: Option<&[u8]>) -> Result<usize, FidelityError> {
     if n_classes == 0 {
         return Err(FidelityError::NoClasses);
@@ -82,7 +82,7 @@ fn check_batch(values: &[f64], n_classes: usize, labels: Option<&[u8]>) -> Resul
     Ok(n)
 }
 
-/// A share, or none of nothing.
+/// `part / whole`, or `None` if `whole` is 0.
 pub(crate) fn share(part: u32, whole: u32) -> Option<f64> {
     (whole > 0).then(|| f64::from(part) / f64::from(whole))
 }

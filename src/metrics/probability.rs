@@ -1,11 +1,11 @@
-//! From logits to log-probabilities, in f64.
+//! Log-probabilities and functions of them, in f64.
 
 use super::{FidelityError, check_length};
 
-/// Log-probabilities of one image at a temperature: z/tau - logsumexp(z/tau), all taken relative to the largest z/tau, so that
+/// Computes one image's log-probabilities at a temperature: z/tau - logsumexp(z/tau), relative to the largest z/tau, so that
 /// nothing overflows and large logits keep their precision.
 ///
-/// Not finite where a logit is not, or `temperature` is 0.
+/// The result is not finite if a logit is not finite or `temperature` is 0.
 pub fn log_softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
     let scaled: Vec<f64> = logits.iter().map(|&z| f64::from(z) / temperature).collect();
     let largest = largest(&scaled);
@@ -13,13 +13,13 @@ pub fn log_softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
     scaled.into_iter().map(|z| z - largest - log_sum).collect()
 }
 
-/// Log-probabilities `[n, classes]` of an ensemble, from each member's logits `[n, classes]`.
+/// Computes an ensemble's log-probabilities `[n, classes]` from each member's logits `[n, classes]`.
 ///
-/// logsumexp_i(log_softmax(z_i)) - log m: the log of the mean of the members' probabilities, never of their logits.
+/// They are logsumexp_i(log_softmax(z_i)) - log m: the log of the mean of the members' probabilities, never of their logits.
 ///
 /// # Errors
-/// Without classes or members, where a member's length is not that of the first, where it is no whole number of images, and
-/// where a logit is not finite.
+/// Fails if there are no classes or members, if the members' lengths differ or are not a whole number of images, or if a logit is
+/// not finite.
 pub fn ensemble_log_probs(members: &[&[f32]], n_classes: usize) -> Result<Vec<f64>, FidelityError> {
     let n_values = members.first().ok_or(FidelityError::NoMembers)?.len();
     if n_classes == 0 {
@@ -50,12 +50,12 @@ pub fn ensemble_log_probs(members: &[&[f32]], n_classes: usize) -> Result<Vec<f6
     Ok(ensemble)
 }
 
-/// Entropy in nats of one image's log-probabilities.
+/// The entropy, in nats, of one image's log-probabilities.
 pub fn entropy(log_probs: &[f64]) -> f64 {
     -log_probs.iter().map(|&l| weighted(l, l)).sum::<f64>()
 }
 
-/// KL(teacher || student) in nats, of one image's log-probabilities. Rounding never makes it negative.
+/// KL(teacher || student), in nats, between one image's log-probabilities. The result is clamped at 0 against rounding.
 pub fn kl_divergence(teacher: &[f64], student: &[f64]) -> f64 {
     teacher
         .iter()
@@ -65,7 +65,7 @@ pub fn kl_divergence(teacher: &[f64], student: &[f64]) -> f64 {
         .max(0.0)
 }
 
-/// Index of the largest value, of equal ones the first; 0 of none. NaN is never the largest, unless it comes first.
+/// Index of the largest value; the first one on ties, and 0 if there are no values. NaN wins only if it comes first.
 pub fn argmax<T: PartialOrd>(values: &[T]) -> usize {
     let mut best = 0;
     for (i, value) in values.iter().enumerate() {
@@ -76,7 +76,7 @@ pub fn argmax<T: PartialOrd>(values: &[T]) -> usize {
     best
 }
 
-/// exp(log_weight) * value, and 0 where the weight is 0, whatever the value.
+/// Computes exp(log_weight) * value, or 0 if the weight is 0, even if the value is not finite.
 fn weighted(log_weight: f64, value: f64) -> f64 {
     match log_weight.exp() {
         0.0 => 0.0,
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn log_softmax_by_hand() {
-        // Odds 1 : 3.
+        // The odds are 1 : 3.
         close(&log_softmax(&[0.0, 3f32.ln()], 1.0), &[0.25f64.ln(), 0.75f64.ln()]);
         // At temperature 2 the odds 1 : 9 become 1 : 3.
         close(&log_softmax(&[0.0, 9f32.ln()], 2.0), &[0.25f64.ln(), 0.75f64.ln()]);
@@ -117,13 +117,13 @@ mod tests {
 
     #[test]
     fn the_ensemble_is_the_mean_of_probabilities() {
-        // Odds 1 : 1 and 9 : 1 are 0.5 and 0.9, mean 0.7; the mean of the logits would be odds 3 : 1.
+        // The odds 1 : 1 and 9 : 1 mean 0.5 and 0.9, on average 0.7; averaging the logits would yield odds of 3 : 1.
         let nine = [9f32.ln(), 0.0];
         close(
             &ensemble_log_probs(&[&[0.0, 0.0], &nine], 2).unwrap(),
             &[0.7f64.ln(), 0.3f64.ln()],
         );
-        // Two images; probabilities below f64's smallest number stay finite.
+        // Log-probabilities of values below f64's smallest number stay finite, here for two images.
         let far = ensemble_log_probs(&[&[0.0, -2000.0, 0.0, 0.0], &[0.0, -2000.0, 0.0, 0.0]], 2).unwrap();
         close(&far, &[0.0, -2000.0, 0.5f64.ln(), 0.5f64.ln()]);
     }

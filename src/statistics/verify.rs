@@ -98,7 +98,7 @@ mod tests {
             (&given[..2], None, "3 images of 2 classes take 6"),
             (&given[..2], Some(&[3][..]), "indices hold 3"),
             (&[][..], Some(&[][..]), "indices are empty"),
-            (&[f32::NAN, 0.0][..], Some(&[0][..]), "no finite number"),
+            (&[f32::NAN, 0.0][..], Some(&[0][..]), "non-finite value"),
         ] {
             let error = ask(logits, indices).unwrap_err();
             assert!(error.message.contains(part), "{error}");
