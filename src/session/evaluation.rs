@@ -1,5 +1,5 @@
-//! Fidelity and generalisation of loaded networks over a set of images, a batch and as many networks a call as the device
-//! computes together.
+//! Evaluation of loaded networks' fidelity and generalisation over a set of images. Each call computes one batch for as many
+//! networks as the device runs together.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -13,34 +13,34 @@ use crate::metrics::{
     Fidelity, FidelityAccumulator, Generalisation, GeneralisationAccumulator, ensemble_log_probs, log_softmax,
 };
 
-/// The figures of an evaluation, over the images done.
+/// The metrics of an evaluation over the images evaluated so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null, hashmap_as_object))]
 #[serde(rename_all = "camelCase")]
 pub struct EvaluationReport {
-    /// Images measured.
+    /// Number of images evaluated.
     pub n_images: u32,
-    /// Whether it ended before all images were measured.
+    /// Whether the evaluation ended before all images were evaluated.
     pub cancelled: bool,
-    /// Members of the ensemble.
+    /// Names of the ensemble's members.
     pub teachers: Vec<String>,
-    /// Each teacher and each student by name.
+    /// Each teacher's and each student's metrics, by name.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, Generalisation>"))]
     pub models: BTreeMap<String, Generalisation>,
-    /// Of the ensemble; null without teachers.
+    /// The ensemble's metrics; null without teachers.
     #[cfg_attr(feature = "browser", tsify(type = "Generalisation | null"))]
     pub ensemble: Option<Generalisation>,
-    /// Each student against the ensemble, by name; empty without teachers.
+    /// Each student's fidelity to the ensemble, by name; empty without teachers.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, Fidelity>"))]
     pub students: BTreeMap<String, Fidelity>,
 }
 
 impl EvaluationReport {
-    /// A student's figures: its own, and those against the ensemble, which there are none of without teachers. By name, since
-    /// `models` holds the teachers too.
+    /// Looks up a student's metrics by name: its own, and its fidelity to the ensemble if there are teachers. The lookup is by name
+    /// because `models` contains the teachers too.
     ///
     /// # Errors
-    /// `internal` where nothing was measured of it.
+    /// `internal` if the evaluation does not include the student.
     pub fn student(&self, name: &str) -> LabResult<(&Generalisation, Option<&Fidelity>)> {
         let own = self
             .models
@@ -50,7 +50,7 @@ impl EvaluationReport {
     }
 }
 
-/// All that an evaluation has summed so far: enough to go on elsewhere.
+/// An evaluation's sums so far, from which it can resume elsewhere.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     n_done: usize,
@@ -59,7 +59,7 @@ pub struct Snapshot {
     fidelity: Vec<FidelityAccumulator>,
 }
 
-/// An evaluation on its way.
+/// An evaluation in progress.
 pub struct Evaluation {
     /// Teachers, then students.
     models: Vec<Rc<Model>>,
@@ -68,16 +68,16 @@ pub struct Evaluation {
     images: Images,
     batch_size: usize,
     n_classes: usize,
-    /// Logits of the networks that have seen the batch at hand.
+    /// Logits of the networks that have already run on the current batch.
     pending: Vec<Vec<f32>>,
-    /// The ensemble's log-probabilities on all images done.
+    /// The ensemble's log-probabilities for all images evaluated so far.
     ensemble: Vec<f64>,
     sums: Snapshot,
 }
 
 impl Evaluation {
     /// # Errors
-    /// `bad_argument` without a network or for a label that is no class, `class_mismatch` where class counts differ.
+    /// `bad_argument` if there is no network or a label is out of range, `class_mismatch` if class counts differ.
     pub fn new(
         teachers: Vec<Rc<Model>>,
         students: Vec<Rc<Model>>,
@@ -111,10 +111,10 @@ impl Evaluation {
         })
     }
 
-    /// An evaluation of students against an ensemble whose log-probabilities `[n, classes]` are known already.
+    /// Evaluates students against an ensemble whose log-probabilities `[n, classes]` are already known.
     ///
     /// # Errors
-    /// As [`Self::new`], and `internal` where the ensemble has another size.
+    /// Fails as [`Self::new`] does, and with `internal` if the ensemble's size does not match the images.
     pub fn against(
         ensemble: Rc<Vec<f64>>,
         students: Vec<Rc<Model>>,
@@ -130,15 +130,15 @@ impl Evaluation {
         } else {
             Err(LabError::new(
                 ErrorCode::Internal,
-                "the ensemble's answers are not those of the held-out images",
+                "the ensemble's predictions are not for the held-out images",
             ))
         }
     }
 
-    /// Goes on from a snapshot of the same evaluation.
+    /// Resumes from a snapshot of the same evaluation.
     ///
     /// # Errors
-    /// `checkpoint_invalid` where it is another's.
+    /// `checkpoint_invalid` if the snapshot belongs to another evaluation.
     pub fn resume(self, snapshot: Snapshot) -> LabResult<Self> {
         let same = snapshot.models.len() == self.sums.models.len()
             && snapshot.fidelity.len() == self.sums.fidelity.len()
@@ -153,11 +153,11 @@ impl Evaluation {
         }
     }
 
-    /// Runs the networks that have not seen the batch at hand, or some of them; after the last network the batch is added to the
-    /// sums. Returns the images done.
+    /// Runs some of the networks that have not yet run on the current batch; after the last network, adds the batch to the sums.
+    /// Returns the number of images evaluated.
     ///
     /// # Errors
-    /// What the device reports; `gpu_error` where a logit is no number.
+    /// The device's errors; `gpu_error` for non-finite logits.
     pub async fn advance(&mut self) -> LabResult<usize> {
         let first = self.sums.n_done;
         let n = self.batch_size.min(self.images.n_images() - first);
@@ -171,7 +171,7 @@ impl Evaluation {
             if logits.iter().any(|v| !v.is_finite()) {
                 return Err(LabError::new(
                     ErrorCode::GpuError,
-                    format!("`{}` gives logits that are no numbers", model.info.name),
+                    format!("`{}` produced non-finite logits", model.info.name),
                 ));
             }
         }
@@ -212,7 +212,7 @@ impl Evaluation {
         Ok(())
     }
 
-    /// Images in all.
+    /// Total number of images.
     pub fn n_images(&self) -> usize {
         self.images.n_images()
     }
@@ -222,12 +222,12 @@ impl Evaluation {
         &self.sums
     }
 
-    /// The ensemble's log-probabilities `[n, classes]`, of a finished evaluation that was not resumed.
+    /// The ensemble's log-probabilities `[n, classes]`. They are complete only if the evaluation finished and was not resumed.
     pub fn into_ensemble(self) -> Vec<f64> {
         self.ensemble
     }
 
-    /// The figures over the images done.
+    /// The metrics over the images evaluated so far.
     pub fn report(&self) -> EvaluationReport {
         let names: Vec<_> = self.models.iter().map(|model| model.info.name.clone()).collect();
         let (teachers, students) = names.split_at(self.n_teachers);

@@ -1,4 +1,4 @@
-//! How alike a network finds images at the end of each of its stages: what centred kernel alignment is computed from.
+//! Gram matrices of a network's activations at the end of each stage, from which centred kernel alignment is computed.
 
 use std::rc::Rc;
 
@@ -8,24 +8,24 @@ use crate::error::{LabError, LabResult};
 use crate::kernels::cpu::gram;
 use crate::kernels::plan::N_STAGES;
 
-/// Most images: a PreResNet-56 then holds 134 MB of activations.
+/// Largest number of images; a PreResNet-56 then needs 134 MB for activations.
 const MOST_IMAGES: usize = 512;
 
-/// Gram matrices on their way. The activations leave the device; what leaves this is `n` numbers an image.
+/// Gram matrices in progress. Activations are read back from the device, but only `n` numbers per image are returned.
 pub struct Gram {
     models: Vec<Rc<Model>>,
     images: Images,
     batch_size: usize,
-    /// Of the stage at hand, as far as it has come.
+    /// Activations of the current stage for the images processed so far.
     activations: Vec<f32>,
     n_done: usize,
-    /// `[models, stages, n, n]`, as far as it has come.
+    /// The matrices `[models, stages, n, n]` computed so far.
     values: Vec<f32>,
 }
 
 impl Gram {
     /// # Errors
-    /// `bad_argument` without a model, with less than two images or more than 512.
+    /// `bad_argument` if there is no model, or fewer than two or more than 512 images.
     pub fn new(models: Vec<Rc<Model>>, images: Images, batch_size: usize) -> LabResult<Self> {
         if models.is_empty() {
             return Err(LabError::bad_argument("there is no model to compare; load one first"));
@@ -46,10 +46,10 @@ impl Gram {
         })
     }
 
-    /// Runs a network on a batch up to the end of a stage. True when all is done.
+    /// Runs one network on one batch up to the end of a stage. Returns whether all matrices are complete.
     ///
     /// # Errors
-    /// What the device reports.
+    /// The device's errors.
     pub async fn advance(&mut self) -> LabResult<bool> {
         let n = self.images.n_images();
         let n_matrices = self.values.len() / (n * n);
@@ -67,14 +67,14 @@ impl Gram {
         Ok(self.values.len() == self.models.len() * N_STAGES * n * n)
     }
 
-    /// Share of the batches done.
+    /// Completed share of the work, from 0 to 1.
     pub fn progress(&self) -> f64 {
         let n = self.images.n_images();
         let matrices = self.values.len() as f64 / (n * n) as f64 + self.n_done as f64 / n as f64;
         matrices / (self.models.len() * N_STAGES) as f64
     }
 
-    /// Names of the models, and the matrices `[models, stages, n, n]` so far.
+    /// Returns the models' names and the matrices `[models, stages, n, n]` computed so far.
     pub fn finish(self) -> (Vec<String>, Vec<f32>) {
         let names = self.models.iter().map(|model| model.info.name.clone());
         (names.collect(), self.values)

@@ -1,11 +1,11 @@
-//! Images on the host.
+//! Checked images in host memory.
 
 use std::rc::Rc;
 
 use crate::data::IMAGE_BYTES;
 use crate::error::{LabError, LabResult};
 
-/// Pixels `[n, 32, 32, 3]`, RGB, 0 to 255, and the labels where they are known.
+/// RGB pixels `[n, 32, 32, 3]` from 0 to 255, and labels if they are known.
 #[derive(Clone, Debug)]
 pub struct Images {
     pixels: Rc<[u8]>,
@@ -14,7 +14,7 @@ pub struct Images {
 
 impl Images {
     /// # Errors
-    /// `bad_argument` where there is no image, the bytes are no whole number of images or the labels do not match them.
+    /// `bad_argument` if there is no image, the bytes are not a whole number of images, or there is not one label per image.
     pub fn new(pixels: Vec<u8>, labels: Option<Vec<u8>>) -> LabResult<Self> {
         if pixels.is_empty() || !pixels.len().is_multiple_of(IMAGE_BYTES) {
             return Err(LabError::bad_argument(format!(
@@ -25,7 +25,7 @@ impl Images {
         let n = pixels.len() / IMAGE_BYTES;
         if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != n) {
             return Err(LabError::bad_argument(format!(
-                "there are {} labels for {n} images; there must be one for each",
+                "there are {} labels for {n} images; there must be one label per image",
                 labels.len()
             )));
         }
@@ -36,7 +36,7 @@ impl Images {
     }
 
     /// # Errors
-    /// `bad_argument` where a label is no class of the model.
+    /// `bad_argument` if a label is out of range for the model.
     pub fn check_labels(&self, n_classes: usize) -> LabResult<()> {
         let wrong = self
             .labels
@@ -45,7 +45,7 @@ impl Images {
             .position(|&label| usize::from(label) >= n_classes);
         match wrong {
             Some(i) => Err(LabError::bad_argument(format!(
-                "the label of image {i} is {}; the model has the classes 0 to {}",
+                "label {} of image {i} is out of range; the model's classes are 0 to {}",
                 self.labels.as_ref().map_or(0, |labels| labels[i]),
                 n_classes.saturating_sub(1)
             ))),
@@ -53,7 +53,7 @@ impl Images {
         }
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn n_images(&self) -> usize {
         self.pixels.len() / IMAGE_BYTES
     }

@@ -1,4 +1,4 @@
-//! The work of a session: loaded networks, predictions, evaluations. Knows burn, not the browser.
+//! A session's loaded networks, predictions and evaluations. It depends on burn, not on the browser.
 
 mod evaluation;
 mod gram;

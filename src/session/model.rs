@@ -9,36 +9,36 @@ use crate::device::{ComputeDevice, Evaluator};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Network, Role, StateDict};
 
-/// What is known of a loaded network.
+/// Description of a loaded network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct ModelInfo {
-    /// Unique among the loaded models.
+    /// Name, unique among the loaded models.
     pub name: String,
     /// Teacher or student.
     pub role: Role,
-    /// Such as `PreResNet-56`.
+    /// Architecture family, such as `PreResNet-56`.
     pub family: String,
-    /// Layers with weights, as the paper counts them.
+    /// Number of layers with weights, as the paper counts them.
     pub depth: u32,
     /// Number of classes.
     pub n_classes: u32,
-    /// Trainable parameters.
+    /// Number of trainable parameters.
     pub n_parameters: u32,
-    /// Subtracted from pixels in 0..1, for each channel.
+    /// Mean per channel, subtracted from pixels in 0..1.
     pub mean: [f32; 3],
-    /// Divided by after that, for each channel.
+    /// Standard deviation per channel, by which the difference is divided.
     pub std: [f32; 3],
-    /// The file's own account of where it comes from, as JSON text.
+    /// The provenance that the file declares, as JSON text.
     #[cfg_attr(feature = "browser", tsify(type = "string | null"))]
     pub provenance: Option<String>,
-    /// What was assumed because the file does not say it.
+    /// Notices of what was assumed because the file does not declare it.
     pub notices: Vec<String>,
 }
 
 impl ModelInfo {
-    /// Of a network that plays this role.
+    /// Describes a network in this role.
     pub fn new(network: &Network, role: Role) -> Self {
         Self {
             name: network.name.clone(),
@@ -58,47 +58,47 @@ impl ModelInfo {
 /// A network on the device.
 #[derive(Debug)]
 pub struct Model {
-    /// What is known of it.
+    /// Description of the network.
     pub info: ModelInfo,
     evaluator: Evaluator,
 }
 
 impl Model {
-    /// A network that is known as `info`, with the tensors of `state`.
+    /// Uploads the network described by `info`, with the tensors of `state`.
     ///
     /// # Errors
-    /// `weights_invalid` where a tensor is missing.
+    /// `weights_invalid` if a tensor is missing.
     pub fn new(info: ModelInfo, network: &Network, state: &StateDict, device: &ComputeDevice) -> LabResult<Self> {
         let evaluator = Evaluator::new(&network.architecture, state, &network.normalisation, &device.executor)?;
         Ok(Self { info, evaluator })
     }
 
-    /// Logits `[n, classes]` of each of these models on pixels `[n, 32, 32, 3]`.
+    /// Computes each model's logits `[n, classes]` for pixels `[n, 32, 32, 3]`.
     ///
     /// # Errors
-    /// What the device reports.
+    /// The device's errors.
     pub async fn logits(models: &[Rc<Self>], pixels: &[u8]) -> LabResult<Vec<Vec<f32>>> {
         Self::logits_of_side(models, pixels, SIDE).await
     }
 
-    /// Logits `[n, classes]` of each of these models on pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
+    /// Computes each model's logits `[n, classes]` for pixels `[n, side, side, 3]`; `side` must be a multiple of 8.
     ///
     /// # Errors
-    /// What the device reports; `bad_argument` for a side other than 32 on WebGPU.
+    /// The device's errors; `bad_argument` for a side other than 32 on WebGPU.
     pub async fn logits_of_side(models: &[Rc<Self>], pixels: &[u8], side: usize) -> LabResult<Vec<Vec<f32>>> {
         Evaluator::all_logits(&Self::evaluators(models), pixels, side).await
     }
 
-    /// The residual stream at the end of stage 0, 1 or 2, `[n, height, width, channels]`, of pixels `[n, 32, 32, 3]`.
+    /// Computes the residual stream `[n, height, width, channels]` at the end of stage 0, 1 or 2 for pixels `[n, 32, 32, 3]`.
     ///
     /// # Errors
-    /// What the device reports.
+    /// The device's errors.
     pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
         self.evaluator.stage(pixels, stage).await
     }
 
-    /// How many of these models, from the first on, answer for `n_images` in one call that is short enough to wait for; at
-    /// least one, where there is one.
+    /// The number of models, from the first on, that one acceptably short call can run on `n_images`; at least one if there is
+    /// any.
     pub fn networks_per_call(models: &[Rc<Self>], n_images: usize) -> usize {
         Evaluator::networks_per_call(&Self::evaluators(models), n_images).min(models.len())
     }
@@ -108,14 +108,14 @@ impl Model {
     }
 }
 
-/// A network on the device beside the host's copy, from which it can be made anew or saved.
+/// A network on the device and its copy in host memory, from which it can be recreated or saved.
 #[derive(Debug)]
 struct Loaded {
     model: Rc<Model>,
     network: Network,
 }
 
-/// All loaded networks, in the order in which they came.
+/// All loaded networks, in the order of loading.
 #[derive(Debug)]
 pub struct Models {
     device: ComputeDevice,
@@ -123,7 +123,7 @@ pub struct Models {
 }
 
 impl Models {
-    /// None yet, for this device.
+    /// Creates an empty collection for this device.
     pub fn new(device: ComputeDevice) -> Self {
         Self {
             device,
@@ -131,12 +131,12 @@ impl Models {
         }
     }
 
-    /// Where they are computed.
+    /// The device that runs the networks.
     pub fn device(&self) -> &ComputeDevice {
         &self.device
     }
 
-    /// Parses a safetensors file and copies it to the device, under `name` or the name that the file gives.
+    /// Parses a safetensors file and uploads the network under `name`, or else the name that the file declares.
     ///
     /// # Errors
     /// `weights_invalid`, `name_taken`.
@@ -149,10 +149,10 @@ impl Models {
         self.insert(network, role)
     }
 
-    /// Copies a network to the device.
+    /// Uploads a network to the device.
     ///
     /// # Errors
-    /// `name_taken`, or `bad_argument` where the name is empty.
+    /// `name_taken`, or `bad_argument` if the name is empty.
     pub fn insert(&mut self, network: Network, role: Role) -> LabResult<ModelInfo> {
         self.check_free(&network.name)?;
         let info = ModelInfo::new(&network, role);
@@ -162,10 +162,10 @@ impl Models {
     }
 
     /// # Errors
-    /// `name_taken`, or `bad_argument` for an empty name.
+    /// `name_taken`, or `bad_argument` if the name is empty.
     pub fn check_free(&self, name: &str) -> LabResult<()> {
         if name.is_empty() {
-            return Err(LabError::bad_argument("the model's name is empty; it must have one"));
+            return Err(LabError::bad_argument("the model's name is empty; it needs a name"));
         }
         if self.loaded.iter().any(|loaded| loaded.model.info.name == name) {
             Err(LabError::new(
@@ -177,7 +177,7 @@ impl Models {
         }
     }
 
-    /// What is loaded.
+    /// Descriptions of all loaded models.
     pub fn infos(&self) -> Vec<ModelInfo> {
         self.loaded.iter().map(|loaded| loaded.model.info.clone()).collect()
     }
@@ -196,8 +196,8 @@ impl Models {
             .find(|loaded| loaded.model.info.name == name)
             .ok_or_else(|| {
                 let known = match self.names() {
-                    names if names.is_empty() => "none is loaded".to_owned(),
-                    names => format!("loaded are: {}", names.join(", ")),
+                    names if names.is_empty() => "no model is loaded".to_owned(),
+                    names => format!("loaded models: {}", names.join(", ")),
                 };
                 LabError::new(
                     ErrorCode::UnknownModel,
@@ -213,12 +213,12 @@ impl Models {
     }
 
     /// # Errors
-    /// `unknown_model`, naming the first.
+    /// `unknown_model`, naming the first unknown one.
     pub fn all_named(&self, names: &[String]) -> LabResult<Vec<Rc<Model>>> {
         names.iter().map(|name| self.get(name)).collect()
     }
 
-    /// All loaded students of the first one's class count and family.
+    /// All loaded students with the class count and family of the first.
     pub fn default_students(&self) -> Vec<Rc<Model>> {
         let mut students = self
             .loaded
@@ -235,7 +235,7 @@ impl Models {
             .collect()
     }
 
-    /// The host's copy.
+    /// The copy in host memory.
     ///
     /// # Errors
     /// `unknown_model`.
@@ -251,10 +251,11 @@ impl Models {
         Ok(())
     }
 
-    /// The named teachers, or by default all loaded teachers of the student's family and class count (of any, without a student).
+    /// The named teachers, or by default all loaded teachers with the family and class count of the student (without a student, of
+    /// the first teacher).
     ///
     /// # Errors
-    /// `unknown_model`; `class_mismatch` where they differ from the student's class count or from one another's.
+    /// `unknown_model`; `class_mismatch` if their class counts differ from each other's or from the student's.
     pub fn teachers(&self, names: Option<&[String]>, student: Option<&ModelInfo>) -> LabResult<Vec<Rc<Model>>> {
         let teachers = match names {
             Some(names) => self.all_named(names)?,
@@ -286,7 +287,7 @@ pub fn same_classes<'a>(mut infos: impl Iterator<Item = &'a ModelInfo>) -> LabRe
         Some(other) => Err(LabError::new(
             ErrorCode::ClassMismatch,
             format!(
-                "`{}` has {} classes and `{}` has {}; they must have the same",
+                "`{}` has {} classes and `{}` has {}; class counts must match",
                 first.name, first.n_classes, other.name, other.n_classes
             ),
         )),

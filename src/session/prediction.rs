@@ -1,4 +1,5 @@
-//! Logits of several networks on several images, a batch and as many networks a call as the device computes together.
+//! Prediction: logits of several networks for several images. Each call computes one batch for as many networks as the device
+//! runs together.
 
 use std::rc::Rc;
 
@@ -7,35 +8,35 @@ use super::model::{Model, same_classes};
 use crate::error::{LabError, LabResult};
 use crate::metrics::ensemble_log_probs;
 
-/// The finished answer.
+/// The result of a prediction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// Names, in the order of `logits`.
+    /// The models' names, in the order of `logits`.
     pub models: Vec<String>,
     /// Number of classes.
     pub n_classes: usize,
-    /// `[models, n, classes]`
+    /// The logits `[models, n, classes]`.
     pub logits: Vec<f32>,
-    /// `[n, classes]` log-probabilities of the teachers' ensemble, where there are teachers.
+    /// Log-probabilities `[n, classes]` of the teachers' ensemble, if there are teachers.
     pub ensemble: Option<Vec<f32>>,
 }
 
-/// A prediction on its way.
+/// A prediction in progress.
 pub struct Prediction {
     models: Vec<Rc<Model>>,
     teachers: Vec<usize>,
     images: Images,
     batch_size: usize,
     n_classes: usize,
-    /// `[n, classes]` of each model, as far as it has come.
+    /// Each model's logits `[n, classes]` computed so far.
     logits: Vec<Vec<f32>>,
 }
 
 impl Prediction {
-    /// `teachers` are the members of the ensemble; those that are not among `models` are left out.
+    /// `teachers` names the ensemble's members; names that are not among `models` are ignored.
     ///
     /// # Errors
-    /// `bad_argument` without a model, `class_mismatch` where their class counts differ.
+    /// `bad_argument` if there is no model, `class_mismatch` if class counts differ.
     pub fn new(models: Vec<Rc<Model>>, teachers: &[String], images: Images, batch_size: usize) -> LabResult<Self> {
         let first = models
             .first()
@@ -57,10 +58,10 @@ impl Prediction {
         })
     }
 
-    /// Runs the networks that are behind on one batch, or some of them. True when all is done.
+    /// Runs some of the networks that are behind on one batch. Returns whether all logits are complete.
     ///
     /// # Errors
-    /// What the device reports.
+    /// The device's errors.
     pub async fn advance(&mut self) -> LabResult<bool> {
         let n_images = self.images.n_images();
         let n_done = |logits: &Vec<f32>| logits.len() / self.n_classes;
@@ -79,10 +80,10 @@ impl Prediction {
         Ok(self.logits.iter().all(|logits| logits.len() == all))
     }
 
-    /// Logits so far and the ensemble of the teachers.
+    /// Returns the logits so far and the teachers' ensemble.
     ///
     /// # Errors
-    /// `gpu_error` where a logit is no number.
+    /// `gpu_error` if a logit is not finite.
     pub fn finish(self) -> LabResult<Predictions> {
         let members: Vec<&[f32]> = self.teachers.iter().map(|&i| self.logits[i].as_slice()).collect();
         let ensemble = if members.is_empty() {

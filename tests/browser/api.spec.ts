@@ -417,7 +417,7 @@ test("arguments that cannot be taken are named", async ({ page }) => {
   await check("n = 1.5", "bad_argument", "n is 1.5");
   await check("n of another length", "bad_argument", "6144 bytes", "n is 3");
   await check("pixels an array", "bad_argument", "pixels", "Uint8Array");
-  await check("unknown model", "unknown_model", "nobody", "loaded are");
+  await check("unknown model", "unknown_model", "nobody", "loaded models");
   await check("no model", "bad_argument", "no model");
   await check("models a string", "bad_argument", "models");
   await check("mixed classes", "class_mismatch", "`s`", "`ten`", "10");
