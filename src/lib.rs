@@ -25,4 +25,6 @@ pub mod model;
 #[cfg(feature = "engine")]
 pub mod session;
 pub mod statistics;
+#[cfg(test)]
+mod testing;
 pub mod weights;

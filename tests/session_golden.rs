@@ -1,106 +1,25 @@
 //! The engine against PyTorch's numbers (tests/golden), on burn's CPU backend.
 #![cfg(feature = "cpu")]
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+mod common;
+
 use std::rc::Rc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
+use common::testing::{Golden, assert_relative, golden_bytes, largest_difference};
+use common::{RELATIVE, check_step, network, read};
 use fidelity_lab::device::{ComputeDevice, Evaluator, upload_images};
-use fidelity_lab::distil::{Decay, Objective, Policy, Recipe, Schedule, Sgd, Training, distillation_loss};
+use fidelity_lab::distil::{Policy, Recipe, Schedule, Training};
 use fidelity_lab::error::ErrorCode;
 use fidelity_lab::metrics::ensemble_log_probs;
 use fidelity_lab::model::PreResNet;
 use fidelity_lab::session::{Evaluation, Gram, Images, Model, Models};
 use fidelity_lab::weights::{Network, Role};
 use pollster::block_on;
-use safetensors::SafeTensors;
 
 /// Bounds that tell rounding from mistakes; tests/golden/README.md says how far f32 alone drifts.
 const LOGITS: f32 = 2e-3;
 const LOSS: f64 = 1e-3;
-const RELATIVE: f32 = 1e-3;
-
-fn golden_bytes(file: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(file);
-    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
-struct Golden(Vec<u8>);
-
-impl Golden {
-    fn new() -> Self {
-        Self(golden_bytes("golden.safetensors"))
-    }
-
-    fn tensors(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.0).unwrap()
-    }
-
-    fn f32(&self, name: &str) -> Vec<f32> {
-        let tensors = self.tensors();
-        tensors
-            .tensor(name)
-            .unwrap()
-            .data()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-            .collect()
-    }
-
-    fn f64(&self, name: &str) -> Vec<f64> {
-        let tensors = self.tensors();
-        tensors
-            .tensor(name)
-            .unwrap()
-            .data()
-            .chunks_exact(8)
-            .map(|b| f64::from_le_bytes(b.try_into().unwrap()))
-            .collect()
-    }
-
-    /// The 20 images, `[n, 32, 32, 3]`, the first `n` of them.
-    fn pixels(&self, n: usize) -> Vec<u8> {
-        self.tensors().tensor("images").unwrap().data()[..n * 3072].to_vec()
-    }
-}
-
-fn network(file: &str) -> Network {
-    Network::from_safetensors(&golden_bytes(file)).unwrap()
-}
-
-fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
-}
-
-fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
-    assert_eq!(a.len(), b.len());
-    a.iter()
-        .zip(b)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, |m: f32, d| if d.is_nan() { f32::INFINITY } else { m.max(d) })
-}
-
-fn assert_relative(what: &str, found: &[f32], expected: &[f32]) {
-    assert_within(what, found, expected, RELATIVE);
-}
-
-fn assert_within(what: &str, found: &[f32], expected: &[f32], relative: f32) {
-    let largest = expected.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-    let difference = largest_difference(found, expected);
-    assert!(
-        difference <= relative * largest,
-        "{what}: off by {difference}, largest {largest}"
-    );
-}
-
-/// The bound for a golden gradient: PyTorch's own answers are apart where a ReLU's input is within a rounding of zero.
-fn gradient_bound(key: &str) -> f32 {
-    let kinks: BTreeMap<String, BTreeMap<String, f32>> = serde_json::from_slice(&golden_bytes("kinks.json")).unwrap();
-    RELATIVE.max(2.0 * kinks["1e-7"][key])
-}
 
 fn argmaxes(logits: &[f32], classes: usize) -> Vec<usize> {
     logits.chunks(classes).map(fidelity_lab::metrics::argmax).collect()
@@ -111,9 +30,9 @@ fn logits_of_every_network_and_the_ensemble() {
     let (golden, device) = (Golden::new(), Device::flex());
     let mut members = Vec::new();
     for name in ["teacher0", "teacher1", "teacher2", "student0", "arbitrary20"] {
-        let network = network(&format!("{name}.safetensors"));
+        let network = network(name);
         let net = PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
-        let plain = values(net.forward(upload_images(&golden.pixels(20), 32, &network.normalisation, &device)));
+        let plain = read(net.forward(upload_images(&golden.pixels(20), 32, &network.normalisation, &device)));
         let evaluator = Evaluator::of_network(&network, &ComputeDevice::cpu().executor).unwrap();
         let fast = pollster::block_on(evaluator.logits(&golden.pixels(20))).unwrap();
         let expected = golden.f32(&format!("{name}.logits"));
@@ -138,13 +57,13 @@ fn logits_of_every_network_and_the_ensemble() {
 #[test]
 fn stage_activations_of_a_teacher() {
     let (golden, device) = (Golden::new(), Device::flex());
-    let network = network("teacher0.safetensors");
+    let network = network("teacher0");
     let net = PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
     let stages = net.stages(upload_images(&golden.pixels(2), 32, &network.normalisation, &device));
     assert_eq!(stages.len(), 3);
     for (i, stage) in stages.into_iter().enumerate() {
         let name = format!("teacher0.stage{}", i + 1);
-        assert_relative(&name, &values(stage.permute([0, 3, 1, 2])), &golden.f32(&name));
+        assert_relative(&name, &read(stage.permute([0, 3, 1, 2])), &golden.f32(&name), RELATIVE);
     }
 }
 
@@ -167,7 +86,7 @@ fn gram_matrices_of_the_stages() {
         let product =
             |i: usize, j: usize| rows[i].iter().zip(rows[j]).map(|(a, b)| f64::from(a * b)).sum::<f64>() as f32;
         let expected: Vec<f32> = (0..n * n).map(|i| product(i / n, i % n)).collect();
-        assert_relative(&format!("stage {stage}"), found, &expected);
+        assert_relative(&format!("stage {stage}"), found, &expected, RELATIVE);
     }
     let one = Images::new(golden.pixels(1), None).unwrap();
     let error = Gram::new(loaded.all_named(&["teacher0".to_owned()]).unwrap(), one, 1)
@@ -179,68 +98,15 @@ fn gram_matrices_of_the_stages() {
     );
 }
 
-/// One step of the student of `file` on the first `n` images: gradients, then parameters and running statistics.
-fn check_step(prefix: &str, file: &str, n: usize) {
-    let (golden, device) = (Golden::new(), Device::flex());
-    let training = device.clone().autodiff();
-    let network = network(file);
-    let mut net = PreResNet::from_state(&network.architecture, &network.state, &training).unwrap();
-    let z = golden.f32("ensemble.log_probs")[..n * 100].to_vec();
-    let teacher = Tensor::<2>::from_data(TensorData::new(z, [n, 100]), &device).autodiff();
-    let logits = net.forward_train(upload_images(&golden.pixels(n), 32, &network.normalisation, &training));
-    let loss = distillation_loss(Objective::CrossEntropy, logits, teacher, None, 4.0, 0.0);
-    let gradients = loss.backward();
-
-    let mut by_name = BTreeMap::new();
-    for parameter in net.parameters() {
-        by_name.insert(
-            parameter.name().to_owned(),
-            values(parameter.flat().grad(&gradients).unwrap()),
-        );
-    }
-    let norms: Vec<f32> = by_name
-        .values()
-        .map(|g| g.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt() as f32)
-        .collect();
-    let key = format!("{prefix}.grad_norms");
-    assert_within(&key, &norms, &golden.f32(&key), gradient_bound(&key));
-    let names: Vec<String> = golden.tensors().names().iter().map(|name| name.to_string()).collect();
-    let watched: Vec<&str> = names
-        .iter()
-        .filter_map(|name| name.strip_prefix(&format!("{prefix}.grad.")))
-        .collect();
-    assert!(watched.len() >= 8, "{watched:?}");
-    for name in watched {
-        let key = format!("{prefix}.grad.{name}");
-        assert_within(&key, &by_name[name], &golden.f32(&key), gradient_bound(&key));
-    }
-
-    Sgd::new(1e-4, Decay::All).step(&mut net, &gradients, 0.01);
-    let after: BTreeMap<String, Vec<f32>> = net
-        .named_tensors()
-        .into_iter()
-        .map(|(name, _, tensor)| (name, values(tensor)))
-        .collect();
-    let watched: Vec<&str> = names
-        .iter()
-        .filter_map(|name| name.strip_prefix(&format!("{prefix}.after.")))
-        .collect();
-    assert!(watched.iter().any(|name| name.ends_with("running_var")), "{watched:?}");
-    for name in watched {
-        let expected = golden.f32(&format!("{prefix}.after.{name}"));
-        assert_relative(&format!("{prefix} after {name}"), &after[name], &expected);
-    }
-}
-
 #[test]
 fn one_step_of_bottleneck_blocks() {
-    check_step("step", "student0.safetensors", 20);
-    check_step("step8", "student0.safetensors", 8);
+    check_step(&Device::flex(), "1e-7", "step", "student0", 20);
+    check_step(&Device::flex(), "1e-7", "step8", "student0", 8);
 }
 
 #[test]
 fn one_step_of_basic_blocks() {
-    check_step("arbitrary20.step8", "arbitrary20.safetensors", 8);
+    check_step(&Device::flex(), "1e-7", "arbitrary20.step8", "arbitrary20", 8);
 }
 
 /// Loaded as the page loads them: three teachers and a student.
@@ -371,14 +237,7 @@ fn the_source_student_stays_and_the_result_says_where_it_is_from() {
 fn batch_size_changes_no_figure() {
     let models = models("student0.safetensors");
     let golden = Golden::new();
-    let labels: Vec<u8> = golden
-        .tensors()
-        .tensor("labels")
-        .unwrap()
-        .data()
-        .chunks(4)
-        .map(|b| b[0])
-        .collect();
+    let labels = golden.labels(20);
     let report = |batch_size| {
         let images = Images::new(golden.pixels(20), Some(labels.clone())).unwrap();
         let student = vec![models.get("student").unwrap()];

@@ -1,7 +1,8 @@
 //! Training as the program does it: on labels, near a teacher, on smaller pictures, with frozen statistics, against PyTorch's curve.
 #![cfg(feature = "cpu")]
 
-use std::path::PathBuf;
+mod common;
+
 use std::rc::Rc;
 
 use fidelity_lab::data::IMAGE_BYTES;
@@ -12,26 +13,17 @@ use fidelity_lab::session::{Images, Model, ModelInfo};
 use fidelity_lab::weights::{Network, Role};
 use pollster::block_on;
 
-fn golden_bytes(file: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(file);
-    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
+use common::testing::{Golden, largest, largest_difference};
 
 /// A PreResNet-20 of 100 classes.
 fn network() -> Network {
-    Network::from_safetensors(&golden_bytes("arbitrary20.safetensors")).unwrap()
+    common::network("arbitrary20")
 }
 
 /// The first `n` of the 20 golden images, with labels.
 fn images(n: usize) -> Images {
-    let bytes = golden_bytes("golden.safetensors");
-    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
-    let pixels = tensors.tensor("images").unwrap().data()[..n * IMAGE_BYTES].to_vec();
-    let labels = tensors.tensor("labels").unwrap();
-    let labels = labels.data().chunks(4).map(|b| b[0]).take(n).collect();
-    Images::new(pixels, Some(labels)).unwrap()
+    let golden = Golden::new();
+    Images::new(golden.pixels(n), Some(golden.labels(n))).unwrap()
 }
 
 fn on_labels(recipe: Recipe, network: &Network, images: Images) -> Training {
@@ -186,9 +178,8 @@ fn estimated_statistics_are_the_network_s_own() {
     let again = block_on(start::estimate_statistics(&estimated, &images, &compute)).unwrap();
     for (name, tensor) in again.state.iter() {
         let before = estimated.state.get(name).unwrap();
-        let largest = before.data.iter().fold(0.0f32, |m, v| m.max(v.abs()));
-        let difference = before.data.iter().zip(&tensor.data).map(|(a, b)| (a - b).abs());
-        assert!(difference.fold(0.0, f32::max) <= 1e-5 * largest, "{name}");
+        let difference = largest_difference(&before.data, &tensor.data);
+        assert!(difference <= 1e-5 * largest(&before.data), "{name}");
         assert_eq!(
             name.contains("running"),
             network.state.get(name) != Some(tensor),
@@ -228,7 +219,7 @@ fn a_short_training_has_the_curve_of_pytorch() {
     use fidelity_lab::distil::{Preset, PresetName};
 
     const N_IMAGES: usize = 2000;
-    let curve: serde_json::Value = serde_json::from_slice(&golden_bytes("curve.json")).unwrap();
+    let curve: serde_json::Value = serde_json::from_slice(&common::testing::golden_bytes("curve.json")).unwrap();
     let losses = |epoch: usize| -> Vec<f64> {
         let seeds = curve["seeds"].as_object().unwrap().values();
         seeds.map(|seed| seed["loss"][epoch].as_f64().unwrap()).collect()

@@ -3,7 +3,8 @@
 //! `VK_ICD_FILENAMES=/usr/lib/chromium/vk_swiftshader_icd.json`. No adapter is a failure.
 #![cfg(feature = "vulkan")]
 
-use std::path::PathBuf;
+#[path = "../src/testing.rs"]
+mod testing;
 
 use fidelity_lab::error::{ErrorCode, LabResult};
 use fidelity_lab::kernels::Plan;
@@ -11,36 +12,18 @@ use fidelity_lab::kernels::webgpu::{GpuContext, GpuImages, GpuNetwork, GpuSchedu
 use fidelity_lab::metrics::argmax;
 use fidelity_lab::weights::Network;
 use pollster::block_on;
-use safetensors::SafeTensors;
+use testing::{Golden, golden_bytes};
 
 /// Tells rounding from mistakes; tests/golden/README.md says how far f32 alone drifts.
 const LOGITS: f32 = 2e-3;
 
-fn golden_bytes(file: &str) -> Vec<u8> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(file);
-    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
-
 fn golden_f32(name: &str) -> Vec<f32> {
-    let bytes = golden_bytes("golden.safetensors");
-    let tensors = SafeTensors::deserialize(&bytes).unwrap();
-    let data = tensors.tensor(name).unwrap().data().to_vec();
-    data.chunks_exact(4)
-        .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
-        .collect()
+    Golden::new().f32(name)
 }
 
 /// 20 images.
 fn golden_pixels() -> Vec<u8> {
-    let bytes = golden_bytes("golden.safetensors");
-    SafeTensors::deserialize(&bytes)
-        .unwrap()
-        .tensor("images")
-        .unwrap()
-        .data()
-        .to_vec()
+    Golden::new().pixels(20)
 }
 
 fn device() -> (wgpu::Device, wgpu::Queue) {
@@ -95,10 +78,7 @@ fn logits(scheduler: &GpuScheduler, network: &GpuNetwork, pixels: &[u8]) -> LabR
 }
 
 fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let difference = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
-    let largest = difference.fold(0.0, |m: f32, d| if d.is_nan() { f32::INFINITY } else { m.max(d) });
-    assert!(largest <= LOGITS, "{what}: off by {largest}");
+    testing::assert_close(what, found, expected, LOGITS);
 }
 
 #[test]

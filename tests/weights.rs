@@ -1,5 +1,8 @@
 //! Weights files: the ones that PyTorch wrote, the ones written here, and each way in which a file can be wrong.
 
+#[path = "../src/testing.rs"]
+mod testing;
+
 use std::collections::{BTreeMap, HashMap};
 
 use fidelity_lab::architecture::{Architecture, TensorKind};
@@ -7,11 +10,7 @@ use fidelity_lab::weights::{
     Fault, Network, Normalisation, Precision, StateDict, Tensor, WeightsError, read_tensors, write_tensors,
 };
 use safetensors::tensor::{Dtype, TensorView};
-
-fn golden(name: &str) -> Vec<u8> {
-    let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read(&path).unwrap_or_else(|e| panic!("{path}: {e}"))
-}
+use testing::golden_bytes;
 
 /// A PreResNet-8 for 10 classes with values from a formula.
 fn small() -> Network {
@@ -75,7 +74,7 @@ fn reads_the_networks_that_pytorch_wrote() {
         ("student0", 56),
         ("arbitrary20", 20),
     ] {
-        let bytes = golden(&format!("{name}.safetensors"));
+        let bytes = golden_bytes(&format!("{name}.safetensors"));
         let network = Network::from_safetensors(&bytes).unwrap();
         assert_eq!(
             (network.architecture.depth, network.architecture.n_classes),
@@ -108,7 +107,7 @@ fn reads_the_networks_that_pytorch_wrote() {
 
 #[test]
 fn writes_what_it_and_the_reference_implementation_read() {
-    let network = Network::from_safetensors(&golden("teacher0.safetensors")).unwrap();
+    let network = Network::from_safetensors(&golden_bytes("teacher0.safetensors")).unwrap();
     for precision in [Precision::F16, Precision::F32] {
         let bytes = network.to_safetensors(precision).unwrap();
         assert_eq!(

@@ -114,8 +114,9 @@ mod tests {
     /// With gradients of zero only the decay moves a parameter: by rate * (1 + momentum) * decay of its value.
     #[test]
     fn decay_is_on_all_parameters_or_on_weights() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/arbitrary20.safetensors");
-        let network = crate::weights::Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+        let network =
+            crate::weights::Network::from_safetensors(&crate::testing::golden_bytes("arbitrary20.safetensors"))
+                .unwrap();
         let device = Device::flex().autodiff();
         let build = || PreResNet::from_state(&network.architecture, &network.state, &device).unwrap();
         for (decay, on_norms) in [(Decay::All, 0.019), (Decay::Weights, 0.0)] {

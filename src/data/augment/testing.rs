@@ -1,6 +1,7 @@
 //! Pictures and golden values for the tests of augmentation.
 
 use crate::data::{IMAGE_BYTES, SIDE};
+use crate::testing::golden_bytes;
 
 /// Black only where it was brought in.
 pub(super) fn picture() -> [u8; IMAGE_BYTES] {
@@ -9,8 +10,7 @@ pub(super) fn picture() -> [u8; IMAGE_BYTES] {
 
 /// A tensor of `tests/golden/augment.safetensors`, which `augment.py` beside it made by PyTorch.
 pub(super) fn golden(name: &str) -> Vec<f32> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/augment.safetensors");
-    let bytes = std::fs::read(path).unwrap();
+    let bytes = golden_bytes("augment.safetensors");
     let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let tensor = tensors.tensor(name).unwrap();
     match tensor.dtype() {

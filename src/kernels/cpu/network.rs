@@ -349,12 +349,12 @@ mod tests {
     use super::super::parallel::tests::with_threads;
     use super::*;
     use crate::data::IMAGE_BYTES;
+    use crate::testing::golden_bytes;
     use crate::weights::Network;
 
     #[test]
     fn threads_share_the_images_and_change_no_logit() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/arbitrary20.safetensors");
-        let network = Network::from_safetensors(&std::fs::read(path).unwrap()).unwrap();
+        let network = Network::from_safetensors(&golden_bytes("arbitrary20.safetensors")).unwrap();
         let plan = Plan::from_state(&network.architecture, &network.state, &network.normalisation).unwrap();
         let pixels: Vec<u8> = (0..9 * IMAGE_BYTES).map(|i| (i * 7919 % 251) as u8).collect();
         let mut cpu = CpuNetwork::new(&plan);

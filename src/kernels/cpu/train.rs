@@ -448,11 +448,7 @@ impl InputGradient {
 mod tests {
     use super::super::parallel::tests::with_threads;
     use super::*;
-
-    fn values(n: usize, seed: usize) -> Vec<f32> {
-        let value = |i: usize| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0;
-        (0..n).map(value).collect()
-    }
+    use crate::testing::values;
 
     /// Bit by bit: a run that is resumed on a machine with more cores goes on as it would have.
     #[test]

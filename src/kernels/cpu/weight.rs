@@ -240,12 +240,7 @@ fn add_tile(sums: &mut WeightTile, tile: Tile) {
 mod tests {
     use super::super::activations::Activations;
     use super::*;
-
-    fn values(n: usize, seed: usize) -> Vec<f32> {
-        (0..n)
-            .map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0)
-            .collect()
-    }
+    use crate::testing::values;
 
     /// Against the definition, at sizes with fewer tiles than a strip, with a last strip that is not full, and for kinds that are
     /// summed position by position; over two images in two parts.

@@ -205,12 +205,7 @@ mod tests {
     use super::super::activations::Activations;
     use super::super::conv::{PackedConv, Plain};
     use super::*;
-
-    fn values(n: usize, seed: usize) -> Vec<f32> {
-        (0..n)
-            .map(|i| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0)
-            .collect()
-    }
+    use crate::testing::values;
 
     /// Against the direct sums, at sizes with fewer tiles than are taken at a time and with a last group that is not full.
     #[test]

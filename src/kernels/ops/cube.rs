@@ -40,15 +40,11 @@ pub fn register(device: &Device, family: KernelFamily) {
 
 /// Labels of the kernels that have been launched on a device, sorted.
 pub fn launched(device: &Device) -> Vec<String> {
-    let mut labels: Vec<String> = match device.as_dispatch() {
-        DispatchDevice::Cube(device) => {
-            let kernels = DeviceKernels::of(device);
-            let launched = lock(&kernels.launched);
-            launched.iter().map(TrainingKernel::label).collect()
-        }
-        #[allow(unreachable_patterns, reason = "a build may have no other devices")]
-        _ => Vec::new(),
+    let DispatchDevice::Cube(device) = device.as_dispatch() else {
+        return Vec::new();
     };
+    let kernels = DeviceKernels::of(device);
+    let mut labels: Vec<String> = lock(&kernels.launched).iter().map(TrainingKernel::label).collect();
     labels.sort();
     labels
 }

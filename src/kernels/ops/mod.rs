@@ -19,28 +19,18 @@ pub use norm::{BatchMoments, NormParameters};
 #[cfg(all(test, feature = "cpu"))]
 mod tests {
     use super::*;
+    use crate::testing;
     use burn::tensor::{Device, Tensor, TensorData};
 
-    /// Values in [-1, 1) from a formula.
-    fn values<const D: usize>(shape: [usize; D], seed: usize) -> Tensor<D> {
-        let n: usize = shape.iter().product();
-        let value = |i: usize| ((i * 7919 + seed * 104_729) % 1009) as f32 / 504.5 - 1.0;
-        let data = TensorData::new((0..n).map(value).collect::<Vec<_>>(), shape);
+    fn values<const D: usize>(shape: [usize; D], seed: u32) -> Tensor<D> {
+        let data = TensorData::new(testing::values(shape.iter().product(), seed), shape);
         Tensor::from_data(data, &Device::flex().autodiff()).require_grad()
     }
 
     fn assert_close<const D: usize>(what: &str, found: Tensor<D>, expected: Tensor<D>) {
         assert_eq!(found.dims(), expected.dims(), "{what}");
         let read = |tensor: Tensor<D>| -> Vec<f32> { tensor.into_data().try_to_vec().unwrap() };
-        let (found, expected) = (read(found), read(expected));
-        let largest = expected.iter().fold(0.0f32, |largest, v| largest.max(v.abs()));
-        assert!(largest > 0.0, "{what}: an expectation of zeros proves nothing");
-        for (i, (a, b)) in found.iter().zip(&expected).enumerate() {
-            assert!(
-                (a - b).abs() <= 2e-5 * largest,
-                "{what} at {i}: {a}, not {b} (largest {largest})"
-            );
-        }
+        testing::assert_relative(what, &read(found), &read(expected), 2e-5);
     }
 
     /// [n, size, c_in, c_out, kernel, stride]: every shape of the networks, smaller; one image and odd batches; the 6 pixels a side

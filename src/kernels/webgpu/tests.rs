@@ -8,6 +8,10 @@ use super::read::read;
 use super::shader::{
     BatchSize, ConvInput, ConvOutput, ConvShape, Kernel, ThreadTile, linear, pool, stationary, stem, tiled,
 };
+use crate::testing::{assert_relative, values};
+
+/// Tells rounding from mistakes, relative to the largest value.
+const ROUNDING: f32 = 2e-5;
 
 pub(super) fn context() -> GpuContext {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -15,18 +19,6 @@ pub(super) fn context() -> GpuContext {
         block_on(instance.request_adapter(&wgpu::RequestAdapterOptions::default())).expect("a Vulkan adapter");
     let (device, queue) = block_on(adapter.request_device(&wgpu::DeviceDescriptor::default())).expect("a device");
     GpuContext::new(device, queue, KernelFamily::Gpu)
-}
-
-/// Values in [-0.5, 0.5).
-pub(super) fn values(n: usize, seed: u32) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(2_654_435_761) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        f64::from(state) / 4_294_967_296.0 - 0.5
-    };
-    (0..n).map(|_| next() as f32).collect()
 }
 
 pub(super) fn bytes(values: &[f32]) -> Vec<u8> {
@@ -78,16 +70,6 @@ fn run(context: &GpuContext, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &
     encoder.copy_buffer_to_buffer(&out, 0, &read_back, 0, 4 * y.len() as u64);
     context.queue().submit([encoder.finish()]);
     block_on(read(device, &read_back, y.len())).unwrap()
-}
-
-fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert!(
-            (found - expected).abs() <= 2e-5,
-            "{what}: {found} at {i}, not {expected}"
-        );
-    }
 }
 
 /// `x` is `[n, size, size, c_in]`, `weight` `[kernel, kernel, c_in, c_out]`.
@@ -152,7 +134,7 @@ fn check(context: &GpuContext, shape: ConvShape, kernel: &Kernel, n: usize) {
         }
     }
     let found = run(context, kernel, &bytes(&x), &parameters, &before, n);
-    assert_close(&format!("{}, {n} images", kernel.label), &found, &expected);
+    assert_relative(&format!("{}, {n} images", kernel.label), &found, &expected, ROUNDING);
 }
 
 fn shape(kernel: usize, stride: usize, c_in: usize, c_out: usize, size_in: usize) -> ConvShape {
@@ -260,7 +242,7 @@ fn tiles_of_other_sizes() {
 fn the_stem_pads_after_normalising() {
     let context = context();
     for n in [1, 3, 7] {
-        let pixels: Vec<u8> = values(n * 3072, 1).iter().map(|v| ((v + 0.5) * 255.99) as u8).collect();
+        let pixels: Vec<u8> = values(n * 3072, 1).iter().map(|v| ((v + 1.0) * 127.99) as u8).collect();
         let (mean, std) = ([0.4, 0.5, 0.6], [0.2, 0.3, 0.25]);
         let normalised = |(i, v): (usize, &u8)| (f32::from(*v) / 255.0 - mean[i % 3]) / std[i % 3];
         let x: Vec<f32> = pixels.iter().enumerate().map(normalised).collect();
@@ -269,11 +251,8 @@ fn the_stem_pads_after_normalising() {
         parameters.extend((0..4).map(|i| if i < 3 { 1.0 / std[i] } else { 0.0 }));
         parameters.extend((0..4).map(|i| if i < 3 { -mean[i] / std[i] } else { 0.0 }));
         let found = run(&context, &stem(), &pixels, &parameters, &vec![0.0; n * 1024 * 16], n);
-        assert_close(
-            &format!("{n} images"),
-            &found,
-            &convolve(&shape(3, 1, 3, 16, 32), &x, &weight, n),
-        );
+        let expected = convolve(&shape(3, 1, 3, 16, 32), &x, &weight, n);
+        assert_relative(&format!("{n} images"), &found, &expected, ROUNDING);
     }
 }
 
@@ -298,7 +277,7 @@ fn pooling_and_the_classifier() {
             &vec![0.0; n * channels],
             n,
         );
-        assert_close("pool", &found, &pooled);
+        assert_relative("pool", &found, &pooled, ROUNDING);
 
         let (weight, bias) = (values(channels * classes, 4), values(classes, 5));
         let logit = |i: usize| {
@@ -317,6 +296,6 @@ fn pooling_and_the_classifier() {
             &vec![0.0; n * classes],
             n,
         );
-        assert_close("linear", &found, &expected);
+        assert_relative("linear", &found, &expected, ROUNDING);
     }
 }

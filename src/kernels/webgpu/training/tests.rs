@@ -5,9 +5,10 @@ use pollster::block_on;
 use super::super::KernelFamily;
 use super::super::context::GpuContext;
 use super::super::read::read;
-use super::super::tests::{bytes, context, values};
+use super::super::tests::{bytes, context};
 use super::{GpuLayer, GpuNorm, Launcher, LayerShape, TrainingKernel, moments, updated};
 use crate::kernels::cpu::train;
+use crate::testing::{assert_relative, values};
 
 /// Runs each kernel as it comes.
 struct Native<'a>(&'a GpuContext);
@@ -83,15 +84,7 @@ impl Launcher for Native<'_> {
 }
 
 fn assert_close(what: &str, found: &[f32], expected: &[f32]) {
-    assert_eq!(found.len(), expected.len(), "{what}");
-    let largest = expected.iter().fold(0.0f32, |largest, v| largest.max(v.abs()));
-    assert!(largest > 0.0, "{what}: an expectation of zeros proves nothing");
-    for (i, (a, b)) in found.iter().zip(expected).enumerate() {
-        assert!(
-            (a - b).abs() <= 2e-5 * largest,
-            "{what} at {i}: {a}, not {b} (largest {largest})"
-        );
-    }
+    assert_relative(what, found, expected, 2e-5);
 }
 
 /// [n, size_in, c_in, c_out, kernel, stride]: every kind of layer, at odd numbers of images.
@@ -130,7 +123,7 @@ fn check([n, size_in, c_in, c_out, kernel, stride]: [usize; 6], normed: bool, fa
         .map(|v| v + offset)
         .collect();
     let weight = values(c_out * c_in * kernel * kernel, 2);
-    let gamma: Vec<f32> = values(c_in, 3).iter().map(|v| v + 1.5).collect();
+    let gamma: Vec<f32> = values(c_in, 3).iter().map(|v| v / 2.0 + 1.5).collect();
     let beta = values(c_in, 4);
     let dy = values(n * shape.size_out() * shape.size_out() * c_out, 5);
 
