@@ -149,7 +149,10 @@ fn presets_are_explained_and_keep_their_former_names() {
         "{manual}"
     );
     for preset in ["fast-teacher", "furnace-teacher", "furnace-student"] {
-        refuses(&[&"train", &"--preset", &preset, &"--out", &"a.pt"], &["NAME.safetensors"]);
+        refuses(
+            &[&"train", &"--preset", &preset, &"--out", &"a.pt"],
+            &["NAME.safetensors"],
+        );
     }
     refuses(
         &[&"train", &"--policy", &"sideways", &"--out", &"a.safetensors"],

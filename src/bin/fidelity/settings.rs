@@ -244,8 +244,7 @@ mod tests {
 
     #[test]
     fn flags_override_the_file_and_the_file_the_preset() {
-        let (_folder, path) =
-            file("preset = \"fast-teacher\"\nepochs = 7\nlearning-rate = 0.3\npolicy = \"noise\"\n");
+        let (_folder, path) = file("preset = \"fast-teacher\"\nepochs = 7\nlearning-rate = 0.3\npolicy = \"noise\"\n");
         let flags = Settings {
             epochs: Some(9),
             ..Settings::default()
