@@ -33,7 +33,7 @@ async function isFine(page: Page, state: string): Promise<void> {
     document.documentElement.scrollWidth,
     document.documentElement.clientWidth,
   ]);
-  expect.soft(content, `${state}: width of the content`).toBeLessThanOrEqual(screen!);
+  expect.soft(content, `${state}: width of the content`).toBeLessThanOrEqual(screen);
 }
 
 for (const colorScheme of ["light", "dark"] as const) {

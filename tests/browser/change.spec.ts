@@ -132,6 +132,7 @@ test("what the slider leaves behind is not computed", async ({ page }) => {
   await page.addInitScript(() => {
     const counts = { images: 0 };
     Object.assign(window, { counts });
+    // oxlint-disable-next-line typescript/unbound-method -- called with the Worker as `this` below
     const post = Worker.prototype.postMessage;
     Worker.prototype.postMessage = function (
       this: Worker,

@@ -353,7 +353,7 @@ test.describe("WebGPU", () => {
       losses.push(rows.map(({ loss }) => Number(loss)));
     }
     expect(losses[0]).toHaveLength(2);
-    expect(Math.abs(losses[0]![0]! - losses[1]![0]!), `${losses}`).toBeLessThan(2e-3);
-    expect(Math.abs(losses[0]![1]! - losses[1]![1]!), `${losses}`).toBeLessThan(1e-2);
+    expect(Math.abs(losses[0]![0]! - losses[1]![0]!), losses.join(" | ")).toBeLessThan(2e-3);
+    expect(Math.abs(losses[0]![1]! - losses[1]![1]!), losses.join(" | ")).toBeLessThan(1e-2);
   });
 });

@@ -102,13 +102,13 @@ function own(nClasses = 100): Files {
       family: "PreResNet-20",
       name,
       file,
-      bytes: files[file]!.length,
-      sha256: sha256(files[file]!),
+      bytes: files[file].length,
+      sha256: sha256(files[file]),
       depth: 20,
       nClasses,
       taughtBy: i < 2 ? null : ["teacher0", "own-teacher"],
       metrics: { accuracy: 0.01, top5Accuracy: 0.05, nll: 4.6, ece: 0.01 },
-      logits: { file: logits, bytes: files[logits]!.length, sha256: sha256(files[logits]!) },
+      logits: { file: logits, bytes: files[logits].length, sha256: sha256(files[logits]) },
     };
   });
   return { manifest: { networks }, files };

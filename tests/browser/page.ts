@@ -141,7 +141,7 @@ export const payload = (name: string, buffer: Buffer, mimeType = "application/oc
 });
 
 export async function addPictures(page: Page, files: string[] | Payload[]): Promise<void> {
-  await page.getByTestId("picture-input").setInputFiles(files as never);
+  await page.getByTestId("picture-input").setInputFiles(files);
 }
 
 /** Through the panel, as a visitor does; says nothing of how it ends. */
@@ -205,7 +205,7 @@ export function parseSafetensors(file: Buffer): { header: Header; data: Buffer; 
   const { __metadata__: metadata = {}, ...header } = JSON.parse(file.subarray(8, 8 + length).toString()) as Header & {
     __metadata__?: Record<string, string>;
   };
-  return { header: header as Header, data: file.subarray(8 + length), metadata: metadata as Record<string, string> };
+  return { header, data: file.subarray(8 + length), metadata };
 }
 
 export function writeSafetensors(header: Header, data: Buffer, metadata: Record<string, string>): Buffer {
@@ -267,7 +267,7 @@ export function tar(files: Record<string, Buffer>): Buffer {
     head.write(`${content.length.toString(8).padStart(11, "0")}\0`, 124);
     head.write("00000000000\0", 136);
     head.write("        0", 148);
-    head.write("ustar\0" + "00", 257);
+    head.write("ustar\x0000", 257);
     head.write(
       `${head
         .reduce((sum, byte) => sum + byte, 0)

@@ -23,6 +23,8 @@ export function Gallery() {
     (event.currentTarget as HTMLElement).querySelector<HTMLElement>(`[data-picture="${next.id}"]`)?.focus();
   };
   return (
+    // The keys arrive from the buttons in the list.
+    // oxlint-disable-next-line jsx-a11y/no-noninteractive-element-interactions
     <ul class="gallery" aria-label={words.compare.gallery} onKeyDown={step} data-testid="gallery">
       {pictures.value.map((picture) => (
         <li key={picture.id}>

@@ -163,7 +163,7 @@ function Entry({ network: { info, origin } }: { network: Network }) {
       {info.notices.length > 0 && (
         <ul class="hint">
           {info.notices.map((notice) => (
-            <li>{notice}</li>
+            <li key={notice}>{notice}</li>
           ))}
         </ul>
       )}

@@ -25,7 +25,7 @@ const list = (kind: "error" | "info") =>
           {notice.details.length > 0 && (
             <ul>
               {notice.details.map((detail) => (
-                <li>{detail}</li>
+                <li key={detail}>{detail}</li>
               ))}
             </ul>
           )}

@@ -98,7 +98,7 @@ export async function evaluate(): Promise<void> {
     if (!isCurrent()) return;
     const phase = report.cancelled ? "cancelled" : "done";
     evaluation.value =
-      report.nImages > 0 ? { ...evaluation.value!, phase, report, secondsLeft: null, finishedAt: new Date() } : null;
+      report.nImages > 0 ? { ...evaluation.value, phase, report, secondsLeft: null, finishedAt: new Date() } : null;
   } catch (error) {
     if (!isCurrent()) return;
     notifyError(words.fidelity.failed, [messageOf(error)]);

@@ -172,7 +172,7 @@ function bestSet(family: string, networks: readonly ManifestNetwork[]): NetworkS
     Math.max(...students.map((student) => student.metrics.agreement ?? 0));
   const [students] = [...groups.values()].sort((a, b) => size(b) - size(a) || agreement(b) - agreement(a));
   if (!students) return null;
-  const names = new Set(students[0]!.taughtBy!);
+  const names = new Set(students[0]!.taughtBy);
   const teachers = members.filter((n) => n.role === "teacher" && names.has(n.name));
   const others = members.filter((n) => !teachers.includes(n) && !students.includes(n));
   return { family, depth: teachers[0]!.depth, teachers, students, others };

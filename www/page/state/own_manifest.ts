@@ -113,7 +113,7 @@ export function parseManifest(text: string): ManifestNetwork[] {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new Error(manifestWords.notJson(messageOf(error)));
+    throw new Error(manifestWords.notJson(messageOf(error)), { cause: error });
   }
   const list = isObject(json) ? json.networks : undefined;
   if (!Array.isArray(list) || list.length === 0) throw new Error(manifestWords.noNetworks);

@@ -1,8 +1,9 @@
-/** A view's state as text for the address: a codec a field. What has its initial value is left out; what makes no sense is told by name. */
+/** Turns a view's state into text for the address and back, with a codec per field. Fields with their initial value are left out. */
 
 export interface Codec<T> {
-  /** Undefined where the text makes no sense. */ read(text: string): T | undefined;
-  write(value: T): string;
+  /** Returns undefined if the text is not a value. */
+  read: (text: string) => T | undefined;
+  write: (value: T) => string;
 }
 export type Fields<S> = {
   readonly [K in keyof S]: { readonly name: string; readonly codec: Codec<S[K]>; readonly initial: S[K] };
@@ -33,11 +34,11 @@ export const numberFrom = (min: number, max: number, isWhole = false): Codec<num
 export const listOf = <T>({ read, write }: Codec<T>): Codec<T[]> => ({
   read: (text) => {
     const items = text.split(",").map((item) => read(unescaped(item)));
-    return items.every((item) => item !== undefined) ? (items as T[]) : undefined;
+    return items.every((item) => item !== undefined) ? items : undefined;
   },
   write: (items) => items.map((item) => escaped(write(item))).join(","),
 });
-/** A field that may be left open. */
+/** A field that may be null, which is written as an empty text. */
 export const orNull = <T>({ read, write }: Codec<T>): Codec<T | null> => ({
   read,
   write: (value) => (value === null ? "" : write(value)),

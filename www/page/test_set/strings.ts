@@ -312,7 +312,7 @@ export const testSetWords = {
     opened: (name: string) => `${name} was opened: networks and view are those of the report.`,
     heading: (name: string, savedAt: string, version: string) =>
       `${name}, saved ${savedAt.slice(0, 16).replace("T", " ")} UTC by version ${version}`,
-    then: "In the report",
+    saved: "In the report",
     now: "Computed now",
     equal: "Computed now, the figures are the same.",
     differs: "Computed now, figures differ.",

@@ -101,9 +101,9 @@ export async function verify(names: readonly string[], n: number): Promise<void>
         ...verified.value,
         ...[...found].filter(([name, { nImages }]) => nImages >= (verified.value.get(name)?.nImages ?? 0)),
       ]);
-      run.value = { ...run.value!, nDone: start + size };
+      run.value = { ...run.value, nDone: start + size };
     }
-    if (isCurrent()) run.value = { ...run.value!, phase: mine.signal.aborted ? "cancelled" : "done" };
+    if (isCurrent()) run.value = { ...run.value, phase: mine.signal.aborted ? "cancelled" : "done" };
   } catch (error) {
     if (!isCurrent()) return;
     notifyError(testSetWords.verify.failed, [messageOf(error)]);

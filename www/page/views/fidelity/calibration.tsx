@@ -482,7 +482,7 @@ function Plane() {
       hint={`${c.planeHint}${points.length < 4 ? ` ${c.planeFew}` : ""}`}
       testId="lab-plane"
       isBusy={isBusy}
-      question={question as unknown as Pair}
+      question={question}
       table={table}
     >
       <Segmented

@@ -109,8 +109,7 @@ export async function compare(): Promise<void> {
         return values.slice(at, at + n * n);
       };
       const stages = Array.from({ length: nStages }, (_, stage) => stage);
-      if (alignments.length === 0)
-        for (const _ of pairs) alignments.push(await Promise.all(stages.map(() => statistics.cka())));
+      while (alignments.length < pairs.length) alignments.push(await Promise.all(stages.map(() => statistics.cka())));
       pairs = await Promise.all(
         pairs.map(async (pair, i) => ({
           ...pair,

@@ -143,14 +143,14 @@ export function OpenedReport() {
     answer !== null &&
     JSON.stringify(Object.values({ ...answer.question, temperature: answer.question.temperature ?? 1 })) ===
       JSON.stringify(Object.values(file.question));
-  const rows = FIGURES.map(([figure, of, format]) => ({
+  const rows = FIGURES.map(([figure, valueOf, format]) => ({
     figure,
     format,
-    then: of(file),
-    now: isSame ? of({ report: answer.value, question: file.question }) : null,
+    saved: valueOf(file),
+    now: isSame ? valueOf({ report: answer.value, question: file.question }) : null,
   }));
   const isEqual =
-    isSame && rows.every(({ then, now }) => then !== null && now !== null && Math.abs(then - now) < EQUAL);
+    isSame && rows.every(({ saved, now }) => saved !== null && now !== null && Math.abs(saved - now) < EQUAL);
   const show = (value: number | null, format: (value: number) => string) => (value === null ? "–" : format(value));
   return (
     <section
@@ -187,7 +187,7 @@ export function OpenedReport() {
         <table class="results">
           <thead>
             <tr>
-              {[words.distil.figure, testSetWords.file.then, testSetWords.file.now].map((word) => (
+              {[words.distil.figure, testSetWords.file.saved, testSetWords.file.now].map((word) => (
                 <th key={word} scope="col">
                   {word}
                 </th>
@@ -195,10 +195,10 @@ export function OpenedReport() {
             </tr>
           </thead>
           <tbody>
-            {rows.map(({ figure, format, then, now }) => (
+            {rows.map(({ figure, format, saved, now }) => (
               <tr key={figure}>
                 <th scope="row">{figure}</th>
-                <td>{show(then, format)}</td>
+                <td>{show(saved, format)}</td>
                 <td>{show(now, format)}</td>
               </tr>
             ))}

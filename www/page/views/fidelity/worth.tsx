@@ -1,4 +1,5 @@
 import type { Baselines, Interval, Intervals, McNemar } from "../../../../pkg/analysis_api.js";
+import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { count, nats, percent } from "../../common/format.ts";
 import { words } from "../../common/strings.ts";
 import { testSetWords } from "../../test_set/strings.ts";
@@ -109,7 +110,7 @@ function Yardsticks({
                   data-testid="control-choice"
                   onChange={(event) => change({ control: event.currentTarget.value || null })}
                 >
-                  {!control && <option value="" />}
+                  {!control && <option value="">–</option>}
                   {controls.map((name) => (
                     <option key={name} value={name}>
                       {name}
@@ -237,7 +238,7 @@ function Certainty() {
       }}
     >
       <Other />
-      <div class="table-wrap" role="group" aria-label={w.certainty} tabIndex={0}>
+      <ScrollingTable label={w.certainty}>
         <table class="results" data-testid="intervals-table">
           <thead>
             <tr>
@@ -263,7 +264,7 @@ function Certainty() {
             </tbody>
           ))}
         </table>
-      </div>
+      </ScrollingTable>
       <ul class="plain">
         {value.studentMinusEnsemble && (
           <li data-testid="difference-ensemble">

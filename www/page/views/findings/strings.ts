@@ -4,11 +4,11 @@ import type { Difference } from "./evidence.ts";
 import type { Kind } from "../../test_set/paper.ts";
 
 const differenceNames: Record<Difference["what"], (ours: string, paper: string | null) => string> = {
-  epochs: (ours, paper) => `${ours} epochs for ${paper}`,
+  epochs: (ours, paper) => `${ours} ${ours === "1" ? "epoch" : "epochs"} instead of ${paper}`,
   smallEpochs: (ours) => `the first ${ours} epochs on 24-pixel pictures`,
-  batch: (ours, paper) => `batches of ${ours} for ${paper}`,
-  learningRate: (ours, paper) => `learning rate ${ours} for ${paper}`,
-  weightDecay: (ours, paper) => `weight decay ${ours} for ${paper}`,
+  batch: (ours, paper) => `batches of ${ours} instead of ${paper}`,
+  learningRate: (ours, paper) => `learning rate ${ours} instead of ${paper}`,
+  weightDecay: (ours, paper) => `weight decay ${ours} instead of ${paper}`,
   split: (ours) => `on the part ${ours} of the training set`,
 };
 
