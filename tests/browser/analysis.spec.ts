@@ -9,7 +9,6 @@ const TEACHERS = ["teacher0", "teacher1", "teacher2"];
 const golden = JSON.parse(readFileSync(new URL("../golden/statistics.json", import.meta.url), "utf8"));
 
 declare global {
-  // eslint-disable-next-line no-var
   var analysis: AnalysisInterface;
 }
 

@@ -615,8 +615,8 @@ test("a Promise of the callback pauses a run; other calls are served meanwhile",
         return new Promise<void>((resolve) => (resume = resolve));
       });
       await isPaused;
-      await one();
-      await fl.sleep(400);
+      // Without a pause, the run would do a batch or a step between these calls.
+      for (let i = 0; i < 8; i++) await one();
       const during = calls;
       resume();
       await run;

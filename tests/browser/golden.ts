@@ -235,7 +235,6 @@ export interface PageTools {
 }
 
 declare global {
-  // eslint-disable-next-line no-var
   var fl: PageTools;
 }
 
