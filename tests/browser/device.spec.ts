@@ -446,6 +446,66 @@ test.describe("a Worker that dies", () => {
     expect(found).toMatchObject({ models: ["t1", "t2", "s"], nWorkers: 3 });
     expect(found.restarts).toHaveLength(1);
   });
+
+  test("calls and aborts that come during the restart wait for the new Worker", async ({ page }) => {
+    await openLab(page, FILES);
+    const found = await page.evaluate(async () => {
+      const workers: Worker[] = [];
+      let onSecond = () => undefined as void;
+      let onRestart = () => undefined as void;
+      const second = new Promise<void>((resolve) => (onSecond = resolve));
+      const restarted = new Promise<void>((resolve) => (onRestart = resolve));
+      const createWorker = () => {
+        workers.push(new Worker("/tests/browser/lossy_worker.js", { type: "module" }));
+        if (workers.length === 2) onSecond();
+        return workers.at(-1)!;
+      };
+      const client = await fl.client({ device: "cpu", createWorker, onRestart: () => onRestart() });
+      await fl.load(client, "teacher", "t1");
+      const answer = async () => [...(await client.predict(fl.pixels.slice(0, 3072), 1)).logits];
+      const before = await answer();
+      const abort = new AbortController();
+      const evaluating = client.evaluate(fl.pixels, null, {
+        batchSize: 2,
+        signal: abort.signal,
+        onProgress: ({ nDone }) => void (nDone === 2 && workers[0]!.postMessage({ test: "crash" })),
+      });
+      await second;
+      const during = answer();
+      abort.abort();
+      await restarted;
+      const after = await answer();
+      const result = { answers: [before, await during, after], report: await evaluating, nWorkers: workers.length };
+      client.dispose();
+      return result;
+    });
+    expect(found.nWorkers).toBe(2);
+    for (const answer of found.answers.slice(1)) expect(answer).toEqual(found.answers[0]);
+    expect(found.report.cancelled).toBe(true);
+    expect(found.report.nImages).toBeLessThan(20);
+  });
+
+  test("a callback that throws is reported to the page and stops nothing", async ({ page }) => {
+    await openLossy(page);
+    const found = await page.evaluate(async () => {
+      const { client, tell } = await lossy("cpu");
+      const reported: string[] = [];
+      addEventListener("error", (event) => {
+        event.preventDefault();
+        reported.push((event.error as Error).message);
+      });
+      const { nImages } = await client.evaluate(fl.pixels, null, {
+        batchSize: 10,
+        onProgress: async ({ nDone }) => {
+          if (nDone === 10) tell({ test: "crash" });
+          throw new Error(`at ${nDone}`);
+        },
+      });
+      client.dispose();
+      return { nImages, reported };
+    });
+    expect(found).toEqual({ nImages: 20, reported: ["at 10", "at 20"] });
+  });
 });
 
 test.describe("which device", () => {

@@ -1,11 +1,10 @@
-/** What passes between `LabClient` and its Worker. */
+/** What the messages between `LabClient` and its Worker hold. */
 import type {
   Answers,
   CompareOptions,
   DeviceChoice,
   DeviceInfo,
   DistillOptions,
-  ErrorCode,
   EvaluateOptions,
   GramOptions,
   ModelInfo,
@@ -13,7 +12,7 @@ import type {
   ReportOptions,
   Role,
 } from "./types.js";
-import type { ResumableDistillOptions } from "./distill.js";
+import type { DistillState, ResumableDistillOptions } from "./distill.js";
 import type { ResumableEvaluateOptions } from "./evaluate.js";
 
 /** Options without what cannot be cloned; `watched` says whether the caller wants the events. */
@@ -37,19 +36,17 @@ export type Call =
   | { method: "report"; answers: Answers; options: ReportOptions }
   | { method: "compare"; answers: Answers; options: CompareArgs };
 
-export type ToWorker =
-  | { type: "create"; device: DeviceChoice; threads: number | undefined }
-  | { type: "call"; id: number; call: Call }
-  | { type: "abort"; id: number }
-  /** The caller's callback has answered the event. */
-  | { type: "answer"; event: number };
+export type LabEvent =
+  | { name: "progress"; value: unknown }
+  /** What an evaluation resumes from. */
+  | { name: "snapshot"; value: string }
+  /** What a distillation resumes from. */
+  | { name: "checkpoint"; value: DistillState };
 
-export type EventName = "progress" | "snapshot" | "checkpoint";
-
-export type FromWorker =
-  | { type: "ready"; device: DeviceInfo }
-  | { type: "result"; id: number; value: unknown; models: ModelInfo[] }
-  | { type: "error"; id: number; error: { code: ErrorCode; message: string } }
-  | { type: "event"; id: number; event: number; name: EventName; value: unknown }
-  /** The device is lost or the module is dead. */
-  | { type: "ended"; error: { code: ErrorCode; message: string } };
+export interface LabProtocol {
+  create: { device: DeviceChoice; threads: number | undefined };
+  ready: DeviceInfo;
+  call: Call;
+  event: LabEvent;
+  model: ModelInfo;
+}

@@ -1,59 +1,17 @@
 /** The Worker behind `LabClient`: one `Lab`, and calls that may overlap. */
 import { Lab } from "./lab.js";
 import type { ResumableDistillOptions } from "./distill.js";
-import { LabError } from "../wasm/errors.js";
-import { buffersOf, plain, postFromWorker } from "../workers/messages.js";
-import type { Call, EventName, FromWorker, ToWorker } from "./protocol.js";
+import { serve, type CallContext } from "../workers/worker_host.js";
+import type { Call, LabProtocol } from "./protocol.js";
 
-let lab: Lab | null = null;
-let nEvents = 0;
-const running = new Map<number, AbortController>();
-const answers = new Map<number, () => void>();
-
-const post: (message: FromWorker, transfer?: Transferable[]) => void = postFromWorker;
-
-self.addEventListener("message", ({ data }: MessageEvent<ToWorker>) => {
-  if (data.type === "create") void create(data);
-  else if (data.type === "call") void run(data.id, data.call);
-  else if (data.type === "abort") running.get(data.id)?.abort();
-  else if (data.type === "answer") {
-    answers.get(data.event)?.();
-    answers.delete(data.event);
-  }
+serve<LabProtocol, Lab>({
+  create: ({ device, threads }) => Lab.create({ device, ...(threads !== undefined && { threads }) }),
+  ready: ({ device }) => device,
+  perform,
 });
 
-async function create({ device, threads }: Extract<ToWorker, { type: "create" }>): Promise<void> {
-  try {
-    lab = await Lab.create({ device, ...(threads !== undefined && { threads }) });
-    post({ type: "ready", device: lab.device });
-  } catch (error) {
-    post({ type: "ended", error: plain(error) });
-    return;
-  }
-  lab.whenEnded.catch((error: unknown) => post({ type: "ended", error: plain(error) }));
-}
-
-async function run(id: number, call: Call): Promise<void> {
-  const abort = new AbortController();
-  running.set(id, abort);
-  try {
-    if (!lab) throw new LabError("internal", "a call came before the device was ready");
-    const value = await perform(lab, id, call, abort.signal);
-    post({ type: "result", id, value, models: lab.models }, buffersOf(value));
-  } catch (error) {
-    post({ type: "error", id, error: plain(error) });
-  } finally {
-    running.delete(id);
-  }
-}
-
-function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<unknown> {
-  const tell = (name: EventName) => (value: unknown) => post({ type: "event", id, event: ++nEvents, name, value });
-  const ask = (value: unknown) =>
-    new Promise<void>((resolve) => {
-      answers.set(nEvents + 1, resolve);
-      tell("progress")(value);
-    });
+function perform(on: Lab, call: Call, { signal, tell, ask }: CallContext<LabProtocol>): Promise<unknown> {
+  const askProgress = (value: unknown) => ask({ name: "progress", value });
   switch (call.method) {
     case "loadModel":
       return on.loadModel(call.bytes, call.options);
@@ -65,11 +23,12 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
       return on.predict(call.pixels, call.n, call.options);
     case "gram": {
       const { watched, ...options } = call.options;
-      return on.gram(call.pixels, call.n, { ...options, signal, ...(watched && { onProgress: ask }) });
+      return on.gram(call.pixels, call.n, { ...options, signal, ...(watched && { onProgress: askProgress }) });
     }
     case "evaluate": {
       const { watched, ...options } = call.options;
-      const resumable = { ...options, signal, onSnapshot: tell("snapshot"), ...(watched && { onProgress: ask }) };
+      const onSnapshot = (value: string) => tell({ name: "snapshot", value });
+      const resumable = { ...options, signal, onSnapshot, ...(watched && { onProgress: askProgress }) };
       return on.evaluate(call.pixels, call.labels, resumable);
     }
     case "distill": {
@@ -77,8 +36,8 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
       const resumable = {
         ...options,
         signal,
-        onState: tell("checkpoint"),
-        ...(watched && { onStep: ask }),
+        onState: (value) => tell({ name: "checkpoint", value }),
+        ...(watched && { onStep: askProgress }),
       } as ResumableDistillOptions;
       // The student's file travels with the report: asked for later, it could be gone with a device lost in between.
       return on
@@ -93,7 +52,8 @@ function perform(on: Lab, id: number, call: Call, signal: AbortSignal): Promise<
       return on.report(call.answers, { ...call.options, signal });
     case "compare": {
       const { watched, ...options } = call.options;
-      return on.compare(call.answers, { ...options, signal, ...(watched && { onProgress: tell("progress") }) });
+      const onProgress = (value: unknown) => tell({ name: "progress", value });
+      return on.compare(call.answers, { ...options, signal, ...(watched && { onProgress }) });
     }
   }
 }

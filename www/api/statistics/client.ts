@@ -37,8 +37,9 @@ import type {
   Verification,
   VerifyOptions,
 } from "./types.js";
-import type { AnalysisCall, AnalysisMethod, FromAnalysis, ToAnalysis } from "./protocol.js";
+import type { AnalysisCall, AnalysisMethod, AnalysisProtocol } from "./protocol.js";
 import { LabError } from "../wasm/errors.js";
+import { WorkerClient } from "../workers/worker_client.js";
 
 export interface AnalysisClientOptions extends AnalysisOptions {
   /** For pages that bundle the Worker themselves. */
@@ -49,96 +50,35 @@ export interface AnalysisClientOptions extends AnalysisOptions {
 
 type OnProgress = IntervalsOptions["onProgress"];
 
-interface Pending {
-  call: AnalysisCall;
-  resolve: (value: never) => void;
-  reject: (error: LabError) => void;
-  signal: AbortSignal | undefined;
-  onProgress: OnProgress;
-}
-
-/** Restarts without any result in between, after which the error is passed on. */
-const MAX_RESTARTS = 3;
-
 export class AnalysisClient implements AnalysisInterface {
   models: string[] = [];
-  #options: AnalysisClientOptions;
-  #worker: Worker | null = null;
-  #nCalls = 0;
-  #pending = new Map<number, Pending>();
+  #worker: WorkerClient<AnalysisProtocol>;
   /** What was added, to add it again. */
   #networks = new Map<string, { logits: Logits; facts: NetworkFacts }>();
-  #ended: LabError | null = null;
-  #nRestarts = 0;
-  #restarting = false;
+  #nAlignments = 0;
 
-  private constructor(options: AnalysisClientOptions) {
-    this.#options = { ...options, labels: options.labels?.slice() };
+  private constructor({ labels, nClasses, createWorker, onRestart }: AnalysisClientOptions) {
+    this.#worker = new WorkerClient({
+      createWorker: createWorker ?? (() => new Worker(new URL("./worker.js", import.meta.url), { type: "module" })),
+      create: { labels: labels?.slice(), nClasses },
+      restore: () => this.#restore(),
+      // A repeated call begins anew, whatever it has reported.
+      eventsAreProgress: false,
+      onModels: (models) => (this.models = models),
+      onRestart,
+    });
   }
 
   /** Starts the Worker and waits until its module is ready. */
   static async create(options: AnalysisClientOptions): Promise<AnalysisClient> {
     const client = new AnalysisClient(options);
-    await client.#start();
+    await client.#worker.start();
     return client;
   }
 
-  /** Another Worker, which has the networks that were added. */
-  async #start(): Promise<void> {
-    const { createWorker, labels, nClasses } = this.#options;
-    const worker = createWorker?.() ?? new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-    this.#worker = worker;
-    const adding = [...this.#networks].map(([name, { logits, facts }]): ToAnalysis => {
-      return { type: "call", id: ++this.#nCalls, method: "add", args: [name, logits, facts], watched: false };
-    });
-    try {
-      await new Promise<void>((resolve, reject) => {
-        let nLeft = adding.length + 1;
-        worker.onmessage = ({ data }: MessageEvent<FromAnalysis>) => {
-          if (data.type === "failed" || data.type === "ended" || data.type === "error")
-            reject(LabError.from(data.error));
-          else if (--nLeft === 0) resolve();
-          else if (data.type === "ready") adding.forEach((message) => worker.postMessage(message));
-        };
-        worker.onerror = (event) => {
-          event.preventDefault();
-          reject(
-            new LabError(
-              "device_unavailable",
-              `the Worker could not start: ${event.message || "its script cannot be loaded"}`,
-            ),
-          );
-        };
-        const message: ToAnalysis = { type: "create", options: { labels, nClasses } };
-        worker.postMessage(message);
-      });
-    } catch (error) {
-      worker.terminate();
-      throw LabError.from(error);
-    }
-    worker.onmessage = ({ data }: MessageEvent<FromAnalysis>) => this.#receive(data);
-    worker.onerror = (event) => {
-      event.preventDefault();
-      void this.#restart(new LabError("internal", `the Worker stopped: ${event.message}`));
-    };
-  }
-
-  /** As often as `MAX_RESTARTS`, then the error ends the client. */
-  async #restart(why: LabError): Promise<void> {
-    if (this.#ended || this.#restarting) return;
-    this.#restarting = true;
-    this.#worker?.terminate();
-    this.#worker = null;
-    try {
-      if (++this.#nRestarts > MAX_RESTARTS) throw why;
-      await this.#start();
-    } catch (error) {
-      return this.#end(LabError.from(error));
-    } finally {
-      this.#restarting = false;
-    }
-    this.#options.onRestart?.(why.message);
-    for (const [id, pending] of this.#pending) this.#post(id, pending);
+  *#restore(): Iterable<AnalysisCall> {
+    for (const [name, { logits, facts }] of this.#networks)
+      yield { method: "add", args: [name, logits, facts], watched: false };
   }
 
   async add(name: string, logits: Logits, facts: NetworkFacts = {}): Promise<void> {
@@ -206,7 +146,7 @@ export class AnalysisClient implements AnalysisInterface {
   }
 
   async cka(): Promise<CkaInterface> {
-    const key = ++this.#nCalls;
+    const key = ++this.#nAlignments;
     await this.#send("ckaCreate", [key]);
     let isFreed = false;
     return {
@@ -223,8 +163,7 @@ export class AnalysisClient implements AnalysisInterface {
   }
 
   dispose(): void {
-    if (this.#ended?.code !== "disposed")
-      this.#end(new LabError("disposed", "this analysis was disposed; create another one"));
+    this.#worker.dispose("this analysis was disposed; create another one");
   }
 
   #ask<T>(method: AnalysisMethod, options: Cancellable & { onProgress?: OnProgress }): Promise<T> {
@@ -232,49 +171,7 @@ export class AnalysisClient implements AnalysisInterface {
     return this.#send(method, [rest], signal, onProgress);
   }
 
-  async #send<T>(method: AnalysisMethod, args: unknown[], signal?: AbortSignal, onProgress?: OnProgress): Promise<T> {
-    if (this.#ended) throw this.#ended;
-    const id = ++this.#nCalls;
-    const abort = () => this.#worker?.postMessage({ type: "abort", id } satisfies ToAnalysis);
-    signal?.addEventListener("abort", abort);
-    try {
-      return await new Promise<T>((resolve, reject) => {
-        const pending: Pending = { call: { method, args, watched: !!onProgress }, resolve, reject, signal, onProgress };
-        this.#pending.set(id, pending);
-        // During a restart the call waits in `#pending`, from where it is sent.
-        if (!this.#restarting) this.#post(id, pending);
-      });
-    } catch (error) {
-      this.#pending.delete(id);
-      throw LabError.from(error);
-    } finally {
-      signal?.removeEventListener("abort", abort);
-    }
-  }
-
-  #post(id: number, { call, signal }: Pending): void {
-    this.#worker?.postMessage({ type: "call", id, ...call } satisfies ToAnalysis);
-    if (signal?.aborted) this.#worker?.postMessage({ type: "abort", id } satisfies ToAnalysis);
-  }
-
-  #receive(data: FromAnalysis): void {
-    if (data.type === "ended") return void this.#restart(LabError.from(data.error));
-    if (data.type === "ready" || data.type === "failed") return;
-    const pending = this.#pending.get(data.id);
-    if (data.type === "progress") return pending?.onProgress?.(data.value);
-    this.#pending.delete(data.id);
-    if (data.type === "error") return pending?.reject(LabError.from(data.error));
-    this.#nRestarts = 0;
-    this.models = data.models;
-    pending?.resolve(data.value as never);
-  }
-
-  #end(error: LabError): void {
-    this.#ended = error;
-    this.#worker?.terminate();
-    this.#worker = null;
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    pending.forEach(({ reject }) => reject(error));
+  #send<T>(method: AnalysisMethod, args: unknown[], signal?: AbortSignal, onProgress?: OnProgress): Promise<T> {
+    return this.#worker.call<T>({ method, args, watched: !!onProgress }, signal, onProgress);
   }
 }
