@@ -1,6 +1,6 @@
-//! The program `fidelity`, run as a process on real networks, logits and images, and on what it must refuse.
+//! Runs the program `fidelity` as a process on real networks, logits and images, and on input that it must reject.
 //!
-//! Needs CIFAR-100's archive, its parts or a folder in the variable CIFAR100_ARCHIVE; `cargo xtask test` sets it.
+//! The variable CIFAR100_ARCHIVE must name the archive of CIFAR-100, its parts or a folder; `cargo xtask test` sets it.
 #![cfg(feature = "cli")]
 
 mod training;
@@ -36,7 +36,7 @@ fn fidelity(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
     command(arguments).output().expect("the program starts")
 }
 
-/// To compare three teachers and a student, as files of networks or of logits.
+/// The arguments that compare a student with three teachers, given as networks or as logits.
 fn evaluating([a, b, c, student]: &[PathBuf; 4]) -> [&dyn AsRef<std::ffi::OsStr>; 9] {
     [
         &"evaluate",
@@ -51,7 +51,7 @@ fn evaluating([a, b, c, student]: &[PathBuf; 4]) -> [&dyn AsRef<std::ffi::OsStr>
     ]
 }
 
-/// What it prints where it succeeds.
+/// Runs the program, which must succeed, and returns what it prints.
 #[track_caller]
 fn ran(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
     let Output { status, stdout, stderr } = fidelity(arguments);
@@ -59,7 +59,7 @@ fn ran(arguments: &[&dyn AsRef<std::ffi::OsStr>]) -> String {
     String::from_utf8(stdout).unwrap()
 }
 
-/// Fails with a message that holds all of `parts`, and with nothing that looks like a panic.
+/// Runs the program, which must fail with a message that contains all `parts`, and without a panic.
 #[track_caller]
 fn refuses(arguments: &[&dyn AsRef<std::ffi::OsStr>], parts: &[&str]) {
     let Output { status, stderr, .. } = fidelity(arguments);
@@ -111,7 +111,7 @@ fn small(name: &str, seed: usize, provenance: &Value) -> Network {
 #[track_caller]
 fn close(what: &str, found: &Value, expected: &Value, bound: f64) {
     let (Some(a), Some(b)) = (found.as_f64(), expected.as_f64()) else {
-        panic!("{what}: {found} and {expected} are to be numbers")
+        panic!("{what}: {found} and {expected} must be numbers")
     };
     assert!((a - b).abs() <= bound, "{what}: {a} instead of {b}");
 }
@@ -271,7 +271,7 @@ fn evaluate_refuses_what_it_cannot_compare() {
     let (student, network) = (golden("student0.logits.f16"), golden("teacher0.safetensors"));
     refuses(
         &[&"evaluate", &"--student", &student],
-        &["there is no teacher", "--teacher"],
+        &["no teachers given", "--teacher"],
     );
     refuses(
         &[&"evaluate", &"--teacher", &"no/such.safetensors"],
@@ -279,11 +279,11 @@ fn evaluate_refuses_what_it_cannot_compare() {
     );
     refuses(
         &[&"evaluate", &"--teacher", &folder.path()],
-        &["is a folder; a file is expected"],
+        &["is a folder, not a file"],
     );
     refuses(
         &[&"evaluate", &"--teacher", &student, &"--student", &student],
-        &["was named twice"],
+        &["was given twice"],
     );
     refuses(&[&"evaluate", &"--teacher", &student, &"--images", &"0"], &["--images"]);
     let short = folder.path().join("short.logits.f16");
@@ -320,7 +320,7 @@ fn evaluate_refuses_what_it_cannot_compare() {
         .arg(&network);
     let message = String::from_utf8(without.output().unwrap().stderr).unwrap();
     assert!(
-        message.contains("no images were named") && message.contains("--data"),
+        message.contains("CIFAR-100 is needed") && message.contains("--data"),
         "{message}"
     );
     refuses(
@@ -478,7 +478,7 @@ fn convert_halves_widens_and_renames() {
 }
 
 #[test]
-fn manifest_takes_a_family_over_and_shows_it_once_it_is_complete() {
+fn manifest_imports_a_family_and_shows_it_once_it_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let (weights, table) = (folder.path().join("weights"), folder.path().join("weights.md"));
     fs::create_dir(&weights).unwrap();
@@ -515,7 +515,7 @@ fn manifest_takes_a_family_over_and_shows_it_once_it_is_complete() {
         "{alone}"
     );
 
-    // Three teachers that were taken over before, with answers from a formula.
+    // Three teachers that were imported before, with logits from a formula.
     let waiting = weights.join("incomplete");
     fs::create_dir(&waiting).unwrap();
     let entries: Vec<Value> = ["a", "b", "c"].into_iter().enumerate().map(|(i, name)| {
@@ -595,7 +595,7 @@ fn manifest_takes_a_family_over_and_shows_it_once_it_is_complete() {
         "{text}"
     );
 
-    // Once more changes nothing, and what would contradict itself is refused before anything is written.
+    // A second run changes nothing, and a contradiction is rejected before anything is written.
     let before = fs::read(weights.join("manifest.json")).unwrap();
     assert!(take(&[]).status.success());
     assert_eq!(fs::read(weights.join("manifest.json")).unwrap(), before);
@@ -621,7 +621,7 @@ fn manifest_takes_a_family_over_and_shows_it_once_it_is_complete() {
             &"--remove",
             &"z",
         ],
-        &["there is no network `z`"],
+        &["no network is named `z`"],
     );
     fs::write(weights.join("b.safetensors"), "another").unwrap();
     let broken = message(take(&[]));
@@ -629,5 +629,5 @@ fn manifest_takes_a_family_over_and_shows_it_once_it_is_complete() {
         broken.contains("`b.safetensors` is not the file that the manifest lists"),
         "{broken}"
     );
-    refuses(&[&"manifest", &"--weights", &"no/such"], &["no/such is no folder"]);
+    refuses(&[&"manifest", &"--weights", &"no/such"], &["no/such is not a folder"]);
 }

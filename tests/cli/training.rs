@@ -1,12 +1,12 @@
-//! The commands that train, as processes: what they write, that they go on where they were stopped, and that what they made can be
-//! taken over.
+//! Tests the commands that train, as processes: the files that they write, that they resume where they stopped, and that the result
+//! can be imported.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::*;
 
-/// A teacher's file of a PreResNet-8, with a recipe so that it can be taken over.
+/// A teacher's file of a PreResNet-8, with a recipe so that it can be imported.
 fn teacher(folder: &Path, name: &str, seed: usize) -> PathBuf {
     let said = json!({"trainer": "by formula", "recipe": {"epochs": 1, "seed": seed}});
     let path = folder.join(format!("{name}.safetensors"));
@@ -32,7 +32,7 @@ fn log(path: &Path) -> Vec<Value> {
 }
 
 #[test]
-fn an_interrupted_distillation_goes_on_to_the_same_student_and_is_taken_over() {
+fn an_interrupted_distillation_resumes_to_the_same_student_and_is_imported() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let teacher = teacher(folder.path(), "a", 1);
@@ -70,13 +70,13 @@ fn an_interrupted_distillation_goes_on_to_the_same_student_and_is_taken_over() {
     let message = String::from_utf8(stderr).unwrap();
     assert!(!status.success(), "{message}");
     assert!(
-        message.contains("of 40 steps; --resume goes on from") && !message.contains("panicked"),
+        message.contains("of 40 steps; --resume continues from") && !message.contains("panicked"),
         "{message}"
     );
     assert!(!cut.exists() && at("cut.checkpoint").exists());
     refuses(
         &as_arguments(&interrupted),
-        &["cut.checkpoint is there: --resume goes on from it"],
+        &["cut.checkpoint already exists; use --resume"],
     );
     ran(&[&"distil", &"--resume", &"--out", &cut]);
     assert!(!at("cut.checkpoint").exists());
@@ -102,7 +102,7 @@ fn an_interrupted_distillation_goes_on_to_the_same_student_and_is_taken_over() {
         "{settings}"
     );
 
-    // A student of the program's is one for the manifest too, where it waits until three teachers make a family complete.
+    // The student can be imported too; it stays among the incomplete families, which need three teachers.
     let weights = at("weights");
     fs::create_dir(&weights).unwrap();
     let table = at("weights.md");
@@ -227,19 +227,16 @@ fn a_training_on_labels_learns_and_a_start_near_a_teacher_keeps_to_it() {
 
     refuses(
         &[&"train", &"--settings", &settings, &"--out", &out],
-        &["taught.safetensors is there already"],
+        &["taught.safetensors already exists"],
     );
     refuses(
         &[&"train", &"--resume", &"--out", &at("none.safetensors")],
-        &["to go on from"],
+        &["to resume from"],
     );
-    refuses(
-        &[&"train", &"--out", &at("a.pt")],
-        &["it must be a file NAME.safetensors"],
-    );
+    refuses(&[&"train", &"--out", &at("a.pt")], &["must be a file NAME.safetensors"]);
     refuses(
         &[&"distil", &"--out", &at("b.safetensors")],
-        &["there is no teacher; --teachers names"],
+        &["no teachers given; name one or more networks with --teachers"],
     );
     refuses(
         &[&"train", &"--preset", &"quick", &"--out", &at("b.safetensors")],

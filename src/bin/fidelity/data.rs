@@ -1,4 +1,4 @@
-//! `--data`: CIFAR-100 from an archive, its parts or a folder.
+//! The flag `--data`: CIFAR-100 from an archive, its parts or a folder.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use fidelity_lab::data::IMAGE_BYTES;
 use fidelity_lab::data::archive::Source;
 use fidelity_lab::data::cifar::{Records, parse_records, test_order};
 
-/// Hashes of the test set's records, in the order of all files of logits.
+/// Hashes of the test set's records, in the order of stored logits.
 const TEST_RECORDS: &[u8] = include_bytes!("../../../www/weights/test-records.bin");
 
-/// Where the images are.
+/// The flag `--data`.
 #[derive(Args)]
 pub struct DataArguments {
-    /// CIFAR-100's binary version: a .tar.gz of any name, its first part, or a folder with the parts or with test.bin.
+    /// Binary version of CIFAR-100: a .tar.gz file with any name, its first part, or a folder with the parts or with test.bin.
     #[arg(long, value_name = "PATH", env = "CIFAR100_ARCHIVE", hide_env_values = true)]
     data: Option<PathBuf>,
 }
@@ -24,30 +24,29 @@ impl DataArguments {
         match self.data.as_deref().filter(|path| !path.as_os_str().is_empty()) {
             Some(path) => Source::find(path),
             None => bail!(
-                "no images were named: give CIFAR-100's archive, its parts or an unpacked folder with --data or in the variable \
-                 CIFAR100_ARCHIVE"
+                "CIFAR-100 is needed: give its archive, its parts or an unpacked folder with --data or the variable CIFAR100_ARCHIVE"
             ),
         }
     }
 
-    /// The training set in the order of the data.
+    /// Reads the training set in the order of the data.
     ///
     /// # Errors
-    /// Where it cannot be read.
+    /// If it cannot be read.
     pub fn training_set(&self) -> Result<Records> {
         Ok(parse_records(&self.source()?.records("train.bin")?)?)
     }
 
-    /// The test set in the order of `www/weights/test-records.bin`, whatever the order of the data.
+    /// Reads the test set, always in the order of `www/weights/test-records.bin`.
     ///
     /// # Errors
-    /// Where it cannot be read, or is not CIFAR-100's test set.
+    /// If it cannot be read, or is not CIFAR-100's test set.
     pub fn test_set(&self) -> Result<Records> {
         let source = self.source()?;
         let bytes = source.records("test.bin")?;
         let order = test_order(&bytes, TEST_RECORDS)?.with_context(|| {
             format!(
-                "the test.bin of {source} is not CIFAR-100's test set: its records are not those of this project's list"
+                "test.bin of {source} is not CIFAR-100's test set: its records differ from www/weights/test-records.bin"
             )
         })?;
         Ok(reordered(&parse_records(&bytes)?, &order))

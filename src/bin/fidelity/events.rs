@@ -1,19 +1,20 @@
-//! Event files for TensorBoard: records of length, check sum, protocol buffer, check sum.
+//! Event files for TensorBoard. Each record is a length, a checksum, a protocol buffer and another checksum.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes scalars. A folder may hold several such files, which TensorBoard joins.
+/// A file of scalars. TensorBoard merges all such files in a folder.
 pub struct EventFile {
     file: File,
 }
 
 impl EventFile {
-    /// `name` tells it from others of its folder, which is made where it is not there; `seconds` is the time since 1970.
+    /// Creates the file, and the folder if it does not exist. `name` distinguishes the file from others in the folder; `seconds` is
+    /// the time since 1970.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If the file cannot be written.
     pub fn create(folder: &Path, name: &str, seconds: f64) -> io::Result<Self> {
         std::fs::create_dir_all(folder)?;
         let path = folder.join(format!("events.out.tfevents.{seconds:.0}.{name}"));
@@ -25,10 +26,10 @@ impl EventFile {
         Ok(events)
     }
 
-    /// Values by their tags.
+    /// Adds values with their tags.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// If they cannot be written.
     pub fn scalars(&mut self, step: u64, seconds: f64, values: &[(&str, f64)]) -> io::Result<()> {
         let values = values.iter().flat_map(|(tag, value)| {
             let value = [bytes_field(1, tag.as_bytes()), float_field(2, *value as f32)].concat();
@@ -55,12 +56,12 @@ fn record(event: &[u8]) -> Vec<u8> {
     [&length[..], &check(&length), event, &check(event)].concat()
 }
 
-/// The sum as it is stored, so that a sum over data that hold sums still says something.
+/// Returns the checksum as it is stored. The masking keeps checksums useful for data that contain checksums.
 fn masked(sum: u32) -> u32 {
     sum.rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
-/// CRC-32 with Castagnoli's polynomial, bits reversed; an epoch's record has some hundred bytes.
+/// Computes CRC-32C bit by bit, which is fast enough for a few hundred bytes per epoch.
 fn crc32c(bytes: &[u8]) -> u32 {
     let step = |sum: u32, _| if sum & 1 == 1 { sum >> 1 ^ 0x82f6_3b78 } else { sum >> 1 };
     let add = |sum: u32, byte: &u8| (0..8).fold(sum ^ u32::from(*byte), step);
@@ -97,9 +98,9 @@ fn float_field(number: u64, value: f32) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The check value of the catalogue of CRCs, and RFC 3720's 32 zero bytes.
+    /// The check value of the catalogue of CRCs, and RFC 3720's value for 32 zero bytes.
     #[test]
-    fn check_sums_are_the_published_ones() {
+    fn checksums_are_the_published_ones() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283);
         assert_eq!(crc32c(&[0; 32]), 0x8a91_36aa);
     }

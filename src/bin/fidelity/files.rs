@@ -1,34 +1,36 @@
-//! The files of a training, all beside its result.
+//! The files of a training run, all beside its result.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
-/// Paths by what is there, for a result `NAME.safetensors`.
+/// The paths of a run's files, for the result `NAME.safetensors`.
 #[derive(Clone, Debug)]
 pub struct Files {
-    /// The network.
+    /// NAME.safetensors: the trained network.
     pub network: PathBuf,
     /// NAME.toml: all settings.
     pub settings: PathBuf,
-    /// NAME.jsonl: a line an epoch.
+    /// NAME.jsonl: one line per epoch.
     pub log: PathBuf,
     /// NAME.events: a folder for TensorBoard.
     pub events: PathBuf,
-    /// NAME.checkpoint: what a run goes on from; gone once it is complete.
+    /// NAME.checkpoint: the state from which the run can resume; removed once the run is complete.
     pub checkpoint: PathBuf,
-    /// NAME.
+    /// NAME, which becomes the network's name.
     pub name: String,
 }
 
 impl Files {
+    /// Derives the paths from that of the network.
+    ///
     /// # Errors
-    /// Where `out` has no name ending in .safetensors.
+    /// If `out` is not named NAME.safetensors.
     pub fn beside(out: &Path) -> Result<Self> {
         let name = out.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         if name.is_empty() || out.extension().is_none_or(|extension| extension != "safetensors") {
-            bail!("--out is {}; it must be a file NAME.safetensors", out.display());
+            bail!("--out is {}, but must be a file NAME.safetensors", out.display());
         }
         Ok(Self {
             network: out.to_owned(),
@@ -40,22 +42,22 @@ impl Files {
         })
     }
 
-    /// Whether a run may write them: afresh, or going on from its checkpoint.
+    /// Checks that a run may write these files.
     ///
     /// # Errors
-    /// Where a fresh run would write over another's files, or there is nothing to go on from.
+    /// If a new run would overwrite the files of another, or there is no checkpoint to resume from.
     pub fn check(&self, resume: bool) -> Result<()> {
         match (resume, self.checkpoint.exists()) {
             (true, false) => bail!(
-                "there is no {} to go on from; without --resume a run begins",
+                "there is no {} to resume from; omit --resume to start a new run",
                 self.checkpoint.display()
             ),
             (false, true) => bail!(
-                "{} is there: --resume goes on from it; remove it to begin anew",
+                "{} already exists; use --resume to continue from it, or remove it to start again",
                 self.checkpoint.display()
             ),
             (false, false) if self.network.exists() => bail!(
-                "{} is there already; remove it or choose another name",
+                "{} already exists; remove it or choose another name",
                 self.network.display()
             ),
             _ => Ok(()),
@@ -63,7 +65,7 @@ impl Files {
     }
 }
 
-/// The stem of a network's file, which says in a provenance where it came from without saying where that is.
+/// Returns the name of a network's file without folder and extension, as a provenance records it.
 pub fn stem(path: &Path) -> String {
     let stem = path.file_stem().map(OsString::from).unwrap_or_default();
     stem.to_string_lossy().into_owned()
@@ -74,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_the_result_s() {
+    fn files_are_named_after_the_result() {
         let files = Files::beside(Path::new("runs/a.b.safetensors")).unwrap();
         assert_eq!(files.checkpoint, Path::new("runs/a.b.checkpoint"));
         assert_eq!((files.name.as_str(), stem(&files.network)), ("a.b", "a.b".to_owned()));
@@ -82,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_over() {
+    fn nothing_is_overwritten() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::beside(&folder.path().join("a.safetensors")).unwrap();
         assert!(files.check(false).is_ok() && files.check(true).is_err());
@@ -90,6 +92,6 @@ mod tests {
         assert!(files.check(true).is_ok() && files.check(false).is_err());
         std::fs::remove_file(&files.checkpoint).unwrap();
         std::fs::write(&files.network, b"").unwrap();
-        assert!(files.check(false).unwrap_err().to_string().contains("there already"));
+        assert!(files.check(false).unwrap_err().to_string().contains("already exists"));
     }
 }

@@ -1,31 +1,31 @@
-//! Ctrl-C.
+//! Handling of Ctrl-C.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use signal_hook::consts::SIGINT;
-use signal_hook::flag;
+use signal_hook::flag::{register, register_conditional_shutdown};
 
-/// What the shell shows of a program that SIGINT ended.
+/// Exit status of a program that SIGINT ended, as shells report it.
 const INTERRUPTED: i32 = 128 + SIGINT;
 
 static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From now on Ctrl-C is only noted; a second one ends the program.
+/// Makes Ctrl-C only set a flag, which [`has_come`] reads; a second Ctrl-C ends the program.
 ///
 /// # Errors
-/// Where the system has no such signal.
+/// If the signal cannot be handled.
 pub fn watch() -> Result<()> {
-    let noted = FLAG.get_or_init(Arc::default);
-    // In this order: the first looks at the flag before the second sets it.
-    flag::register_conditional_shutdown(SIGINT, INTERRUPTED, noted.clone())
-        .and_then(|_| flag::register(SIGINT, noted.clone()))
-        .context("could not watch for Ctrl-C")?;
+    let flag = FLAG.get_or_init(Arc::default);
+    // The order matters: the shutdown must see the flag before the second handler sets it.
+    register_conditional_shutdown(SIGINT, INTERRUPTED, flag.clone())
+        .and_then(|_| register(SIGINT, flag.clone()))
+        .context("could not handle Ctrl-C")?;
     Ok(())
 }
 
-/// Whether Ctrl-C has come.
+/// Whether Ctrl-C was pressed.
 pub fn has_come() -> bool {
-    FLAG.get().is_some_and(|noted| noted.load(Ordering::Relaxed))
+    FLAG.get().is_some_and(|flag| flag.load(Ordering::Relaxed))
 }

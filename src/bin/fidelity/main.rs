@@ -1,7 +1,6 @@
-//! The program `fidelity`: trains, distils, measures, inspects and converts networks natively. A thin shell over the library, one
-//! file per command in `commands`.
+//! The program `fidelity` trains, distils, measures, inspects and converts networks natively. It is a thin shell over the library, with
+//! one file per command in `commands`.
 
-mod answers;
 mod commands;
 mod data;
 mod device;
@@ -10,6 +9,7 @@ mod files;
 mod interrupt;
 mod networks;
 mod output;
+mod predictions;
 mod report;
 mod settings;
 mod stored;
@@ -22,18 +22,18 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{augment, bench, convert, devices, distil, evaluate, inspect, logits, manifest, train};
 
-const ABOUT: &str = "Measures how faithfully a distilled student predicts as its teachers do";
+const ABOUT: &str = "Measures how faithfully a distilled student matches its teachers";
 
 const MANUAL: &str = "\
-Measures how faithfully a distilled student predicts as its teachers do, and takes care of the networks' files.
+Measures how faithfully a distilled student matches its teachers. It also trains networks and manages their files.
 
-Networks are PreResNets for CIFAR-100 as safetensors in PyTorch's conventions: those of the page, those that the page saves, and \
-state dicts of other programs. Figures are those of Stanton et al. 2021, over the 10,000 test images: accuracy, top-5 accuracy, \
+Networks are PreResNets for CIFAR-100, stored as safetensors in PyTorch's conventions: the page's own, those saved by the page, and \
+state dicts of other programs. The figures follow Stanton et al. 2021, over the 10,000 test images: accuracy, top-5 accuracy, \
 negative log-likelihood and calibration error of each network and of the teachers' ensemble, and the agreement and KL divergence of \
 each student with the ensemble.
 
-The test images come from CIFAR-100's binary version, which --data or the variable CIFAR100_ARCHIVE names: a .tar.gz of any name, its \
-first part, or a folder with the parts or with test.bin. Stored logits need no images.";
+The images come from the binary version of CIFAR-100. Give it with --data or the variable CIFAR100_ARCHIVE: a .tar.gz file with any \
+name, its first part, or a folder with the parts or with test.bin. Stored logits need no images.";
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,4 +1,4 @@
-//! Networks from their files, and what they answer.
+//! Reads networks from files and computes their logits.
 
 use std::path::Path;
 
@@ -11,27 +11,33 @@ use fidelity_lab::weights::Network;
 use indicatif::{ProgressBar, ProgressStyle};
 use pollster::block_on;
 
-/// Images between two looks at the clock.
+/// Images between two updates of the progress bar.
 const IMAGES_PER_CALL: usize = 250;
 
-/// The bytes of a file that must be there.
+/// Reads a file.
+///
+/// # Errors
+/// If it is missing, unreadable or a folder.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
     if path.is_dir() {
-        bail!("{} is a folder; a file is expected", path.display());
+        bail!("{} is a folder, not a file", path.display());
     }
     std::fs::read(path).with_context(|| format!("could not read {}", path.display()))
 }
 
-/// A network of a safetensors file, under the file's name for it.
+/// Reads a network, with its own name, from a safetensors file.
+///
+/// # Errors
+/// If the file is unreadable or not such a network.
 pub fn read(path: &Path) -> Result<Network> {
     let bytes = read_file(path)?;
     Network::from_safetensors(&bytes).with_context(|| path.display().to_string())
 }
 
-/// Logits `[n, 100]` of pixels `[n, 32, 32, 3]`, with a progress bar where there is a terminal.
+/// Computes logits `[n, 100]` of pixels `[n, 32, 32, 3]`, with a progress bar on a terminal.
 ///
 /// # Errors
-/// Where the network has not CIFAR-100's classes, the device fails, or a logit is no number.
+/// If the network's number of classes is not CIFAR-100's, the device fails, or a logit is not finite.
 pub fn logits(network: &Network, pixels: &[u8], device: &NativeDevice) -> Result<Vec<f32>> {
     let n_classes = network.architecture.n_classes;
     if n_classes != N_FINE {
@@ -48,7 +54,7 @@ pub fn logits(network: &Network, pixels: &[u8], device: &NativeDevice) -> Result
     bar.finish_and_clear();
     match logits.iter().position(|z| !z.is_finite()) {
         Some(i) => bail!(
-            "`{}` answers image {} with {}; logits must be numbers",
+            "`{}` gives image {} the logit {}, but logits must be finite",
             network.name,
             i / n_classes,
             logits[i]

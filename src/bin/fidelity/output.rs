@@ -1,11 +1,11 @@
-//! Where results go.
+//! Writes results to standard output and to files.
 
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// To standard output. Whoever closes it early, as `head` does, has seen enough.
+/// Writes to standard output. If the reader closes it early, as `head` does, that is no error.
 pub fn print(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -14,11 +14,11 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Replaces a file as a whole, so that nobody sees half of it. The folder must be there.
+/// Replaces a file atomically. Its folder must exist.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    std::fs::write(&fresh, bytes)
-        .and_then(|()| std::fs::rename(&fresh, path))
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    std::fs::write(&temporary, bytes)
+        .and_then(|()| std::fs::rename(&temporary, path))
         .with_context(|| format!("could not write {}", path.display()))
 }

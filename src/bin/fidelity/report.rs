@@ -1,24 +1,24 @@
-//! A report as text and as CSV, in the page's words.
+//! Writes a report as text, JSON or CSV, with the labels that the page uses.
 
 use clap::ValueEnum;
 use fidelity_lab::metrics::{Fidelity, Generalisation};
 use fidelity_lab::session::EvaluationReport;
 
-/// How figures are written.
+/// Format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// A table to read.
+    /// Table for people
     Text,
-    /// The report of the JavaScript API's `evaluate`.
+    /// Report of the JavaScript API's `evaluate`
     Json,
-    /// The columns that the page saves, a row a network.
+    /// One row per network, with the columns that the page exports
     Csv,
 }
 
-/// What stands for a figure that there is none of.
+/// Placeholder for a missing figure.
 const NONE: &str = "–";
 
-/// A network's, or the ensemble's.
+/// The figures of a network or of the ensemble.
 struct Row<'a> {
     name: &'a str,
     role: &'static str,
@@ -26,7 +26,7 @@ struct Row<'a> {
     fidelity: Option<&'a Fidelity>,
 }
 
-/// The report in one of the formats, with a line's end behind it.
+/// Returns the report in a format, with a final line break.
 pub fn write(report: &EvaluationReport, format: Format) -> serde_json::Result<String> {
     match format {
         Format::Text => Ok(text(report)),
@@ -35,9 +35,9 @@ pub fn write(report: &EvaluationReport, format: Format) -> serde_json::Result<St
     }
 }
 
-/// Every teacher, the ensemble and every student, in that order.
+/// Returns the rows of teachers, ensemble and students, in this order.
 fn rows(report: &EvaluationReport) -> Vec<Row<'_>> {
-    let members = report.teachers.iter().filter_map(|name| {
+    let teachers = report.teachers.iter().filter_map(|name| {
         let general = report.models.get(name)?;
         Some(Row {
             name,
@@ -59,7 +59,7 @@ fn rows(report: &EvaluationReport) -> Vec<Row<'_>> {
         general,
         fidelity: report.students.get(name),
     });
-    members.chain(ensemble).chain(students).collect()
+    teachers.chain(ensemble).chain(students).collect()
 }
 
 fn text(report: &EvaluationReport) -> String {
@@ -121,8 +121,8 @@ fn text(report: &EvaluationReport) -> String {
         text.push('\n');
     }
     text += &format!(
-        "\nOver {} test images. NLL and KL in nats. Agreement and KL are each student's with the teachers' ensemble; the last two \
-         columns are\nits agreement where the ensemble is right and where it is wrong.\n",
+        "\nOver {} test images. NLL and KL in nats. Agreement and KL compare each student with the teachers' ensemble; the last two \
+         columns are\nits agreement on images that the ensemble classifies correctly and on the others.\n",
         report.n_images
     );
     text
@@ -150,7 +150,7 @@ fn csv(report: &EvaluationReport) -> String {
             .collect::<Vec<_>>()
             .join(",")
     });
-    // Lines end as RFC 4180 has it, and as the page writes them.
+    // RFC 4180 demands CRLF, and the page writes it too.
     [header.to_owned()]
         .into_iter()
         .chain(lines)

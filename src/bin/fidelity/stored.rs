@@ -8,33 +8,33 @@ use half::f16;
 
 use crate::networks::read_file;
 
-/// What the name of such a file ends with.
+/// Suffix of the names of such files.
 pub const SUFFIX: &str = ".logits.f16";
-/// Images of the test set.
+/// Number of test images.
 pub const N_TEST: usize = 10_000;
 
 const BYTES: usize = 2 * N_TEST * N_FINE;
 
-/// Logits `[10000, 100]` as the file holds them.
+/// Encodes logits `[10000, 100]` as the content of a file.
 ///
 /// # Errors
-/// Where one is beyond half precision.
+/// If a logit is out of the range of half precision.
 pub fn to_bytes(name: &str, logits: &[f32]) -> Result<Vec<u8>> {
     if let Some(large) = logits.iter().find(|&&z| !f16::from_f32(z).is_finite()) {
-        bail!("`{name}` has the logit {large}, which half precision cannot hold");
+        bail!("`{name}` has the logit {large}, which is out of range for half precision (up to 65504)");
     }
     Ok(logits.iter().flat_map(|&z| f16::from_f32(z).to_le_bytes()).collect())
 }
 
-/// Logits `[10000, 100]` of a file.
+/// Reads logits `[10000, 100]` from a file.
 ///
 /// # Errors
-/// Where it cannot be read, has another length, or holds what is no number.
+/// If the file cannot be read, has the wrong length, or holds non-finite logits.
 pub fn read(path: &Path) -> Result<Vec<f32>> {
     let bytes = read_file(path)?;
     if bytes.len() != BYTES {
         bail!(
-            "{} has {} bytes; logits of {N_TEST} images for {N_FINE} classes in half precision have {BYTES}",
+            "{} has {} bytes, but half-precision logits of {N_TEST} images and {N_FINE} classes have {BYTES}",
             path.display(),
             bytes.len()
         );
@@ -43,7 +43,7 @@ pub fn read(path: &Path) -> Result<Vec<f32>> {
     let logits: Vec<f32> = values.map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect();
     match logits.iter().position(|z| !z.is_finite()) {
         Some(i) => bail!(
-            "{}: image {} has the logit {}; logits must be numbers",
+            "{}: image {} has the logit {}, but logits must be finite",
             path.display(),
             i / N_FINE,
             logits[i]

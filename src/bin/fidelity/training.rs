@@ -1,4 +1,4 @@
-//! What `fidelity train` and `fidelity distil` do alike: epochs, with their figures, files and checkpoints.
+//! The training run behind `fidelity train` and `fidelity distil`: epochs with their figures, files and checkpoints.
 
 use std::cell::OnceCell;
 use std::fmt::Write as _;
@@ -27,27 +27,27 @@ use crate::files::{Files, stem};
 use crate::settings::Effective;
 use crate::{interrupt, networks, output};
 
-/// Steps whose figures are read back at once.
+/// Steps between two read-backs of figures.
 const STEPS_PER_READ: usize = 50;
-/// Images of an evaluation's batch.
+/// Batch size of evaluations.
 const EVALUATION_BATCH: usize = 250;
-/// Training images, the first ones, on which a finished student is held against its teachers.
+/// Number of training images, from the start, on which a finished student is compared with its teachers.
 const N_TRAIN_AGREEMENT: usize = 10_000;
 /// Time between two checkpoints within an epoch.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(300);
-/// The depth where nothing says one: a third of the work of the paper's 56.
+/// Default depth, with a third of the work of the paper's 56.
 const DEFAULT_DEPTH: usize = 20;
 
-/// Where a run's files are, and what it is computed on.
+/// Flags for the files, data and device of a run.
 #[derive(Args)]
 pub struct RunArguments {
-    /// The network to write, NAME.safetensors. Beside it go NAME.toml, NAME.jsonl, NAME.events and, until it is complete, NAME.checkpoint.
+    /// Network to write, as NAME.safetensors. NAME.toml, NAME.jsonl, NAME.events and, during the run, NAME.checkpoint go beside it.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
-    /// A TOML file with settings, named as the flags, which go before it.
+    /// TOML file with settings, named like the flags. Flags override it.
     #[arg(long, value_name = "FILE")]
     pub settings: Option<PathBuf>,
-    /// Goes on from NAME.checkpoint, with the settings of NAME.toml, to the network that an uninterrupted run would have made.
+    /// Continue from NAME.checkpoint with the settings of NAME.toml, and end with the network of an uninterrupted run.
     #[arg(long, conflicts_with = "settings")]
     pub resume: bool,
     #[command(flatten)]
@@ -56,26 +56,26 @@ pub struct RunArguments {
     pub device: DeviceArguments,
 }
 
-/// One run, its files and what it is measured with.
+/// A run with its files and the images that measure it.
 struct Run {
     files: Files,
     training: Training,
     steps_per_epoch: u32,
     epochs: u32,
     eval_every: u32,
-    /// None where it trains on labels.
+    /// Empty if the run trains on labels.
     teachers: Vec<Rc<Model>>,
     test: Images,
-    /// Training images as they are.
+    /// Training images without augmentation.
     train: Images,
-    /// The teachers' answers to the test images, once these are measured.
+    /// Log-probabilities of the ensemble on the test images, once they are measured.
     ensemble: OnceCell<Rc<Vec<f64>>>,
     device: NativeDevice,
     events: EventFile,
     bar: ProgressBar,
 }
 
-/// Sums of an epoch's steps.
+/// Sums over the steps of an epoch.
 #[derive(Default)]
 struct Sums {
     loss: f64,
@@ -85,10 +85,10 @@ struct Sums {
     n_steps: u32,
 }
 
-/// The file with a run's settings, if there is one.
+/// Returns the file with the run's settings, if there is one.
 ///
 /// # Errors
-/// Where --out is no NAME.safetensors, or there is nothing to go on from.
+/// If --out is not NAME.safetensors, or --resume finds no checkpoint.
 pub fn settings_file(arguments: &RunArguments) -> Result<Option<PathBuf>> {
     if arguments.resume {
         let files = Files::beside(&arguments.out)?;
@@ -99,10 +99,10 @@ pub fn settings_file(arguments: &RunArguments) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Trains as the settings say.
+/// Trains a network and writes all of its files.
 ///
 /// # Errors
-/// Where settings, data or device do not do.
+/// If settings, data or device are unusable, a file cannot be written, or Ctrl-C stops the run.
 pub fn run(arguments: RunArguments, mut effective: Effective) -> Result<()> {
     let files = Files::beside(&arguments.out)?;
     files.check(arguments.resume)?;
@@ -224,7 +224,7 @@ impl Run {
         output::print(&format!("{}: {}\n", self.files.network.display(), Value::from(test)))
     }
 
-    /// The steps that the epoch lacks.
+    /// Runs the remaining steps of an epoch.
     fn epoch(&mut self, epoch: u32) -> Result<Sums> {
         let mut sums = Sums::default();
         let mut saved = Instant::now();
@@ -267,7 +267,7 @@ impl Run {
     fn stopped(&self) -> Result<()> {
         self.bar.abandon();
         bail!(
-            "stopped after {} of {} steps; --resume goes on from {}",
+            "stopped after {} of {} steps; --resume continues from {}",
             self.training.steps_done(),
             self.training.total_steps(),
             self.files.checkpoint.display()
@@ -278,7 +278,7 @@ impl Run {
         output::write(&self.files.checkpoint, &block_on(self.training.checkpoint())?)
     }
 
-    /// The lines of the epochs that the checkpoint holds.
+    /// Returns the log's lines up to the epoch of the checkpoint.
     fn kept_log(&self, n_epochs: u32) -> Result<String> {
         if n_epochs == 0 || !self.files.log.exists() {
             return Ok(String::new());
@@ -293,7 +293,7 @@ impl Run {
         Ok(log.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect())
     }
 
-    /// All of an evaluation.
+    /// Runs an evaluation to its end.
     fn evaluation(&self, mut evaluation: Evaluation) -> Result<Evaluation> {
         while block_on(evaluation.advance())? < evaluation.n_images() {
             self.device.check()?;
@@ -301,7 +301,7 @@ impl Run {
         Ok(evaluation)
     }
 
-    /// Agreement of student and teachers on training images that are not augmented.
+    /// Measures the agreement of student and teachers on training images without augmentation.
     fn train_agreement(&self) -> Result<Option<f64>> {
         if !self.is_distillation() {
             return Ok(None);
@@ -318,12 +318,12 @@ impl Run {
         Ok(fidelity.map(|fidelity| fidelity.agreement))
     }
 
-    /// Test figures of the network as it is.
+    /// Measures the current network on the test set.
     fn measure(&self) -> Result<Map<String, Value>> {
         let model = Rc::new(block_on(self.training.model())?);
         let (students, images) = (vec![model], self.test.clone());
         let evaluation = match self.ensemble.get() {
-            Some(known) => Evaluation::against(known.clone(), students, images, EVALUATION_BATCH)?,
+            Some(ensemble) => Evaluation::against(ensemble.clone(), students, images, EVALUATION_BATCH)?,
             None => Evaluation::new(self.teachers.clone(), students, images, EVALUATION_BATCH)?,
         };
         let evaluation = self.evaluation(evaluation)?;
@@ -361,7 +361,7 @@ impl Run {
             row["trainAccuracy"] = sums.mean(sums.agreement).into()
         }
         if sums.n_steps < self.steps_per_epoch {
-            // Of an epoch that was interrupted; the figures are of its rest.
+            // The epoch was interrupted, so the figures cover only the steps after that.
             row["steps"] = sums.n_steps.into();
         }
         if let Some(test) = test {
@@ -386,7 +386,7 @@ impl Run {
             .with_context(|| format!("could not write {}", self.files.events.display()))
     }
 
-    /// The network with its provenance: what it was made by and from, how, and how good it is. No path is in it.
+    /// Returns the network with a provenance: trainer, settings, start, images and test figures, but no paths.
     fn finished(&self, effective: &Effective, preset: &Preset, test: &Map<String, Value>) -> Result<Network> {
         let mut network = block_on(self.training.network(&self.files.name))?;
         let mut provenance: Value = match &network.provenance {
@@ -435,7 +435,7 @@ fn teachers(effective: &Effective) -> Result<Vec<Network>> {
     };
     let files = distil.teachers.as_deref().unwrap_or_default();
     if files.is_empty() {
-        bail!("there is no teacher; --teachers names one or more networks");
+        bail!("no teachers given; name one or more networks with --teachers");
     }
     let teachers: Vec<Network> = files
         .iter()
@@ -449,7 +449,7 @@ fn teachers(effective: &Effective) -> Result<Vec<Network>> {
         .collect::<Result<_>>()?;
     match teachers.iter().find(|teacher| teacher.architecture.n_classes != N_FINE) {
         Some(other) => bail!(
-            "`{}` is a {}; CIFAR-100 has {N_FINE} classes",
+            "`{}` is a {}, but must have CIFAR-100's {N_FINE} classes",
             other.name,
             other.architecture
         ),
@@ -457,21 +457,19 @@ fn teachers(effective: &Effective) -> Result<Vec<Network>> {
     }
 }
 
-/// The file's that is started from; else of the depth that is asked for, or the first teacher's.
+/// Returns the architecture of --init, or else that of --depth, of the first teacher or of the default depth, in this order.
 fn architecture(effective: &Effective, init: Option<&Network>, teachers: &[Network]) -> Result<Architecture> {
-    let asked = effective.settings.depth;
+    let depth = effective.settings.depth;
     if let Some(init) = init {
         let architecture = init.architecture.clone();
-        if architecture.n_classes != N_FINE || asked.is_some_and(|depth| depth != architecture.depth) {
-            bail!(
-                "--init is a {architecture}; it must have {N_FINE} classes, and --depth, if given, must be its depth"
-            );
+        if architecture.n_classes != N_FINE || depth.is_some_and(|depth| depth != architecture.depth) {
+            bail!("--init is a {architecture}, but must have {N_FINE} classes and the depth given by --depth");
         }
         return Ok(architecture);
     }
     let of_teacher = teachers.first().map(|teacher| teacher.architecture.depth);
     Ok(Architecture::new(
-        asked.or(of_teacher).unwrap_or(DEFAULT_DEPTH),
+        depth.or(of_teacher).unwrap_or(DEFAULT_DEPTH),
         N_FINE,
     )?)
 }
@@ -488,7 +486,7 @@ fn training_part(data: &DataArguments, effective: &Effective) -> Result<Records>
     })
 }
 
-/// Random weights, or near the first teacher.
+/// Returns the network to start from: random, or near the first teacher.
 fn source(
     architecture: Architecture,
     seed: u32,

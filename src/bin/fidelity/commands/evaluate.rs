@@ -7,22 +7,22 @@ use clap::Args;
 use fidelity_lab::data::IMAGE_BYTES;
 use fidelity_lab::data::cifar::N_FINE;
 
-use crate::answers::{self, Answers, Source};
 use crate::data::DataArguments;
 use crate::device::DeviceArguments;
+use crate::predictions::{self, Predictions, Source};
 use crate::report::{self, Format};
 use crate::stored::{self, N_TEST};
 use crate::{networks, output};
 
 /// Report how faithful students are to an ensemble of teachers.
 ///
-/// The teachers form one ensemble, whose probabilities are the mean of theirs. Each network and the ensemble get accuracy,
-/// top-5 accuracy, negative log-likelihood (NLL) and expected calibration error (ECE, ten bins); each student its agreement
-/// with the ensemble (the share of images with the same first class) and the mean KL divergence from the ensemble, and its
-/// agreement where the ensemble is right and where it is wrong. To measure a network alone, name it as a teacher.
+/// The teachers form one ensemble, which predicts the mean of their probabilities. The report gives accuracy, top-5 accuracy, negative
+/// log-likelihood (NLL) and expected calibration error (ECE, ten bins) of each network and of the ensemble. For each student it adds
+/// the agreement with the ensemble (the share of images with the same first class), in all and split by whether the ensemble is
+/// right, and the mean KL divergence from the ensemble. To measure a single network, name it as a teacher.
 ///
-/// A file is a network (safetensors) or its stored logits (*.logits.f16 of `fidelity logits`). Where all are logits, no images
-/// are needed. Logits in half precision differ by up to 0.004, which moves a figure by some hundredths of a percent at most.
+/// A file is a network (safetensors) or stored logits (*.logits.f16 from `fidelity logits`). If all files are logits, no images are
+/// needed. Half precision changes logits by up to 0.004, and figures by a few hundredths of a percent at most.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -30,19 +30,19 @@ Examples:
   fidelity evaluate --teacher t0.logits.f16 --teacher t1.logits.f16 --student s.logits.f16
   fidelity evaluate --teacher t0.safetensors --student a.safetensors --student b.safetensors --images 1000 --format csv --out s.csv")]
 pub struct Arguments {
-    /// A member of the ensemble; may be given several times.
+    /// Member of the ensemble; may be repeated.
     #[arg(long = "teacher", value_name = "FILE")]
     teachers: Vec<PathBuf>,
-    /// A network to be compared with the ensemble; may be given several times.
+    /// Network to compare with the ensemble; may be repeated.
     #[arg(long = "student", value_name = "FILE")]
     students: Vec<PathBuf>,
-    /// The first N of the test images instead of all 10,000.
+    /// Use only the first N of the 10,000 test images.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=N_TEST as i64))]
     images: Option<u16>,
-    /// How the report is written.
+    /// Format of the report.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Where to, instead of standard output.
+    /// File to write instead of standard output.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
@@ -62,14 +62,12 @@ pub fn run(arguments: Arguments) -> Result<()> {
         device,
     } = arguments;
     if teachers.is_empty() {
-        bail!(
-            "there is no teacher: name the members of the ensemble with --teacher (and a network to be measured alone, too)"
-        );
+        bail!("no teachers given; name the members of the ensemble, or a single network to measure, with --teacher");
     }
     let n_images = images.map_or(N_TEST, usize::from);
     let files: Vec<&PathBuf> = teachers.iter().chain(&students).collect();
     let sources: Vec<Source> = files.iter().map(|file| Source::read(file)).collect::<Result<_>>()?;
-    // What was named is right before the first network is computed.
+    // Checking names first reports a wrong one before any network is computed.
     let names = names(&files)?;
     let compute = if sources.iter().any(|source| matches!(source, Source::Network(_))) {
         let mut records = data.test_set()?;
@@ -88,10 +86,10 @@ pub fn run(arguments: Arguments) -> Result<()> {
                 logits
             }
         };
-        all.push(Answers { name, logits });
+        all.push(Predictions { name, logits });
     }
     let students = all.split_off(teachers.len());
-    let report = answers::measure(&all, &students, n_images)?;
+    let report = predictions::measure(&all, &students, n_images)?;
     let text = report::write(&report, format)?;
     match out {
         Some(path) => output::write(&path, text.as_bytes()),
@@ -99,7 +97,7 @@ pub fn run(arguments: Arguments) -> Result<()> {
     }
 }
 
-/// Each file's name without its ending; its path where that is another's too.
+/// Names each file by its stem, or by its path if another file has the same stem.
 fn names(files: &[&PathBuf]) -> Result<Vec<String>> {
     let stem = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -109,7 +107,7 @@ fn names(files: &[&PathBuf]) -> Result<Vec<String>> {
     let mut names: Vec<String> = Vec::with_capacity(files.len());
     for (i, file) in files.iter().enumerate() {
         if files[..i].contains(file) {
-            bail!("{} was named twice", file.display());
+            bail!("{} was given twice", file.display());
         }
         let own = stem(file);
         let is_unique = files.iter().filter(|other| stem(other) == own).count() == 1;

@@ -1,4 +1,4 @@
-//! The folder of the page's networks: files and their manifests.
+//! The folder of the page's networks, with their files and manifests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,22 +12,22 @@ use crate::networks::read_file;
 use crate::output;
 
 const MANIFEST: &str = "manifest.json";
-/// Where the families wait that the page does not show yet.
+/// Folder of the families that the page does not show yet.
 const INCOMPLETE: &str = "incomplete";
-/// Teachers that a complete family has, and that taught its student.
+/// Least number of teachers of a complete family, and of teachers of one of its students.
 const N_TEACHERS: usize = 3;
 
-/// Networks with their files.
+/// All networks with their files.
 pub struct Store {
     folder: PathBuf,
-    held: Vec<Held>,
-    /// Files of entries that went.
-    gone: Vec<PathBuf>,
+    networks: Vec<StoredNetwork>,
+    /// Files of removed entries, which [`Store::write`] deletes.
+    removed: Vec<PathBuf>,
 }
 
-struct Held {
+struct StoredNetwork {
     entry: Entry,
-    /// Where its files are now.
+    /// Folder that holds its files now.
     folder: PathBuf,
 }
 
@@ -35,16 +35,16 @@ impl Store {
     /// Reads both manifests and checks every file that they list.
     ///
     /// # Errors
-    /// Where a manifest cannot be read, or a file is not the one that it lists; the first such file is named.
+    /// If a manifest cannot be read, or a file differs from its entry; the message names the first such file.
     pub fn open(folder: &Path) -> Result<Self> {
         let mut store = Self {
             folder: folder.to_owned(),
-            held: Vec::new(),
-            gone: Vec::new(),
+            networks: Vec::new(),
+            removed: Vec::new(),
         };
         if !folder.is_dir() {
             bail!(
-                "{} is no folder; --weights names that of the page's networks",
+                "{} is not a folder; --weights must name the folder of the page's networks",
                 folder.display()
             );
         }
@@ -61,32 +61,32 @@ impl Store {
                     bail!("both manifests of {} list `{}`", store.folder.display(), entry.name);
                 }
                 let folder = folder.clone();
-                store.held.push(Held { entry, folder });
+                store.networks.push(StoredNetwork { entry, folder });
             }
         }
         Ok(store)
     }
 
-    /// All networks: those of complete families, then the others.
+    /// Iterates over all entries, those of complete families first.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.held.iter().map(|held| &held.entry)
+        self.networks.iter().map(|network| &network.entry)
     }
 
     pub fn find(&self, name: &str) -> Option<&Entry> {
         self.entries().find(|entry| entry.name == name)
     }
 
-    /// Whose file has this name.
+    /// Finds the entry whose network file has this name.
     pub fn owner_of(&self, file: &str) -> Option<&Entry> {
         self.entries().find(|entry| entry.file == file)
     }
 
-    /// Where an entry's network is.
+    /// Returns the path of an entry's network.
     pub fn path(&self, entry: &Entry) -> PathBuf {
         self.folder_of(&entry.name).join(&entry.file)
     }
 
-    /// The bytes of an entry's logits, where it has some.
+    /// Returns the path of an entry's logits, if it has some.
     pub fn logits_path(&self, entry: &Entry) -> Option<PathBuf> {
         entry
             .logits
@@ -95,108 +95,121 @@ impl Store {
     }
 
     fn folder_of(&self, name: &str) -> &Path {
-        let held = self.held.iter().find(|held| held.entry.name == name);
-        held.map_or(&self.folder, |held| &held.folder)
+        let network = self.networks.iter().find(|network| network.entry.name == name);
+        network.map_or(&self.folder, |network| &network.folder)
     }
 
+    /// Removes an entry, and its files with the next [`Store::write`].
+    ///
     /// # Errors
-    /// Where no network has that name.
+    /// If no network has this name.
     pub fn remove(&mut self, name: &str) -> Result<()> {
-        let Some(i) = self.held.iter().position(|held| held.entry.name == name) else {
+        let Some(i) = self.networks.iter().position(|network| network.entry.name == name) else {
             let known: Vec<&str> = self.entries().map(|entry| entry.name.as_str()).collect();
-            bail!(
-                "there is no network `{name}` to remove; there are: {}",
-                known.join(", ")
-            );
+            bail!("no network is named `{name}`; the networks are {}", known.join(", "));
         };
-        let Held { entry, folder } = self.held.remove(i);
-        self.gone.push(folder.join(&entry.file));
-        self.gone.extend(entry.logits.map(|logits| folder.join(logits.file)));
+        let StoredNetwork { entry, folder } = self.networks.remove(i);
+        self.removed.push(folder.join(&entry.file));
+        self.removed.extend(entry.logits.map(|logits| folder.join(logits.file)));
         Ok(())
     }
 
-    /// Adds a network with its files, or replaces the one of that name.
+    /// Adds a network with its files, or replaces the one with the same name.
     ///
     /// # Errors
-    /// Where a file cannot be written.
+    /// If a file cannot be written.
     pub fn put(&mut self, entry: Entry, weights: &[u8], logits: &[u8]) -> Result<()> {
-        let known = self.held.iter().position(|held| held.entry.name == entry.name);
-        let folder = match known {
-            Some(i) => self.held[i].folder.clone(),
+        let existing = self
+            .networks
+            .iter()
+            .position(|network| network.entry.name == entry.name);
+        let folder = match existing {
+            Some(i) => self.networks[i].folder.clone(),
             None => self.folder.join(INCOMPLETE),
         };
-        fs::create_dir_all(&folder).with_context(|| format!("could not make {}", folder.display()))?;
+        fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
         output::write(&folder.join(&entry.file), weights)?;
-        if let Some(listed) = &entry.logits {
-            output::write(&folder.join(&listed.file), logits)?;
+        if let Some(logits_file) = &entry.logits {
+            output::write(&folder.join(&logits_file.file), logits)?;
         }
-        let held = Held { entry, folder };
-        match known {
-            Some(i) => self.held[i] = held,
-            None => self.held.push(held),
+        let network = StoredNetwork { entry, folder };
+        match existing {
+            Some(i) => self.networks[i] = network,
+            None => self.networks.push(network),
         }
         Ok(())
     }
 
-    /// Moves each family to where it belongs, and writes the manifests.
+    /// Moves each family to its folder, writes the manifests and deletes the files of removed entries.
     ///
     /// # Errors
-    /// Where a manifest would contradict itself (a student without its teachers), or a file cannot be moved or written.
+    /// If a manifest would contradict itself (a student without its teachers), or a file cannot be moved, written or deleted.
     pub fn write(&mut self) -> Result<()> {
         let complete = self.complete_families();
-        let waiting = self.folder.join(INCOMPLETE);
+        let incomplete = self.folder.join(INCOMPLETE);
         let (shown, others): (Vec<_>, Vec<_>) = self.entries().cloned().partition(|e| complete.contains(&e.family));
-        let texts = [shown, others].map(|networks| text_of(Manifest { networks }));
-        let [shown, others] = texts;
-        let (shown, others) = (shown?, others?);
-        for held in &mut self.held {
-            let home = if complete.contains(&held.entry.family) {
+        // Both are checked before any file is touched.
+        let manifests = [
+            (
+                self.folder.join(MANIFEST),
+                shown.is_empty(),
+                text_of(Manifest { networks: shown })?,
+            ),
+            (
+                incomplete.join(MANIFEST),
+                others.is_empty(),
+                text_of(Manifest { networks: others })?,
+            ),
+        ];
+        for network in &mut self.networks {
+            let home = if complete.contains(&network.entry.family) {
                 &self.folder
             } else {
-                &waiting
+                &incomplete
             };
-            let logits = held.entry.logits.as_ref().map(|logits| &logits.file);
-            for file in [&held.entry.file]
-                .into_iter()
-                .chain(logits)
-                .filter(|_| held.folder != *home)
-            {
-                fs::create_dir_all(home).with_context(|| format!("could not make {}", home.display()))?;
-                let from = held.folder.join(file);
+            if network.folder == *home {
+                continue;
+            }
+            fs::create_dir_all(home).with_context(|| format!("could not create {}", home.display()))?;
+            for file in files(&network.entry) {
+                let from = network.folder.join(file);
                 fs::rename(&from, home.join(file)).with_context(|| format!("could not move {}", from.display()))?;
             }
-            held.folder = home.clone();
+            network.folder = home.clone();
         }
-        if complete.is_empty() && shown_nothing(&shown) && !self.folder.join(MANIFEST).exists() {
-            // A folder that never showed anything needs no list of nothing.
-        } else {
-            output::write(&self.folder.join(MANIFEST), shown.as_bytes())?;
-        }
-        if waiting.join(MANIFEST).exists() || !shown_nothing(&others) {
-            output::write(&waiting.join(MANIFEST), others.as_bytes())?;
+        for (path, is_empty, text) in manifests {
+            // An empty manifest only replaces an older one.
+            if !is_empty || path.exists() {
+                output::write(&path, text.as_bytes())?;
+            }
         }
         let kept: BTreeSet<PathBuf> = self
-            .held
+            .networks
             .iter()
-            .flat_map(|held| {
-                let logits = held.entry.logits.iter().map(|logits| held.folder.join(&logits.file));
-                logits.chain([held.folder.join(&held.entry.file)]).collect::<Vec<_>>()
-            })
+            .flat_map(|network| files(&network.entry).map(|file| network.folder.join(file)))
             .collect();
-        for path in self.gone.drain(..).filter(|path| !kept.contains(path) && path.exists()) {
+        for path in self
+            .removed
+            .drain(..)
+            .filter(|path| !kept.contains(path) && path.exists())
+        {
             fs::remove_file(&path).with_context(|| format!("could not remove {}", path.display()))?;
         }
-        self.held.sort_by_key(|held| held.folder != self.folder);
+        self.networks.sort_by_key(|network| network.folder != self.folder);
         Ok(())
     }
 
-    /// Networks that the page shows, and those that wait.
+    /// Counts the networks of complete and of incomplete families.
     pub fn counts(&self) -> [usize; 2] {
-        let n_shown = self.held.iter().filter(|held| held.folder == self.folder).count();
-        [n_shown, self.held.len() - n_shown]
+        let n_shown = self
+            .networks
+            .iter()
+            .filter(|network| network.folder == self.folder)
+            .count();
+        [n_shown, self.networks.len() - n_shown]
     }
 
-    /// Families with three teachers and a student that three or more of them taught.
+    /// Returns the families with three teachers and a student that at least three of them taught.
     fn complete_families(&self) -> BTreeSet<String> {
         let families: BTreeSet<&String> = self.entries().map(|entry| &entry.family).collect();
         let is_complete = |family: &&String| {
@@ -226,42 +239,43 @@ fn check(folder: &Path, entry: &Entry) -> Result<()> {
     Ok(())
 }
 
-/// Read again before it is written, so that no manifest contradicts itself.
+/// The names of an entry's files.
+fn files(entry: &Entry) -> impl Iterator<Item = &String> {
+    [&entry.file]
+        .into_iter()
+        .chain(entry.logits.as_ref().map(|logits| &logits.file))
+}
+
+/// Formats a manifest, and parses the result to check that it does not contradict itself.
 fn text_of(manifest: Manifest) -> Result<String> {
-    // Two-space indentation would make a curve a screen long: entries are indented, and what is in a list of numbers is not.
     let text = serde_json::to_string_pretty(&manifest)?;
     Manifest::parse(&text)?;
     Ok(flat_lists(&text) + "\n")
 }
 
-/// Pretty JSON with each list of numbers on one line.
+/// Puts each list of numbers in pretty JSON on one line; otherwise a curve would fill a screen. (A formatter of serde_json would not be
+/// shorter: it learns too late whether a list holds numbers.)
 fn flat_lists(pretty: &str) -> String {
     let mut text = String::with_capacity(pretty.len());
     let mut lines = pretty.lines().peekable();
+    let is_number = |line: &str| {
+        let value = line.trim().trim_end_matches(',');
+        value == "null" || value.parse::<f64>().is_ok()
+    };
     while let Some(line) = lines.next() {
-        let is_value = |next: &str| {
-            next.trim().trim_end_matches(',').parse::<f64>().is_ok() || next.trim().trim_end_matches(',') == "null"
-        };
-        if line.ends_with('[') && lines.peek().is_some_and(|next| is_value(next)) {
-            text += line;
-            for next in lines.by_ref() {
-                let next = next.trim();
-                text += next;
-                if next.starts_with(']') {
+        text += line;
+        if line.ends_with('[') && lines.peek().is_some_and(|next| is_number(next)) {
+            for value in lines.by_ref().map(str::trim) {
+                text += value;
+                if value.starts_with(']') {
                     break;
                 }
-                text += if next.ends_with(',') { " " } else { "" };
+                text += if value.ends_with(',') { " " } else { "" };
             }
-        } else {
-            text += line;
         }
         text.push('\n');
     }
     text.trim_end().to_owned()
-}
-
-fn shown_nothing(text: &str) -> bool {
-    Manifest::parse(text).is_ok_and(|manifest| manifest.networks.is_empty())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use fidelity_lab::weights::manifest::Entry;
 
 use super::reference::{count_epochs, differences, ensemble_figure, figure};
 use super::store::Store;
-use crate::answers::{self, Answers};
+use crate::predictions::{self, Predictions};
 use crate::stored::{self, N_TEST};
 
 const HEAD: &str = "\
@@ -92,17 +92,17 @@ fn row(entry: &Entry) -> String {
 }
 
 fn ensemble_row(store: &Store, depth: usize, members: &[String]) -> Result<String> {
-    let mut answers = Vec::new();
+    let mut predictions = Vec::new();
     for name in members {
         let Some(path) = store.find(name).and_then(|entry| store.logits_path(entry)) else {
             return Ok(String::new());
         };
-        answers.push(Answers {
+        predictions.push(Predictions {
             name: name.clone(),
             logits: stored::read(&path)?,
         });
     }
-    let Some(general) = answers::measure(&answers, &[], N_TEST)?.ensemble else {
+    let Some(general) = predictions::measure(&predictions, &[], N_TEST)?.ensemble else {
         return Ok(String::new());
     };
     let nats = |value: Option<f64>| value.map_or("–".into(), |value| format!("{value:.3}"));

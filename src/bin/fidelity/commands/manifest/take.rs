@@ -1,4 +1,4 @@
-//! From a trained network to an entry of the manifest.
+//! Turns trained networks into entries of the manifest.
 
 use std::path::{Path, PathBuf};
 
@@ -9,69 +9,88 @@ use fidelity_lab::metrics::{Fidelity, Generalisation};
 use fidelity_lab::weights::manifest::{Curve, Entry, LogitsFile, Metrics, sha256_hex};
 use fidelity_lab::weights::provenance::{Provenance, without_paths};
 use fidelity_lab::weights::{Network, Precision, Role};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::store::Store;
-use crate::answers::{self, Answers};
+use crate::predictions::{self, Predictions};
 use crate::stored::{self, N_TEST};
 use crate::{networks, output};
 
-/// How far rounding may move the accuracy: 0.1 points.
-const MAX_MOVE: f64 = 0.001;
+/// How much rounding may change the accuracy: 0.1 points.
+const MAX_CHANGE: f64 = 0.001;
+
+/// Key of a provenance that holds the test figures of the rounded network.
+const TEST_ROUNDED: &str = "test_rounded";
 
 /// A trained network that may become an entry.
 pub struct Candidate {
     path: PathBuf,
-    /// Without its folder.
+    /// File name without the folder.
     file: String,
     bytes: Vec<u8>,
     network: Network,
-    said: Provenance,
+    /// What the network's provenance says, without paths.
+    provenance: Provenance,
     curve: Option<Curve>,
 }
 
 impl Candidate {
+    /// Reads a network with its provenance and the log beside it.
+    ///
     /// # Errors
-    /// Where the file is no network, or does not say how it was trained.
+    /// If the file is not a network, or its provenance has no recipe.
     pub fn read(path: &Path) -> Result<Self> {
         let bytes = networks::read_file(path)?;
         let network = Network::from_safetensors(&bytes).with_context(|| path.display().to_string())?;
-        let said = network.provenance.as_deref().and_then(Provenance::parse);
-        let mut said = said.with_context(|| {
+        let provenance = network.provenance.as_deref().and_then(Provenance::parse);
+        let mut provenance = provenance.with_context(|| {
             format!(
-                "{} does not say how it was trained: its metadata need a `provenance`, JSON with a `recipe`",
+                "{} does not say how it was trained; its metadata must have a `provenance`, a JSON object with a `recipe`",
                 path.display()
             )
         })?;
-        // Their names, whatever folder they were in.
-        for teacher in &mut said.taught_by {
+        // Teachers may be recorded as paths of their files.
+        for teacher in &mut provenance.taught_by {
             let name = without_paths(teacher);
             *teacher = name.strip_suffix(".safetensors").unwrap_or(&name).to_owned();
         }
         let (curve, seconds) = read_log(path)?;
-        said.recipe.seconds = said.recipe.seconds.or(seconds);
-        said.recipe.policy = said.recipe.policy.map(|policy| without_paths(&policy));
+        let recipe = &mut provenance.recipe;
+        recipe.seconds = recipe.seconds.or(seconds);
+        recipe.policy = recipe.policy.take().map(|policy| without_paths(&policy));
         Ok(Self {
             file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             path: path.to_owned(),
             bytes,
             network,
-            curve: curve.filter(|_| !said.taught_by.is_empty()),
-            said,
+            curve: curve.filter(|_| !provenance.taught_by.is_empty()),
+            provenance,
         })
     }
 
     fn name(&self) -> &str {
         &self.network.name
     }
+
+    fn is_teacher(&self) -> bool {
+        self.provenance.taught_by.is_empty()
+    }
+
+    /// Whether the provenance has no paths, and has the test figures of the rounded network.
+    fn is_provenance_final(&self) -> bool {
+        let text = self.network.provenance.as_deref().unwrap_or_default();
+        let fields: Option<Map<String, Value>> = serde_json::from_str(text).ok();
+        without_paths(text) == text && fields.is_some_and(|fields| fields.contains_key(TEST_ROUNDED))
+    }
 }
 
-/// The candidates, teachers before their students.
+/// Sorts teachers before their students.
 ///
 /// # Errors
-/// Where two have one name or one file, a file is another network's, or a student's teacher is neither here nor in the manifest.
+/// If two candidates share a name or a file name, a file name belongs to another network, or the teacher of a student is neither a
+/// candidate nor in the manifest.
 pub fn in_order(mut candidates: Vec<Candidate>, store: &Store) -> Result<Vec<Candidate>> {
-    candidates.sort_by_key(|candidate| !candidate.said.taught_by.is_empty());
+    candidates.sort_by_key(|candidate| !candidate.is_teacher());
     for (i, candidate) in candidates.iter().enumerate() {
         let name = candidate.name();
         if let Some(other) = candidates[..i]
@@ -79,7 +98,7 @@ pub fn in_order(mut candidates: Vec<Candidate>, store: &Store) -> Result<Vec<Can
             .find(|other| other.name() == name || other.file == candidate.file)
         {
             bail!(
-                "{} and {} have the same name, `{name}` or {}",
+                "{} and {} share the network name `{name}` or the file name {}; rename one of them",
                 other.path.display(),
                 candidate.path.display(),
                 candidate.file
@@ -87,28 +106,27 @@ pub fn in_order(mut candidates: Vec<Candidate>, store: &Store) -> Result<Vec<Can
         }
         if let Some(other) = store.owner_of(&candidate.file).filter(|other| other.name != name) {
             bail!(
-                "{} is the file of `{}`, so `{name}` cannot have it: --remove {} first, or rename the file",
+                "{} already belongs to `{}`; use --remove {}, or rename the file of `{name}`",
                 candidate.file,
                 other.name,
                 other.name
             );
         }
         let is_known = |teacher: &&String| {
-            let is_teacher = |found: Option<&Candidate>| found.is_some_and(|found| found.said.taught_by.is_empty());
-            is_teacher(candidates.iter().find(|other| other.name() == **teacher))
-                || store.find(teacher).is_some_and(|entry| entry.role == Role::Teacher)
+            let is_candidate = |other: &Candidate| other.is_teacher() && other.name() == **teacher;
+            candidates.iter().any(is_candidate) || store.find(teacher).is_some_and(|entry| entry.role == Role::Teacher)
         };
-        if let Some(missing) = candidate.said.taught_by.iter().find(|teacher| !is_known(teacher)) {
-            bail!("`{name}` was taught by `{missing}`, which is not in the manifest; --take it too");
+        if let Some(missing) = candidate.provenance.taught_by.iter().find(|teacher| !is_known(teacher)) {
+            bail!("`{name}` was taught by `{missing}`, which is not in the manifest; import it too, with --take");
         }
     }
     Ok(candidates)
 }
 
-/// Rounds, measures and stores them.
+/// Rounds, measures and stores each candidate.
 ///
 /// # Errors
-/// Where rounding moves an accuracy too far, and whatever the device or the disk report. What was stored before stays.
+/// If rounding changes an accuracy too much, or the device or the disk fails. Candidates stored before the failure remain.
 pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, device: &NativeDevice) -> Result<()> {
     for candidate in candidates {
         let name = candidate.name().to_owned();
@@ -117,29 +135,29 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
         let logits = compute(&rounded)?;
         let (general, _) = figures(&name, &logits, &[])?;
         let before = if rounded.state == candidate.network.state {
-            candidate.said.accuracy
+            candidate.provenance.accuracy
         } else {
             figures(&name, &compute(&candidate.network)?, &[])?.0.accuracy
         };
         let accuracy = general.accuracy.context("the test set has labels")?;
-        if let Some(before) = before.filter(|before| (accuracy - before).abs() > MAX_MOVE + 1e-9) {
+        if let Some(before) = before.filter(|before| (accuracy - before).abs() > MAX_CHANGE + 1e-9) {
             bail!(
-                "rounded to half precision `{name}` is right on {:.2}% of the test images instead of {:.2}%; 0.1 points are allowed",
-                100.0 * accuracy,
-                100.0 * before
+                "rounding to half precision changes the accuracy of `{name}` from {:.2}% to {:.2}%; at most 0.1 points are allowed",
+                100.0 * before,
+                100.0 * accuracy
             );
         }
         let mut teachers = Vec::new();
-        for teacher in &candidate.said.taught_by {
+        for teacher in &candidate.provenance.taught_by {
             let entry = store
                 .find(teacher)
                 .with_context(|| format!("`{teacher}` is not in the manifest"))?;
-            // What is stored, and so the same whenever the student is taken over.
+            // With stored logits, the figures do not depend on when or where the student is imported.
             let logits = match store.logits_path(entry) {
                 Some(path) => stored::read(&path)?,
                 None => compute(&networks::read(&store.path(entry))?)?,
             };
-            teachers.push(Answers {
+            teachers.push(Predictions {
                 name: teacher.clone(),
                 logits,
             });
@@ -152,17 +170,21 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
             let weights = store.path(old).canonicalize().ok();
             weights.is_some() && weights == candidate.path.canonicalize().ok()
         });
-        let said = candidate.network.provenance.as_deref().unwrap_or_default();
-        let clean = without_paths(said);
-        let is_final =
-            is_old && rounded.state == candidate.network.state && clean == said && said.contains("\"test_rounded\"");
+        let is_final = is_old && rounded.state == candidate.network.state && candidate.is_provenance_final();
+        let is_teacher = candidate.is_teacher();
         let weights = if is_final {
             candidate.bytes
         } else {
-            rounded.provenance = Some(with_test(&clean, &metrics));
+            let provenance = candidate.network.provenance.as_deref().unwrap_or_default();
+            rounded.provenance = Some(with_test(&without_paths(provenance), &metrics));
             rounded.to_safetensors(Precision::F16)?
         };
-        let mut recipe = candidate.said.recipe;
+        let Provenance {
+            mut recipe,
+            taught_by,
+            train_agreement,
+            ..
+        } = candidate.provenance;
         let mut curve = candidate.curve;
         if let Some(old) = old.filter(|_| is_old) {
             recipe.seconds = recipe.seconds.or(old.recipe.as_ref().and_then(|recipe| recipe.seconds));
@@ -170,7 +192,6 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
         }
         let stem = candidate.file.strip_suffix(".safetensors").unwrap_or(&candidate.file);
         let stored = stored::to_bytes(&name, &logits)?;
-        let is_teacher = candidate.said.taught_by.is_empty();
         let entry = Entry {
             role: if is_teacher { Role::Teacher } else { Role::Student },
             family: rounded.architecture.family(),
@@ -179,15 +200,11 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
             sha256: sha256_hex(&weights),
             depth: rounded.architecture.depth,
             n_classes: rounded.architecture.n_classes,
-            taught_by: (!is_teacher).then(|| candidate.said.taught_by.clone()),
+            taught_by: (!is_teacher).then_some(taught_by),
             normalisation: rounded.normalisation.clone(),
             metrics,
             recipe: Some(recipe),
-            train_agreement: candidate
-                .said
-                .train_agreement
-                .filter(|_| !is_teacher)
-                .map(rounded_figure),
+            train_agreement: train_agreement.filter(|_| !is_teacher).map(rounded_figure),
             curve,
             logits: Some(LogitsFile::of(format!("{stem}{}", stored::SUFFIX), &stored)),
             file: candidate.file.clone(),
@@ -205,12 +222,12 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
     Ok(())
 }
 
-fn figures(name: &str, logits: &[f32], teachers: &[Answers]) -> Result<(Generalisation, Option<Fidelity>)> {
-    let own = Answers {
+fn figures(name: &str, logits: &[f32], teachers: &[Predictions]) -> Result<(Generalisation, Option<Fidelity>)> {
+    let own = Predictions {
         name: name.to_owned(),
         logits: logits.to_vec(),
     };
-    let mut report = answers::measure(teachers, &[own], N_TEST)?;
+    let mut report = predictions::measure(teachers, &[own], N_TEST)?;
     let general = report.models.remove(name).context("it was measured")?;
     Ok((general, report.students.remove(name)))
 }
@@ -226,14 +243,14 @@ fn metrics(general: &Generalisation, fidelity: Option<&Fidelity>) -> Option<Metr
     })
 }
 
-/// To six decimals, more than any device reproduces.
+/// Rounds to six decimals, which is more than devices reproduce.
 fn rounded_figure(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
 
-/// The provenance with the figures of the rounded network, in the words that it has for those of the trained one.
+/// Adds the figures of the rounded network to a provenance, under the keys that it uses for those of the trained one.
 fn with_test(provenance: &str, metrics: &Metrics) -> String {
-    let Ok(Value::Object(mut all)) = serde_json::from_str(provenance) else {
+    let Ok(Value::Object(mut fields)) = serde_json::from_str(provenance) else {
         return provenance.to_owned();
     };
     let mut test = json!({
@@ -244,15 +261,15 @@ fn with_test(provenance: &str, metrics: &Metrics) -> String {
             test[key] = json!(value);
         }
     }
-    all.insert("test_rounded".to_owned(), test);
-    Value::Object(all).to_string()
+    fields.insert(TEST_ROUNDED.to_owned(), test);
+    Value::Object(fields).to_string()
 }
 
-/// The curve and the seconds of a log with a JSON object an epoch, where one lies beside the network.
+/// Reads curve and seconds from the log beside the network, if there is one. Each of its lines is a JSON object for one epoch.
 fn read_log(network: &Path) -> Result<(Option<Curve>, Option<f64>)> {
-    let mut beside = network.as_os_str().to_owned();
-    beside.push(".jsonl");
-    let Some(path) = [PathBuf::from(beside), network.with_extension("jsonl")]
+    let mut appended = network.as_os_str().to_owned();
+    appended.push(".jsonl");
+    let Some(path) = [PathBuf::from(appended), network.with_extension("jsonl")]
         .into_iter()
         .find(|path| path.is_file())
     else {
@@ -262,20 +279,22 @@ fn read_log(network: &Path) -> Result<(Option<Curve>, Option<f64>)> {
     let (mut curve, mut seconds) = (Curve::default(), None::<f64>);
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let row: Value = serde_json::from_str(line).with_context(|| format!("{}, line {}", path.display(), i + 1))?;
-        // The program `fidelity` has an object for test figures, and the seconds of each epoch; PyTorch's log those since the beginning.
+        // `fidelity` logs test figures in an object of their own, and the seconds of each epoch. PyTorch's logs count from the start.
         let of_test = |name: &str| row.get("test").and_then(|test| test.get(name));
         let number = |names: &[&str]| {
-            let mut found = names.iter().filter_map(|name| row.get(name).or_else(|| of_test(name)));
-            found.find_map(Value::as_f64)
+            let mut values = names.iter().filter_map(|name| row.get(name).or_else(|| of_test(name)));
+            values.find_map(Value::as_f64)
         };
-        let short = |value: Option<f64>| value.map(|value| (value * 1e4).round() / 1e4);
-        let Some(loss) = short(number(&["loss"])) else { continue };
+        let to_4_decimals = |value: Option<f64>| value.map(|value| (value * 1e4).round() / 1e4);
+        let Some(loss) = to_4_decimals(number(&["loss"])) else {
+            continue;
+        };
         curve.loss.push(loss);
         curve
             .train_agreement
-            .push(short(number(&["train_agreement", "trainAgreement"])));
-        curve.agreement.push(short(number(&["agreement"])));
-        curve.accuracy.push(short(number(&["acc", "accuracy"])));
+            .push(to_4_decimals(number(&["train_agreement", "trainAgreement"])));
+        curve.agreement.push(to_4_decimals(number(&["agreement"])));
+        curve.accuracy.push(to_4_decimals(number(&["acc", "accuracy"])));
         let before = seconds.filter(|_| row.get("imagesPerSecond").is_some());
         seconds = number(&["seconds"])
             .map(|more| before.unwrap_or_default() + more)

@@ -1,4 +1,4 @@
-//! What networks answer on the test set, from their weights or from stored logits, and the figures that follow.
+//! Predictions of networks on the test set, from their weights or from stored logits, and the figures computed from them.
 
 use std::path::Path;
 
@@ -10,24 +10,24 @@ use fidelity_lab::weights::Network;
 
 use crate::{networks, stored};
 
-/// A network's name and its logits `[n, 100]`.
+/// A network's logits `[n, 100]` on the first test images.
 #[derive(Clone, Debug)]
-pub struct Answers {
+pub struct Predictions {
     pub name: String,
     pub logits: Vec<f32>,
 }
 
-/// What answers: a network still to be computed, or logits that were.
+/// A source of predictions: a network, or logits computed before.
 pub enum Source {
     Network(Box<Network>),
     Logits(Vec<f32>),
 }
 
 impl Source {
-    /// Of a file, by its name.
+    /// Reads a file. Its suffix tells whether it holds logits or a network.
     ///
     /// # Errors
-    /// Where it is neither a network nor logits of the test set.
+    /// If it is neither a network nor logits of the test set.
     pub fn read(path: &Path) -> Result<Self> {
         if path.to_string_lossy().ends_with(stored::SUFFIX) {
             stored::read(path).map(Self::Logits)
@@ -37,32 +37,38 @@ impl Source {
     }
 }
 
-/// The true classes of the test set, in the order of `www/weights/test-records.bin`.
+/// Returns the labels of the test set, in the order of `www/weights/test-records.bin`.
 pub fn labels() -> &'static [u8] {
-    /// Fine labels, then coarse ones.
+    /// The fine labels, followed by the coarse ones.
     const BOTH: &[u8] = include_bytes!("../../../www/weights/test-labels.bin");
     &BOTH[..BOTH.len() / 2]
 }
 
-/// The figures over the first `n_images` of the test set.
+/// Computes the figures over the first `n_images` of the test set.
 ///
 /// # Errors
-/// Where two have the same name, or there are logits for fewer images.
-pub fn measure(teachers: &[Answers], students: &[Answers], n_images: usize) -> Result<EvaluationReport> {
+/// If two networks have the same name, or logits cover fewer images.
+pub fn measure(teachers: &[Predictions], students: &[Predictions], n_images: usize) -> Result<EvaluationReport> {
     let n_values = n_images * N_FINE;
     let all = || teachers.iter().chain(students);
-    for (i, answers) in all().enumerate() {
-        if all().take(i).any(|other| other.name == answers.name) {
-            bail!("two networks are called `{}`; give them different names", answers.name);
+    for (i, predictions) in all().enumerate() {
+        if all().take(i).any(|other| other.name == predictions.name) {
+            bail!(
+                "two networks are named `{}`; give them different names",
+                predictions.name
+            );
         }
-        if answers.logits.len() < n_values {
-            let n = answers.logits.len() / N_FINE;
-            bail!("`{}` has answers for {n} images, not for {n_images}", answers.name);
+        if predictions.logits.len() < n_values {
+            let n = predictions.logits.len() / N_FINE;
+            bail!(
+                "`{}` has logits for {n} images, but {n_images} are needed",
+                predictions.name
+            );
         }
     }
     let labels = labels().get(..n_images).context("there are 10,000 test images")?;
-    let log_probs = |answers: &Answers| -> Vec<f64> {
-        let rows = answers.logits[..n_values].chunks_exact(N_FINE);
+    let log_probs = |predictions: &Predictions| -> Vec<f64> {
+        let rows = predictions.logits[..n_values].chunks_exact(N_FINE);
         rows.flat_map(|row| log_softmax(row, 1.0)).collect()
     };
     let generalisation = |log_probs: &[f64]| {
@@ -84,9 +90,9 @@ pub fn measure(teachers: &[Answers], students: &[Answers], n_images: usize) -> R
         ensemble: ensemble.as_deref().map(generalisation).transpose()?,
         students: Default::default(),
     };
-    for answers in all() {
-        let own = generalisation(&log_probs(answers)).with_context(|| format!("`{}`", answers.name))?;
-        report.models.insert(answers.name.clone(), own);
+    for predictions in all() {
+        let own = generalisation(&log_probs(predictions)).with_context(|| format!("`{}`", predictions.name))?;
+        report.models.insert(predictions.name.clone(), own);
     }
     for (student, ensemble) in students
         .iter()
@@ -103,26 +109,27 @@ pub fn measure(teachers: &[Answers], students: &[Answers], n_images: usize) -> R
 mod tests {
     use super::*;
 
-    fn answers(name: &str, n: usize) -> Answers {
-        // Class i for image i.
+    fn predictions(name: &str, n: usize) -> Predictions {
+        // Image i is of class i.
         let logits = (0..n).flat_map(|i| (0..N_FINE).map(move |class| if class == i % N_FINE { 3.0 } else { 0.0 }));
-        Answers {
+        Predictions {
             name: name.into(),
             logits: logits.collect(),
         }
     }
 
     #[test]
-    fn a_copy_agrees_and_what_does_not_fit_is_named() {
-        let report = measure(&[answers("t", 20)], &[answers("s", 20)], 10).unwrap();
+    fn a_copy_agrees_and_misfits_are_named() {
+        let report = measure(&[predictions("t", 20)], &[predictions("s", 20)], 10).unwrap();
         assert_eq!(
             (report.n_images, report.students["s"].agreement, report.students["s"].kl),
             (10, 1.0, 0.0)
         );
         assert_eq!(report.models["s"].accuracy, report.ensemble.unwrap().accuracy);
-        let message =
-            |teachers: &[Answers], students: &[Answers], n| measure(teachers, students, n).unwrap_err().to_string();
-        assert!(message(&[answers("t", 20)], &[answers("t", 20)], 10).contains("two networks are called `t`"));
-        assert!(message(&[answers("t", 20)], &[], 21).contains("`t` has answers for 20 images, not for 21"));
+        let message = |teachers: &[Predictions], students: &[Predictions], n| {
+            measure(teachers, students, n).unwrap_err().to_string()
+        };
+        assert!(message(&[predictions("t", 20)], &[predictions("t", 20)], 10).contains("two networks are named `t`"));
+        assert!(message(&[predictions("t", 20)], &[], 21).contains("`t` has logits for 20 images, but 21 are needed"));
     }
 }
