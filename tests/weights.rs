@@ -1,4 +1,4 @@
-//! Weights files: the ones that PyTorch wrote, the ones written here, and each way in which a file can be wrong.
+//! Weights files: those that PyTorch wrote, those that this crate writes, and each kind of faulty file.
 
 #[path = "../src/testing.rs"]
 mod testing;
@@ -12,7 +12,7 @@ use fidelity_lab::weights::{
 use safetensors::tensor::{Dtype, TensorView};
 use testing::golden_bytes;
 
-/// A PreResNet-8 for 10 classes with values from a formula.
+/// A PreResNet-8 with 10 classes whose values follow a formula.
 fn small() -> Network {
     let architecture = Architecture::new(8, 10).unwrap();
     let state = architecture.tensors().into_iter().enumerate().map(|(k, spec)| {
@@ -41,7 +41,7 @@ fn small() -> Network {
     }
 }
 
-/// The small network's tensors after `change`, with metadata.
+/// A file of the small network's tensors after `change`, with metadata.
 fn file(metadata: &[(&str, &str)], change: impl FnOnce(&mut BTreeMap<String, Tensor>)) -> Vec<u8> {
     let mut tensors: BTreeMap<String, Tensor> = small().state.into_iter().collect();
     change(&mut tensors);
@@ -60,7 +60,7 @@ fn message(bytes: &[u8]) -> String {
     Network::from_safetensors(bytes).unwrap_err().to_string()
 }
 
-/// A file with this header text, the length before it and these bytes behind it.
+/// A file with this header text, preceded by its length and followed by these bytes.
 fn raw(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
 }
@@ -115,7 +115,7 @@ fn writes_what_it_and_the_reference_implementation_read() {
             network.to_safetensors(precision).unwrap(),
             "the same network, the same bytes"
         );
-        // Its convolutions are halves already, so that neither precision loses anything.
+        // Its convolutions are in half precision already, so neither precision loses anything.
         assert_eq!(Network::from_safetensors(&bytes).unwrap(), network);
         let reference = safetensors::SafeTensors::deserialize(&bytes).unwrap();
         assert_eq!(reference.len(), 280);
@@ -272,7 +272,7 @@ fn one_error_names_everything() {
         "`mean` is \"0.5\", but it must be three numbers",
         "`std` is \"0.5,0,0.5\", but it must be three positive numbers",
         "missing tensors (2): `stem.weight` [16, 3, 3, 3], `stage2.0.shortcut.weight` [32, 16, 1, 1]",
-        "do not belong to it (1): `stage1.0.extra` [1]",
+        "unexpected tensors (1): `stage1.0.extra` [1]",
         "`norm.bias` is [2] instead of [64]",
         "NaN or infinity (2): `norm.weight` (2 of its values), `head.bias` (1 of its values)",
         "running variances below 0 (1): `norm.running_var` (1 of its values)",
@@ -299,7 +299,7 @@ fn metadata_that_the_tensors_contradict_are_named() {
         contradiction(&[("depth", "eight"), ("classes", "-10"), ("architecture", "vgg16")]).len(),
         3
     );
-    // One tensor that does not fit is that tensor's fault, not the metadata's.
+    // If one tensor does not fit, the fault is the tensor's, not the metadata's.
     let bias = faults(&file(&[("depth", "8"), ("classes", "10")], |tensors| {
         tensors.insert(
             "head.bias".into(),
@@ -336,7 +336,7 @@ fn tensors_of_something_else_are_refused() {
     assert!(message(&raw("{}", b"")).contains("there is no `head.weight`"));
 }
 
-/// The names of the authors' code, for the tensors of a file of ours.
+/// Maps our tensor names to those of the authors' code.
 fn theirs(name: &str) -> String {
     let ends = [("stem.", "conv1."), ("norm.", "bn."), ("head.", "fc.")];
     let end = ends
@@ -361,12 +361,12 @@ fn the_names_of_the_authors_code_are_read() {
     let network = Network::from_safetensors(&file(&[], under_their_names)).unwrap();
     assert_eq!(network.state, small().state);
     assert!(
-        network.notices[0].contains("names of the code of the paper's authors"),
+        network.notices[0].contains("follow the paper authors' code"),
         "{:?}",
         network.notices
     );
 
-    // What is missing is told under our names, and a tensor whose name is taken is one too many.
+    // Missing tensors are reported under our names, and a tensor whose new name is taken is reported as extra.
     let found = faults(&file(&[], |tensors| {
         under_their_names(tensors);
         let bias = tensors.remove("fc.bias").unwrap();
@@ -409,22 +409,22 @@ fn lying_headers_are_refused() {
         8,
     ));
     assert!(
-        beyond.contains("`b` is to lie at bytes 4 to 4000004, but only 8 follow the header"),
+        beyond.contains("`b` is declared at bytes 4 to 4000004, but only 8 follow the header"),
         "{beyond}"
     );
-    assert!(beyond.contains("`c` is to lie"), "all are named: {beyond}");
+    assert!(beyond.contains("`c` is declared at"), "all are named: {beyond}");
     let overlap = message(&bytes(&[tensor("a", 0, 8), tensor("b", 4, 12)], 12));
     assert!(
-        overlap.contains("`b` overlaps `a`: it begins at byte 4, before 8"),
+        overlap.contains("`b` overlaps `a`: it starts at byte 4, before 8"),
         "{overlap}"
     );
     assert!(message(&bytes(&[tensor("a", 0, 4), tensor("b", 8, 12)], 12)).contains("bytes 4 to 8 belong to no tensor"));
     assert!(message(&bytes(&[tensor("a", 0, 4)], 6)).contains("bytes 4 to 6 belong to no tensor"));
-    assert!(message(&bytes(&[tensor("a", 8, 4)], 8)).contains("ends before it begins"));
+    assert!(message(&bytes(&[tensor("a", 8, 4)], 8)).contains("ends before it starts"));
     let size = r#"{"a":{"dtype":"F16","shape":[3,2],"data_offsets":[0,8]}}"#;
-    assert!(message(&raw(size, &[0; 8])).contains("8 in all, but F16 [3, 2] takes 12"));
+    assert!(message(&raw(size, &[0; 8])).contains("8 in all, but F16 [3, 2] needs 12"));
     let huge = r#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}}"#;
-    assert!(message(&raw(huge, &[0; 8])).contains("takes more than can be"));
+    assert!(message(&raw(huge, &[0; 8])).contains("needs more than memory can hold"));
     assert!(message(&bytes(&[tensor("a", 0, 4), tensor("a", 4, 8)], 8)).contains("`a` occurs twice"));
     for text in [
         "",
@@ -434,7 +434,7 @@ fn lying_headers_are_refused() {
         "\u{0}\u{1}",
     ] {
         let message = message(&raw(text, &[]));
-        assert!(message.contains("is no safetensors header"), "{text:?}: {message}");
+        assert!(message.contains("not a safetensors header"), "{text:?}: {message}");
     }
 }
 
@@ -453,10 +453,10 @@ fn wrong_lengths_are_refused() {
         );
     }
     let whole = small().to_safetensors(Precision::F32).unwrap();
-    assert!(message(&whole[..100]).contains("it may have been cut off"));
+    assert!(message(&whole[..100]).contains("it may be truncated"));
     let cut = message(&whole[..whole.len() - 1]);
     assert!(cut.contains("follow the header"), "{cut}");
-    // Whatever byte it ends at, it ends in an error.
+    // Truncation at any byte is an error.
     assert!(
         (0..whole.len())
             .step_by(997)
@@ -538,15 +538,15 @@ fn a_manifest_that_differs_from_the_file_is_refused() {
         change(&mut entry);
         entry.check(&network).unwrap_err().to_string()
     };
-    assert!(differs(|e| e.depth = 14).contains("depth 14, but the file says 8; the file decides"));
+    assert!(differs(|e| e.depth = 14).contains("depth 14, but the file says 8; correct the manifest"));
     assert!(differs(|e| e.n_classes = 100).contains("nClasses 100"));
     assert!(differs(|e| e.name = "other".into()).contains("the name other"));
     assert!(differs(|e| e.family = "PreResNet-14".into()).contains("the family"));
     assert!(differs(|e| e.normalisation.std[0] = 0.25).contains("normalisation"));
 }
 
-/// While a student still disagrees with its teachers on many images, an accuracy that equals a teacher's to the last of 10,000
-/// images was measured of the teacher.
+/// If a student still disagrees with its teachers on many images, an accuracy that equals a teacher's to the last of 10,000
+/// images must have been measured on the teacher.
 #[test]
 fn no_curve_of_a_shipped_student_holds_its_teachers_accuracy() {
     use fidelity_lab::weights::manifest::Manifest;

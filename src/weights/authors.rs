@@ -1,14 +1,14 @@
-//! Networks under the names of the code that the paper's authors published.
+//! Translation of tensor names that follow the paper authors' published code.
 //!
-//! Their PreResNet computes the same as ours and calls its parts otherwise: `conv1` is our `stem`, `layer2.0.bn1` our
+//! Their PreResNet computes the same function as ours under other names: `conv1` is our `stem`, `layer2.0.bn1` our
 //! `stage2.0.norm1`, `layer2.0.downsample.0` our `stage2.0.shortcut`, `bn` our `norm` and `fc` our `head`.
 
 use std::collections::BTreeSet;
 
 use super::file::Entry;
 
-/// Gives tensors under the authors' names ours, and says whether they were. Names that are not theirs stay, as does one whose name of
-/// ours is taken, and whoever reads them names them.
+/// Renames tensors from the authors' names to ours and returns whether the file used the authors' names. A tensor keeps its name
+/// if the name is not one of the authors' or our name is taken; validation then reports it as extra.
 pub(super) fn rename(entries: &mut [Entry]) -> bool {
     if !has_authors_names(entries.iter().map(|entry| entry.name.as_str())) {
         return false;
@@ -22,7 +22,7 @@ pub(super) fn rename(entries: &mut [Entry]) -> bool {
     true
 }
 
-/// Whether the tensors' names are the authors', by the first and the last layer.
+/// Whether the first and the last layer have the authors' names.
 fn has_authors_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
     let (mut stem, mut head) = (false, false);
     for name in names {
@@ -32,7 +32,7 @@ fn has_authors_names<'a>(names: impl IntoIterator<Item = &'a str>) -> bool {
     stem && head
 }
 
-/// Our name of one of their tensors; none where it is not one of theirs.
+/// Our name for one of the authors' tensors, or `None` if the name is not one of theirs.
 fn renamed(name: &str) -> Option<String> {
     if let Some(rest) = name.strip_prefix("layer") {
         let mut parts = rest.splitn(4, '.');

@@ -1,27 +1,27 @@
-//! What a safetensors file holds, whatever it means.
+//! The contents of any safetensors file, without interpretation.
 
 use super::error::WeightsError;
 use super::file::{File, Metadata};
 
-/// A file's metadata and the tensors that it names, in the order of their bytes.
+/// A file's metadata and its tensors, in the order of their bytes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Contents {
     pub metadata: Metadata,
     pub tensors: Vec<TensorInfo>,
 }
 
-/// A tensor without its values.
+/// A tensor's name, type and shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TensorInfo {
     pub name: String,
-    /// As the file spells it, for example "F16".
+    /// The type as the file spells it, for example "F16".
     pub dtype: String,
     pub shape: Vec<usize>,
 }
 
 impl Contents {
     /// # Errors
-    /// Where the bytes are no safetensors file.
+    /// Fails if the bytes are not a safetensors file.
     pub fn of(bytes: &[u8]) -> Result<Self, WeightsError> {
         let File { metadata, entries, .. } = File::parse(bytes)?;
         let tensors = entries.into_iter().map(|entry| TensorInfo {

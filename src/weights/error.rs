@@ -1,16 +1,16 @@
-//! What can be wrong with a weights file, in words that say what would be right.
+//! Errors of weights files. Each message says what is wrong and what would be right.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// A file's header may have at most this many bytes. A PreResNet-1001's has about 700,000; safetensors itself allows 100 MB.
+/// Largest accepted header in bytes. A PreResNet-1001's header has about 700,000; safetensors itself allows 100 MB.
 pub const MAX_HEADER_BYTES: usize = 1_000_000;
 
-/// How many tensors of one kind of fault a message names before it only counts.
+/// Largest number of tensors that a message names for each kind of fault; it only counts the rest.
 const MAX_NAMED: usize = 12;
 
-/// Why bytes are no network, or no safetensors file at all.
+/// The reason why bytes are not a valid network or not a safetensors file, or why a network cannot be written.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum WeightsError {
     #[error("the file is empty; a safetensors file is expected")]
@@ -18,21 +18,21 @@ pub enum WeightsError {
     #[error("the file ends after {n_bytes} of the 8 bytes that give the length of a safetensors file's header")]
     TooShort { n_bytes: usize },
     #[error(
-        "the file claims a header of {n_bytes} bytes; at most {MAX_HEADER_BYTES} are accepted, so this is no safetensors file of a network"
+        "the file claims a header of {n_bytes} bytes; at most {MAX_HEADER_BYTES} are accepted, so this is not a network's safetensors file"
     )]
     HeaderTooLarge { n_bytes: u64 },
     #[error(
-        "the file ends within its header: {expected} bytes are needed up to its end, and there are {n_bytes}; it may have been cut off"
+        "the file ends within its header: the header ends at byte {expected}, but the file has {n_bytes} bytes; it may be truncated"
     )]
     HeaderCutOff { expected: usize, n_bytes: usize },
     #[error(
-        "the header is no safetensors header: {reason}; it must be a JSON object of tensors with `dtype`, `shape` and `data_offsets`"
+        "not a safetensors header: {reason}; it must be a JSON object of tensors with `dtype`, `shape` and `data_offsets`"
     )]
     Header { reason: String },
-    /// The tensors do not tile the bytes behind the header.
-    #[error("the header does not describe the bytes behind it: {}", list(.problems))]
+    /// The tensors do not tile the bytes after the header.
+    #[error("the header does not describe the bytes after it: {}", list(.problems))]
     Layout { problems: Vec<String> },
-    /// The file can be read, but it is not the network that it should be. Holds everything that was found.
+    /// The file can be read, but it is not a valid network. Contains every fault that was found.
     #[error("{}", describe(.faults))]
     Invalid { faults: Vec<Fault> },
     /// The network cannot be written.
@@ -40,31 +40,31 @@ pub enum WeightsError {
     Unwritable { reason: String },
 }
 
-/// One thing that keeps a file from being loaded.
+/// One reason why a file cannot be loaded.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// The architecture has a tensor that the file lacks.
+    /// The file lacks a tensor of the architecture.
     Missing { name: String, shape: Vec<usize> },
-    /// The file has a tensor that the architecture lacks.
+    /// The file has a tensor that is not in the architecture.
     Extra { name: String, shape: Vec<usize> },
     Shape {
         name: String,
         found: Vec<usize>,
         expected: Vec<usize>,
     },
-    /// Stored as numbers that are not read.
+    /// The tensor's type is not supported.
     Dtype { name: String, found: String },
-    /// NaN or infinity among the values.
+    /// Some values are NaN or infinite.
     NotFinite { name: String, n_values: usize },
-    /// A running variance below 0.
+    /// Some running variances are below 0.
     NegativeVariance { name: String, n_values: usize },
-    /// Metadata that cannot be read, or that the tensors contradict.
+    /// A metadata value is malformed or contradicts the tensors.
     Metadata {
         key: String,
         found: String,
         expected: String,
     },
-    /// Nothing says which network this is.
+    /// Neither metadata nor tensors determine the architecture.
     Architecture { reason: String },
 }
 
@@ -75,7 +75,7 @@ impl Fault {
             Self::Architecture { .. } => "unknown network",
             Self::Metadata { .. } => "wrong metadata",
             Self::Missing { .. } => "missing tensors",
-            Self::Extra { .. } => "tensors that do not belong to it",
+            Self::Extra { .. } => "unexpected tensors",
             Self::Shape { .. } => "tensors of the wrong shape",
             Self::Dtype { .. } => "tensors that are neither F32, F16 nor BF16",
             Self::NotFinite { .. } => "tensors with NaN or infinity",
@@ -99,7 +99,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults, grouped by kind in the order in which the kinds first occur.
+/// Describes all faults, grouped by kind in the order of first occurrence.
 fn describe(faults: &[Fault]) -> String {
     let mut groups: Vec<(&str, Vec<&Fault>)> = Vec::new();
     for fault in faults {
@@ -111,13 +111,10 @@ fn describe(faults: &[Fault]) -> String {
     let groups = groups
         .iter()
         .map(|(heading, group)| format!("{heading} ({}): {}", group.len(), list(group)));
-    format!(
-        "this is not a network that can be loaded; {}",
-        groups.collect::<Vec<_>>().join("; ")
-    )
+    format!("not a valid network; {}", groups.collect::<Vec<_>>().join("; "))
 }
 
-/// The first few, and how many more there are.
+/// Lists the first few items and counts the rest.
 fn list(items: &[impl fmt::Display]) -> String {
     let mut named: Vec<String> = items.iter().take(MAX_NAMED).map(|item| item.to_string()).collect();
     if items.len() > MAX_NAMED {

@@ -1,9 +1,9 @@
-//! The safetensors format, read and written: 8 bytes with the header's length (little-endian), a JSON header, then the tensors'
-//! bytes without gaps.
+//! Reader and writer of the safetensors format: 8 bytes with the header's length (little-endian), a JSON header, then the
+//! tensors' bytes without gaps.
 //!
-//! The reader is the project's own because a visitor brings the file: it names every tensor that is wrong and says how, and it
-//! refuses a header above 1 MB before it looks at it. The writer is, because its bytes depend on nothing but its input (the
-//! reference crate orders metadata by a random hash). Tests hold both against that crate.
+//! Users bring the files, so this reader, unlike the reference crate's, reports every faulty tensor and rejects a header above
+//! 1 MB before it parses it. The writer's bytes depend only on its input (the reference crate orders metadata by a random hash).
+//! Tests compare both with that crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,16 +15,16 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::error::{Fault, MAX_HEADER_BYTES, WeightsError};
 use super::state::{StateDict, Tensor};
 
-/// The metadata of a file: text by key.
+/// A file's metadata: text by key.
 pub type Metadata = BTreeMap<String, String>;
 
 const METADATA_KEY: &str = "__metadata__";
 
-/// A parsed and checked header over the bytes of its file.
+/// A parsed and checked header, with the bytes that it describes.
 #[derive(Debug)]
 pub(super) struct File<'a> {
     pub metadata: Metadata,
-    /// In the order of their bytes.
+    /// The tensors, in the order of their bytes.
     pub entries: Vec<Entry>,
     data: &'a [u8],
 }
@@ -32,13 +32,13 @@ pub(super) struct File<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
     pub name: String,
-    /// As the file spells it, for example "F16".
+    /// The type as the file spells it, for example "F16".
     pub dtype: String,
     pub shape: Vec<usize>,
     range: Range<usize>,
 }
 
-/// How a tensor is stored.
+/// The type in which a tensor is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Storage {
     F32,
@@ -47,7 +47,7 @@ pub(super) enum Storage {
 
 impl<'a> File<'a> {
     /// # Errors
-    /// Every kind but `Invalid` and `Unwritable`; `Layout` names all tensors whose offsets are wrong.
+    /// Any [`WeightsError`] except `Invalid` and `Unwritable`; `Layout` names all tensors whose offsets are wrong.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, WeightsError> {
         let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
             return Err(match bytes.len() {
@@ -74,7 +74,7 @@ impl<'a> File<'a> {
         })
     }
 
-    /// Values as f32; F16 and BF16 are widened.
+    /// Reads a tensor's values as f32; F16 and BF16 are widened.
     ///
     /// # Errors
     /// [`Fault::Dtype`] for any other type.
@@ -111,10 +111,10 @@ impl<'a> File<'a> {
     }
 }
 
-/// All tensors and the metadata of a safetensors file, whatever they mean.
+/// Reads all tensors and the metadata of a safetensors file, without interpreting them.
 ///
 /// # Errors
-/// As the file's fault may be; [`WeightsError::Invalid`] where a tensor is no F32, F16 or BF16.
+/// Fails if the file is malformed; [`WeightsError::Invalid`] if a tensor is not F32, F16 or BF16.
 pub fn read_tensors(bytes: &[u8]) -> Result<(StateDict, Metadata), WeightsError> {
     let file = File::parse(bytes)?;
     let (mut state, mut faults) = (StateDict::default(), Vec::new());
@@ -131,22 +131,22 @@ pub fn read_tensors(bytes: &[u8]) -> Result<(StateDict, Metadata), WeightsError>
     }
 }
 
-/// A safetensors file of f32 tensors, in the order of `state`. The same input gives the same bytes.
+/// Writes a safetensors file of f32 tensors, in the order of `state`. The same input yields the same bytes.
 ///
 /// # Errors
-/// [`WeightsError::Unwritable`] where a shape does not match its data, a name is `__metadata__`, or the header would be too long.
+/// [`WeightsError::Unwritable`] if a shape does not match its data, a name is `__metadata__`, or the header would be too long.
 pub fn write_tensors(state: &StateDict, metadata: &Metadata) -> Result<Vec<u8>, WeightsError> {
     write_stored(state, metadata, |_| Storage::F32)
 }
 
-/// As [`write_tensors`], with each tensor stored as `storage` says for its name.
+/// Like [`write_tensors`], with each tensor stored in the type that `storage` returns for its name.
 pub(super) fn write_stored(
     state: &StateDict,
     metadata: &Metadata,
     storage: impl Fn(&str) -> Storage,
 ) -> Result<Vec<u8>, WeightsError> {
     let unwritable = |reason: String| WeightsError::Unwritable { reason };
-    // f32 before f16, as the reference implementation sorts, so that every tensor begins at a multiple of its element's size.
+    // f32 comes before f16, as in the reference implementation, so that every tensor starts at a multiple of its element size.
     let mut order: Vec<(&str, &Tensor, Storage)> = state.iter().map(|(n, tensor)| (n, tensor, storage(n))).collect();
     order.sort_by_key(|(_, _, storage)| *storage == Storage::F16);
 
@@ -160,7 +160,7 @@ pub(super) fn write_stored(
         if n_values.is_none() || name == METADATA_KEY {
             let n_data = tensor.data.len();
             return Err(unwritable(format!(
-                "`{name}` has the shape {:?} and {n_data} values",
+                "`{name}` has the shape {:?}, but {n_data} values",
                 tensor.shape
             )));
         }
@@ -191,7 +191,7 @@ pub(super) fn write_stored(
     text.resize(text.len().next_multiple_of(8), b' ');
     if text.len() > MAX_HEADER_BYTES {
         return Err(unwritable(format!(
-            "its header would have {} bytes, and {MAX_HEADER_BYTES} are allowed",
+            "its header would have {} bytes; at most {MAX_HEADER_BYTES} are allowed",
             text.len()
         )));
     }
@@ -201,7 +201,7 @@ pub(super) fn write_stored(
     Ok(bytes)
 }
 
-/// The tensors must lie in the data one behind the other, each with the bytes that its shape and type need.
+/// Checks that the tensors fill the data without gaps or overlaps, each with as many bytes as its shape and type need.
 fn check_layout(raw: Vec<(String, RawEntry)>, n_data: usize) -> Result<Vec<Entry>, WeightsError> {
     let mut problems = Vec::new();
     let mut entries = Vec::with_capacity(raw.len());
@@ -214,21 +214,21 @@ fn check_layout(raw: Vec<(String, RawEntry)>, n_data: usize) -> Result<Vec<Entry
         },
     ) in raw
     {
-        let span = format!("`{name}` is to lie at bytes {begin} to {end}");
+        let span = format!("`{name}` is declared at bytes {begin} to {end}");
         let expected = n_values(&shape)
             .zip(bits(&dtype))
             .and_then(|(n, bits)| n.checked_mul(bits))
             .map(|n| n / 8);
         if begin > end {
-            problems.push(format!("{span}, which ends before it begins"));
+            problems.push(format!("{span}, which ends before it starts"));
         } else if end > n_data {
             problems.push(format!("{span}, but only {n_data} follow the header"));
         } else if bits(&dtype).is_none() {
             problems.push(format!("`{name}` has the unknown type {dtype:?}"));
         } else if expected != Some(end - begin) {
-            let expected = expected.map_or("more than can be".into(), |n| n.to_string());
+            let expected = expected.map_or("more than memory can hold".into(), |n| n.to_string());
             problems.push(format!(
-                "{span}, {} in all, but {dtype} {shape:?} takes {expected}",
+                "{span}, {} in all, but {dtype} {shape:?} needs {expected}",
                 end - begin
             ));
         }
@@ -246,7 +246,7 @@ fn check_layout(raw: Vec<(String, RawEntry)>, n_data: usize) -> Result<Vec<Entry
             let (range, name) = (&entry.range, &entry.name);
             if range.start < last.0 {
                 problems.push(format!(
-                    "`{name}` overlaps `{}`: it begins at byte {}, before {}",
+                    "`{name}` overlaps `{}`: it starts at byte {}, before {}",
                     last.1, range.start, last.0
                 ));
             } else if range.start > last.0 {
@@ -269,7 +269,7 @@ fn n_values(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d))
 }
 
-/// Bits of one element of the types that the format knows.
+/// Bits per element of each type in the format.
 fn bits(dtype: &str) -> Option<usize> {
     Some(match dtype {
         "BOOL" | "U8" | "I8" | "F8_E5M2" | "F8_E4M3" => 8,
@@ -292,7 +292,7 @@ struct RawHeader {
     entries: Vec<(String, RawEntry)>,
 }
 
-/// By hand, because a JSON map would silently keep the last of two tensors with one name.
+/// Implemented by hand because a JSON map would silently keep the last of two tensors with the same name.
 impl<'de> Deserialize<'de> for RawHeader {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct HeaderVisitor;

@@ -1,18 +1,18 @@
-//! A network's weights before any training.
+//! A network's initial weights.
 
 use super::state::{StateDict, Tensor};
 use crate::architecture::{Architecture, TensorKind, TensorSpec};
 use crate::data::random::{Purpose, Random};
 
-/// Random weights, as the reference initialises PyTorch's module: convolutions normal with the variance 2 / (kernel^2 c_out) (He
-/// et al. 2015, counted by outputs), the head uniform within 1 / sqrt(features) (PyTorch's own), norms the identity. A function
-/// of the seed alone.
+/// Draws initial weights like the PyTorch reference: convolutions are normal with variance 2 / (kernel^2 c_out) (He et al. 2015,
+/// fan-out), the head is uniform within 1 / sqrt(features) (PyTorch's default) and norms are the identity. For an architecture,
+/// the result depends on the seed alone.
 pub fn initial_state(architecture: &Architecture, seed: u32) -> StateDict {
     let specs = architecture.tensors().into_iter();
     specs
         .enumerate()
         .map(|(i, spec)| {
-            // Each tensor has a stream of its own.
+            // Each tensor has its own stream.
             let random = Random::new(seed, Purpose::Weights, i as u64);
             let data = values(&spec, architecture.n_features(), random);
             (
@@ -70,7 +70,7 @@ mod tests {
                     TensorKind::HeadWeight | TensorKind::HeadBias => 1.0 / (3 * architecture.n_features()) as f64,
                     _ => continue,
                 };
-                // Five standard deviations of a normal sample's mean and variance.
+                // The bounds are five standard deviations of a normal sample's mean and variance.
                 assert!(mean.abs() < 5.0 * (variance / n).sqrt(), "{}: mean {mean}", spec.name);
                 let off = (var / variance - 1.0).abs();
                 assert!(

@@ -1,7 +1,7 @@
-//! `www/weights/manifest.json`: the networks that the page ships, with what was measured of them.
+//! `www/weights/manifest.json`: the networks that ship with the page, and their metrics.
 //!
-//! The manifest lets the page list networks before it loads them. The file decides: an entry that says otherwise than its
-//! file is refused.
+//! The manifest lets the page list networks before it loads them. The network file is authoritative: an entry that differs from
+//! its file is rejected.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -21,72 +21,72 @@ pub struct Manifest {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Entry {
     pub role: Role,
-    /// For example "PreResNet-56".
+    /// Architecture family, for example "PreResNet-56".
     pub family: String,
     pub name: String,
-    /// Relative to the manifest.
+    /// Path relative to the manifest.
     pub file: String,
-    /// Length of the file.
+    /// Length of the file in bytes.
     pub bytes: u64,
-    /// Of the file, 64 lower-case hexadecimal digits.
+    /// SHA-256 of the file, 64 lower-case hexadecimal digits.
     pub sha256: String,
     pub depth: usize,
     pub n_classes: usize,
-    /// Names of the teachers whose ensemble a student was distilled from; null for a teacher.
+    /// Names of the teachers from whose ensemble a student was distilled; null for a teacher.
     pub taught_by: Option<Vec<String>>,
     pub normalisation: Normalisation,
     pub metrics: Metrics,
-    /// How it was trained, as its file's provenance says.
+    /// The training recipe, from the file's provenance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recipe: Option<RecordedRecipe>,
-    /// Of a student: the share of the training images on which it agrees with its teachers' ensemble.
+    /// Share of the training images on which a student agrees with its teachers' ensemble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_agreement: Option<f64>,
-    /// Of a student.
+    /// A student's training curve.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curve: Option<Curve>,
-    /// Its answers to the test set, loaded when they are asked for.
+    /// The network's test logits, which are loaded on demand.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logits: Option<LogitsFile>,
 }
 
-/// A training as it went, an element an epoch.
+/// A training curve, with one element per epoch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Curve {
     pub loss: Vec<f64>,
-    /// With the teachers on the training images, as they were augmented.
+    /// Agreement with the teachers on the augmented training images.
     pub train_agreement: Vec<Option<f64>>,
-    /// With the teachers on the test images; null where it was not measured.
+    /// Agreement with the teachers on the test images; null if it was not measured.
     pub agreement: Vec<Option<f64>>,
-    /// On the test images; null where it was not measured.
+    /// Accuracy on the test images; null if it was not measured.
     pub accuracy: Vec<Option<f64>>,
 }
 
-/// Logits on the test set: little-endian f16 `[10000, classes]` in the order of `test-records.bin`.
+/// A file of test logits: little-endian f16 `[10000, classes]` in the order of `test-records.bin`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogitsFile {
-    /// Relative to the manifest.
+    /// Path relative to the manifest.
     pub file: String,
     pub bytes: u64,
-    /// Of the file, 64 lower-case hexadecimal digits.
+    /// SHA-256 of the file, 64 lower-case hexadecimal digits.
     pub sha256: String,
 }
 
-/// On the 10,000 test images of CIFAR-100, in the words of the reports.
+/// Metrics on CIFAR-100's 10,000 test images, with the reports' field names.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Metrics {
     pub accuracy: f64,
     pub top5_accuracy: f64,
-    /// Nats.
+    /// Negative log-likelihood in nats.
     pub nll: f64,
     pub ece: f64,
-    /// Of a student with its teachers' ensemble.
+    /// A student's agreement with its teachers' ensemble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreement: Option<f64>,
-    /// Nats, of a student from its teachers' ensemble.
+    /// KL divergence, in nats, between a student and its teachers' ensemble.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kl: Option<f64>,
 }
@@ -97,11 +97,9 @@ pub enum ManifestError {
     Json { reason: String },
     #[error("the manifest contradicts itself: {reason}")]
     Inconsistent { reason: String },
-    #[error("`{file}` is not the file that the manifest lists: {reason}")]
+    #[error("`{file}` differs from the manifest: {reason}")]
     File { file: String, reason: String },
-    #[error(
-        "the manifest's entry for `{name}` says {what} {said}, but the file says {is}; the file decides, correct the manifest"
-    )]
+    #[error("the manifest's entry for `{name}` says {what} {said}, but the file says {is}; correct the manifest")]
     Differs {
         name: String,
         what: &'static str,
@@ -112,7 +110,8 @@ pub enum ManifestError {
 
 impl Manifest {
     /// # Errors
-    /// [`ManifestError::Json`]; [`ManifestError::Inconsistent`] where a name occurs twice, or a student's teacher is not listed.
+    /// [`ManifestError::Json`]; [`ManifestError::Inconsistent`] if a name occurs twice, a student's teacher is not listed, or
+    /// `taughtBy` does not fit the role.
     pub fn parse(json: &str) -> Result<Self, ManifestError> {
         let manifest: Self = serde_json::from_str(json).map_err(|e| ManifestError::Json { reason: e.to_string() })?;
         for (i, entry) in manifest.networks.iter().enumerate() {
@@ -133,7 +132,7 @@ impl Manifest {
                 (_, Some(names)) if names.iter().any(|n| unlisted(&n)) => {
                     let unlisted = names.iter().find(unlisted).cloned().unwrap_or_default();
                     return inconsistent(format!(
-                        "`{name}` is taught by `{unlisted}`, which is not among the teachers"
+                        "`{name}` is taught by `{unlisted}`, which is not listed as a teacher"
                     ));
                 }
                 _ => {}
@@ -144,15 +143,15 @@ impl Manifest {
 }
 
 impl Entry {
-    /// Whether these are the bytes that the manifest lists.
+    /// Checks a file's bytes against the manifest.
     ///
     /// # Errors
-    /// [`ManifestError::File`], for another length or checksum.
+    /// [`ManifestError::File`] if the length or checksum differs.
     pub fn check_bytes(&self, bytes: &[u8]) -> Result<(), ManifestError> {
         check_file(&self.file, self.bytes, &self.sha256, bytes)
     }
 
-    /// Whether the entry says of the network what its file says.
+    /// Checks the entry against the network in its file.
     ///
     /// # Errors
     /// [`ManifestError::Differs`], naming the first difference.
@@ -186,7 +185,7 @@ impl Entry {
 }
 
 impl LogitsFile {
-    /// The entry for a file of these bytes.
+    /// The entry for a file with these bytes.
     pub fn of(file: impl Into<String>, bytes: &[u8]) -> Self {
         Self {
             file: file.into(),
@@ -195,10 +194,10 @@ impl LogitsFile {
         }
     }
 
-    /// Whether these are the bytes that the manifest lists.
+    /// Checks a file's bytes against the manifest.
     ///
     /// # Errors
-    /// [`ManifestError::File`], for another length or checksum.
+    /// [`ManifestError::File`] if the length or checksum differs.
     pub fn check_bytes(&self, bytes: &[u8]) -> Result<(), ManifestError> {
         check_file(&self.file, self.bytes, &self.sha256, bytes)
     }
@@ -222,7 +221,7 @@ fn check_file(file: &str, n_bytes: u64, expected: &str, bytes: &[u8]) -> Result<
     }
 }
 
-/// 64 lower-case hexadecimal digits.
+/// The SHA-256 of the bytes, as 64 lower-case hexadecimal digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

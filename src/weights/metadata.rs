@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The value of the metadata key `architecture`.
 pub(super) const ARCHITECTURE: &str = "preresnet";
 
-/// How pixels become inputs: `(v / 255 - mean) / std` for red, green and blue.
+/// The normalisation of pixels to inputs: `(v / 255 - mean) / std` for red, green and blue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Normalisation {
     pub mean: [f32; 3],
@@ -13,7 +13,7 @@ pub struct Normalisation {
 }
 
 impl Default for Normalisation {
-    /// Pixels to [-1, 1], as in the paper.
+    /// Maps pixels to [-1, 1], as in the paper.
     fn default() -> Self {
         Self {
             mean: [0.5; 3],
@@ -23,7 +23,7 @@ impl Default for Normalisation {
 }
 
 impl Normalisation {
-    /// The input for each of the 256 values of red, green and blue.
+    /// Lookup tables from the 256 values of red, green and blue to inputs.
     pub fn tables(&self) -> [[f32; 256]; 3] {
         let table = |channel: usize| {
             let (mean, std) = (self.mean[channel], self.std[channel]);

@@ -1,7 +1,7 @@
-//! Networks as files: safetensors in PyTorch's conventions to validated tensors on the host, and back.
+//! Network files: reads safetensors in PyTorch's conventions into validated tensors in host memory, and writes them.
 //!
-//! A file that loads is complete and sane: every tensor of its architecture, in its shape, finite, and metadata that agree
-//! with the tensors. One that does not load gives one [`WeightsError`] that names all that is wrong.
+//! A file that loads is complete and valid: it has every tensor of its architecture, in the right shape and finite, and metadata
+//! that agree with the tensors. A file that does not load yields one [`WeightsError`] that names every fault.
 
 mod authors;
 mod contents;

@@ -1,4 +1,4 @@
-//! A network as its file says it: architecture, normalisation, tensors, name and provenance.
+//! A network as its file declares it: architecture, normalisation, tensors, name and provenance.
 
 use std::collections::BTreeSet;
 
@@ -12,49 +12,49 @@ use super::state::{StateDict, Tensor};
 use super::validate::{Declared, settle, shape_faults, value_faults};
 use crate::architecture::Architecture;
 
-/// A validated network on the host, from which device tensors are made.
+/// A validated network in host memory, from which device tensors are created.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
     pub architecture: Architecture,
     pub normalisation: Normalisation,
-    /// The file's name for it, or its family in lower case.
+    /// The name that the file declares, or else the family in lower case.
     pub name: String,
-    /// The file's own account of where it comes from, usually JSON.
+    /// The provenance that the file declares, usually JSON.
     pub provenance: Option<String>,
-    /// Every tensor of the architecture, in its order, and no other.
+    /// Exactly the tensors of the architecture, in its order.
     pub state: StateDict,
-    /// What was assumed because the file does not say it.
+    /// Notices of what was assumed because the file does not declare it.
     pub notices: Vec<String>,
 }
 
-/// What a network is loaded or shipped as.
+/// The role in which a network is loaded or shipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// A member of the ensemble.
     Teacher,
-    /// What is compared with the ensemble.
+    /// A network that is compared with the ensemble.
     Student,
 }
 
-/// How a network is stored.
+/// The precision in which a network is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Every value as it is.
+    /// All tensors in single precision.
     #[default]
     F32,
-    /// Convolutions and the head in half precision; BatchNorm's tensors stay f32, being few and of wide range.
+    /// Convolutions and the head in half precision; BatchNorm's tensors stay f32 because they are small and of wide range.
     F16,
 }
 
 impl Network {
     /// Reads a safetensors file in PyTorch's conventions: metadata `architecture`, `depth`, `classes`, `mean`, `std`, `name`,
-    /// `provenance`, all optional; `*.num_batches_tracked` and other metadata are ignored. Tensors may have the names of the code
-    /// of the paper's authors (conv1, layer1.0.bn1, layer1.0.conv1, layer2.0.downsample.0, bn, fc).
+    /// `provenance`, all optional; `*.num_batches_tracked` and other metadata are ignored. Tensor names may also follow the paper
+    /// authors' code (conv1, layer1.0.bn1, layer1.0.conv1, layer2.0.downsample.0, bn, fc).
     ///
     /// # Errors
-    /// Where the bytes are no safetensors file, or [`WeightsError::Invalid`] with every fault that the network has.
+    /// Fails if the bytes are not a safetensors file; [`WeightsError::Invalid`] with every fault of the network.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
         let mut file = File::parse(bytes)?;
         let is_authors = authors::rename(&mut file.entries);
@@ -68,7 +68,7 @@ impl Network {
         let mut faults = Vec::new();
         let mut notices = Vec::new();
         if is_authors {
-            notices.push("The tensors are under the names of the code of the paper's authors.".to_owned());
+            notices.push("Tensor names follow the paper authors' code.".to_owned());
         }
         let declared = Declared::read(&file.metadata, &mut faults);
         let architecture = settle(&declared, &shapes, &mut faults, &mut notices);
@@ -104,11 +104,11 @@ impl Network {
         })
     }
 
-    /// A safetensors file that [`Network::from_safetensors`] and PyTorch read. The same network gives the same bytes.
+    /// Writes a safetensors file that [`Network::from_safetensors`] and PyTorch read. The same network yields the same bytes.
     ///
     /// # Errors
-    /// As [`Network::check`], and [`WeightsError::Unwritable`] where a value is too large for half precision or the texts are
-    /// too long for a header.
+    /// Fails as [`Network::check`] does; [`WeightsError::Unwritable`] if a value is too large for half precision or the metadata
+    /// are too long for a header.
     pub fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, WeightsError> {
         self.check()?;
         let specs = self.architecture.tensors();
@@ -126,7 +126,7 @@ impl Network {
             .iter()
             .find(|(name, tensor)| halved.contains(name) && overflows(tensor))
         {
-            let reason = format!("`{name}` has values beyond half precision's 65504; f32 can hold them");
+            let reason = format!("`{name}` has values beyond 65504, half precision's largest; store it as f32");
             return Err(WeightsError::Unwritable { reason });
         }
         write_stored(&self.state, &self.metadata(), |name| {
@@ -138,10 +138,10 @@ impl Network {
         })
     }
 
-    /// Whether the tensors are those of the architecture, and finite.
+    /// Checks that the tensors match the architecture and are finite.
     ///
     /// # Errors
-    /// [`WeightsError::Invalid`] with everything that is wrong.
+    /// [`WeightsError::Invalid`] with every fault.
     pub fn check(&self) -> Result<(), WeightsError> {
         let shapes: Vec<(&str, &[usize])> = self.state.iter().map(|(name, t)| (name, t.shape.as_slice())).collect();
         let mut faults = shape_faults(&self.architecture, &shapes);

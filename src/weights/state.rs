@@ -1,15 +1,15 @@
-//! Named f32 tensors on the host.
+//! Named f32 tensors in host memory.
 
 use std::collections::BTreeMap;
 
-/// A tensor on the host, its values in row-major order.
+/// A tensor in host memory, with its values in row-major order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tensor {
     pub shape: Vec<usize>,
     pub data: Vec<f32>,
 }
 
-/// Tensors by name, in the order in which they were inserted.
+/// Tensors by name, in insertion order.
 #[derive(Clone, Debug, Default)]
 pub struct StateDict {
     tensors: Vec<(String, Tensor)>,
@@ -22,12 +22,12 @@ impl StateDict {
     }
 
     /// # Errors
-    /// The name, where there is no such tensor.
+    /// [`MissingTensor`] if there is no tensor of that name.
     pub fn require(&self, name: &str) -> Result<&Tensor, MissingTensor> {
         self.get(name).ok_or_else(|| MissingTensor(name.into()))
     }
 
-    /// Adds a tensor, or replaces the one of that name in its place.
+    /// Adds a tensor, or replaces the one of that name and keeps its position.
     pub fn insert(&mut self, name: impl Into<String>, tensor: Tensor) {
         let name = name.into();
         match self.positions.get(&name) {
@@ -54,10 +54,10 @@ impl StateDict {
 
 /// A tensor that the architecture needs and the state dict lacks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the tensor `{0}` is missing")]
+#[error("tensor `{0}` is missing")]
 pub struct MissingTensor(pub String);
 
-/// Equal where the same names have the same tensors, in whatever order.
+/// Two state dicts are equal if the same names have the same tensors, in any order.
 impl PartialEq for StateDict {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(name, tensor)| other.get(name) == Some(tensor))

@@ -514,7 +514,7 @@ test("weights that cannot be loaded say what is wrong", async ({ page }) => {
     short: ["after 5 of the 8 bytes"],
     random: ["safetensors"],
     "4 GB": ["4000000000"],
-    cut: ["cut off"],
+    cut: ["truncated"],
     "cut data": ["head.bias", "follow the header"],
     beyond: ["head.bias", "10000000"],
     overlap: [/norm\.(bias|weight)/],

@@ -174,19 +174,19 @@ const badNetworks: { name: string; bytes: Buffer; words: string[] }[] = [
       last(h).data_offsets[1] += 400;
       last(h).shape[0]! += 1;
     }),
-    words: ["does not describe the bytes behind it"],
+    words: ["does not describe the bytes after it"],
   },
   {
     name: "overlapping",
     bytes: changed((h) => {
       h["head.weight"]!.data_offsets = [200, 25_800];
     }),
-    words: ["does not describe the bytes behind it", "overlaps `head.bias`"],
+    words: ["does not describe the bytes after it", "overlaps `head.bias`"],
   },
   { name: "gigantic", bytes: gigantic, words: ["claims a header of 4294967296 bytes"] },
-  { name: "cut", bytes: network.subarray(0, 5000), words: ["cut off"] },
-  { name: "cut-in-data", bytes: network.subarray(0, 500_000), words: ["does not describe the bytes behind it"] },
-  { name: "letter", bytes: Buffer.from("Dear networks, this is a letter."), words: ["no safetensors file"] },
+  { name: "cut", bytes: network.subarray(0, 5000), words: ["may be truncated"] },
+  { name: "cut-in-data", bytes: network.subarray(0, 500_000), words: ["does not describe the bytes after it"] },
+  { name: "letter", bytes: Buffer.from("Dear networks, this is a letter."), words: ["not a network's safetensors file"] },
   {
     name: "integers",
     bytes: changed((h) => {

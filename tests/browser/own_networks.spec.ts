@@ -39,7 +39,7 @@ for (const [depth, nClasses, names] of [
       "student",
     );
     await expect(info(page)).toContainText(`mine-${depth} (PreResNet-${depth}) was added as student.`);
-    if (names === "authors") await expect(info(page)).toContainText("names of the code of the paper's authors");
+    if (names === "authors") await expect(info(page)).toContainText("Tensor names follow the paper authors' code");
     await answered(page);
     await expect(page.getByTestId("student-choice")).toHaveValue(`mine-${depth}`);
     await expect(page.getByTestId("picture-kl")).not.toHaveText(before!);
@@ -297,7 +297,7 @@ const wrong: { what: string; change: Change; words: string[] }[] = [
       Object.assign(f.manifest.networks[1]!, { bytes: bytes.length, sha256: sha256(bytes) });
       f.files["own-teacher.safetensors"] = bytes;
     },
-    words: ["own-teacher.safetensors:", "no safetensors file"],
+    words: ["own-teacher.safetensors:", "not a network's safetensors file"],
   },
 ];
 

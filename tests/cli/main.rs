@@ -403,7 +403,10 @@ fn inspect_says_what_a_file_holds_and_why_it_does_not_fit() {
     );
     let text = folder.path().join("text.safetensors");
     fs::write(&text, "this is no network").unwrap();
-    refuses(&[&"inspect", &text], &["text.safetensors", "no safetensors file"]);
+    refuses(
+        &[&"inspect", &text],
+        &["text.safetensors", "not a network's safetensors file"],
+    );
     refuses(
         &[&"inspect", &"no/such.safetensors"],
         &["could not read no/such.safetensors"],
@@ -457,11 +460,11 @@ fn convert_halves_widens_and_renames() {
         .collect();
     let authors = folder.path().join("authors.safetensors");
     fs::write(&authors, write_tensors(&renamed, &Default::default()).unwrap()).unwrap();
-    assert!(ran(&[&"inspect", &authors]).contains("under the names of the code of the paper's authors"));
+    assert!(ran(&[&"inspect", &authors]).contains("Tensor names follow the paper authors' code"));
     let ours = folder.path().join("ours.safetensors");
     let printed = ran(&[&"convert", &authors, &ours, &"--precision", &"f16"]);
     assert!(
-        printed.contains("under the names of the code of the paper's authors") && printed.contains("0.5 was assumed"),
+        printed.contains("Tensor names follow the paper authors' code") && printed.contains("0.5 was assumed"),
         "{printed}"
     );
     let converted = Network::from_safetensors(&fs::read(&ours).unwrap()).unwrap();
