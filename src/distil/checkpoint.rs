@@ -1,4 +1,4 @@
-//! A distillation's state as one safetensors file, kept outside the device and the wasm instance.
+//! A training run's state as one safetensors file, independent of the device and the wasm instance.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use crate::weights::{self, StateDict, read_tensors, write_tensors};
 const VELOCITY: &str = "velocity.";
 const KEY: &str = "fidelity_lab_checkpoint";
 
-/// All that changes from step to step.
+/// Everything that changes from step to step, and the settings of the run.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Checkpoint {
     pub recipe: Recipe,
     pub student: String,
-    /// None of them where it is trained on labels.
+    /// The teachers' names; empty if the student is trained on labels.
     pub teachers: Vec<String>,
     pub n_images: usize,
     pub steps_done: u32,
     pub state: StateDict,
-    /// By parameter name, flat.
+    /// The optimiser's velocities, flat, by parameter name.
     pub velocities: BTreeMap<String, Vec<f32>>,
 }
 
@@ -60,7 +60,7 @@ impl Checkpoint {
         let (tensors, metadata) = read_tensors(bytes).map_err(|e| invalid(e.to_string()))?;
         let header = metadata
             .get(KEY)
-            .ok_or_else(|| invalid("it is no checkpoint of a distillation".into()))?;
+            .ok_or_else(|| invalid("not a distillation checkpoint".into()))?;
         let Header {
             recipe,
             student,
@@ -91,7 +91,7 @@ impl Checkpoint {
     pub fn check(&self, recipe: &Recipe, student: &str, teachers: &[String], n_images: usize) -> LabResult<()> {
         if self.student != student {
             return Err(invalid(format!(
-                "it is of the student `{}`, not `{student}`",
+                "it belongs to the student `{}`, not `{student}`",
                 self.student
             )));
         }
@@ -101,14 +101,14 @@ impl Checkpoint {
                 names => names.join(", "),
             };
             return Err(invalid(format!(
-                "its teachers are: {}; those given are: {}",
+                "its teachers are: {}; the given teachers are: {}",
                 named(&self.teachers),
                 named(teachers)
             )));
         }
         if self.n_images != n_images {
             return Err(invalid(format!(
-                "it was made on {} images, not {n_images}",
+                "its run has {} training images, not {n_images}",
                 self.n_images
             )));
         }

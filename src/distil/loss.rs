@@ -1,14 +1,14 @@
-//! The losses on tensors, to be differentiated.
+//! Differentiable losses on tensors.
 
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Int, Tensor};
 
 use super::Objective;
 
-/// alpha * NLL(labels) + (1 - alpha) * mean_n objective(teacher_n, student_n)
+/// Computes alpha * NLL(labels) + (1 - alpha) * mean_n objective(teacher_n, student_n), a tensor `[1]`.
 ///
-/// The paper's is the cross-entropy (Stanton et al. 2021, Eq. 1 and 2; Hinton et al. 2015). `student` are logits `[n, classes]`,
-/// `teacher` the ensemble's log-probabilities `[n, classes]`, `labels` `[n]` (needed where `alpha` > 0). Returns one value, `[1]`.
+/// The paper's objective is the cross-entropy (Stanton et al. 2021, Eq. 1 and 2; Hinton et al. 2015). `student` has logits
+/// `[n, classes]`, `teacher` the ensemble's log-probabilities `[n, classes]`, and `labels` is `[n]` (required if `alpha` > 0).
 pub fn distillation_loss(
     objective: Objective,
     student: Tensor<2>,
@@ -26,7 +26,7 @@ pub fn distillation_loss(
     }
 }
 
-/// Mean over the images of -log softmax(z)_label, from logits `[n, classes]` and labels `[n]`.
+/// Computes the mean of -log softmax(z)_label over the images, from logits `[n, classes]` and labels `[n]`.
 pub fn label_loss(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [n, _] = logits.dims();
     log_softmax(logits, 1)
@@ -71,7 +71,7 @@ mod tests {
     const STUDENT: [[f32; 4]; 3] = [[1.3, 0.2, -0.7, 0.4], [2.0, 1.5, -1.0, 0.3], [-0.4, 0.9, 0.0, 1.1]];
     const LABELS: [usize; 3] = [2, 1, 3];
 
-    /// In f64 on the host.
+    /// The expected loss, computed in f64 on the host.
     fn expected(objective: Objective, student: &[[f64; 4]; 3], temperature: f64, alpha: f64) -> f64 {
         let images = student.iter().zip(&TEACHER).zip(LABELS);
         let losses = images.map(|((student, teacher), label)| {
@@ -112,7 +112,7 @@ mod tests {
                     .into_data()
                     .try_to_vec()
                     .unwrap();
-                // A step of 2^-7 is exact in f32, and its square's error is below the bound.
+                // A step of 2^-7 is exact in f32, and the error of order step^2 is below the bound.
                 let step = 2f64.powi(-7);
                 for (i, gradient) in gradients.iter().enumerate() {
                     let moved = |by: f64| {

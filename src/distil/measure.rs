@@ -4,12 +4,12 @@ use super::Recipe;
 use super::objective::label_nll;
 use crate::metrics::argmax;
 
-/// What one step measured, on the batch as it was augmented, before the update and with BatchNorm in training mode.
+/// Metrics of one step on the augmented batch, before the update and with BatchNorm in training mode.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Step {
     /// Number of steps done, including this one.
     pub step: u32,
-    /// The loss.
+    /// The batch's loss.
     pub loss: f64,
     /// (1 - alpha) times the loss of a student that predicts exactly what its teacher does: with the paper's objective
     /// tau^2 H(softmax(z_t / tau)). It is 0 on labels.
@@ -81,7 +81,7 @@ impl Target {
 mod tests {
     use super::*;
 
-    /// Two images of two classes; the student is sure of neither.
+    /// Two images with two classes; the student is certain of neither.
     #[test]
     fn a_step_by_hand() {
         let logits = [0.0, 0.0, 3f32.ln(), 0.0];

@@ -1,4 +1,4 @@
-//! Training and distillation: recipes, schedules, objectives and starts are pure, the rest is on burn.
+//! Training and distillation. Recipes, schedules, objectives and starts are pure; the rest runs on burn.
 
 #[cfg(feature = "engine")]
 mod checkpoint;

@@ -1,4 +1,4 @@
-//! SGD with Nesterov momentum and weight decay, as `torch.optim.SGD` does it.
+//! SGD with Nesterov momentum and weight decay, as in `torch.optim.SGD`.
 
 use std::collections::BTreeMap;
 
@@ -10,9 +10,9 @@ use crate::model::{Parameter, PreResNet};
 
 const MOMENTUM: f64 = 0.9;
 
-/// g = grad + decay * p; v = g at first, then momentum * v + g; p -= rate * (g + momentum * v).
+/// SGD: g = grad + decay * p; v = g in the first step, then momentum * v + g; p -= rate * (g + momentum * v).
 ///
-/// The velocities are kept here by parameter name, flat, so that a checkpoint can hold them.
+/// The velocities are stored flat by parameter name, so that a checkpoint can contain them.
 #[derive(Clone)]
 pub struct Sgd {
     weight_decay: f64,
@@ -21,7 +21,7 @@ pub struct Sgd {
 }
 
 impl Sgd {
-    /// With the given weight decay, on the parameters that `decay` says, and no velocity yet.
+    /// Creates an optimiser without velocities; weight decay applies to the parameters that `decay` selects.
     pub fn new(weight_decay: f64, decay: Decay) -> Self {
         Self {
             weight_decay,
@@ -30,12 +30,12 @@ impl Sgd {
         }
     }
 
-    /// The velocity of each parameter that has been stepped.
+    /// The velocity of each parameter that has been updated.
     pub fn velocities(&self) -> &BTreeMap<String, Tensor<1>> {
         &self.velocities
     }
 
-    /// Goes on from velocities that a checkpoint holds.
+    /// Restores velocities from a checkpoint.
     pub fn with_velocities(self, velocities: BTreeMap<String, Tensor<1>>) -> Self {
         Self { velocities, ..self }
     }
@@ -58,7 +58,7 @@ impl Sgd {
         }
     }
 
-    /// Norms and biases are of rank 1, weights of more.
+    /// Whether weight decay applies to a parameter. Norms and biases have rank 1, weights a higher rank.
     fn decays(&self, parameter: &Parameter) -> bool {
         match self.decay {
             Decay::All => true,
@@ -72,10 +72,10 @@ impl Sgd {
         Tensor::from_floats(settings, device)
     }
 
-    /// The new value and velocity.
+    /// Computes a parameter's new value and velocity.
     ///
-    /// burn's `Momentum` can neither be read nor restored between steps, which a checkpoint needs, and its default dampening of
-    /// 0.1 is not PyTorch's; and a step in its single operations takes ten times as many dispatches as one of our own.
+    /// burn's `Momentum` cannot be read or restored between steps, as a checkpoint requires, and its default dampening of 0.1
+    /// differs from PyTorch's. A step in separate tensor operations also needs ten times as many dispatches as our kernel.
     fn update(
         value: Tensor<1>,
         gradient: Tensor<1>,
@@ -92,7 +92,7 @@ impl Sgd {
 mod tests {
     use super::*;
 
-    /// p = 1, decay 0.1, rate 0.1, gradients 1, 1, -1:
+    /// Three steps from p = 1 with decay 0.1, rate 0.1 and gradients 1, 1, -1:
     /// g 1.1,      v 1.1,       p 1 - 0.1 (1.1 + 0.99)            = 0.791
     /// g 1.0791,   v 2.0691,    p 0.791 - 0.1 (1.0791 + 1.86219)  = 0.496871
     /// g -.9503129 v .9118771,  p 0.496871 - 0.1 (-.9503129 + .82068939) = 0.509833351
@@ -111,7 +111,7 @@ mod tests {
         }
     }
 
-    /// With gradients of zero only the decay moves a parameter: by rate * (1 + momentum) * decay of its value.
+    /// With zero gradients only the decay changes a parameter: by rate * (1 + momentum) * decay of its value.
     #[test]
     fn decay_is_on_all_parameters_or_on_weights() {
         let network =

@@ -1,4 +1,4 @@
-//! How a network is trained or distilled.
+//! The settings with which a network is trained or distilled.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::schedule::{Course, Schedule};
 use super::{Objective, Policy};
 use crate::error::{LabError, LabResult};
 
-/// Which parameters weight decay pulls on.
+/// The parameters to which weight decay applies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum), value(rename_all = "snake_case"))]
@@ -19,40 +19,40 @@ pub enum Decay {
     Weights,
 }
 
-/// The settings of one run.
+/// The settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Recipe {
-    /// What the student is held to, beside the labels.
+    /// The distillation objective that compares the student with its teachers.
     pub objective: Objective,
-    /// tau of the distillation loss.
+    /// Temperature tau of the distillation loss.
     pub temperature: f64,
-    /// Weight of the labels' NLL, 0 to 1.
+    /// Weight of the labels' NLL in the loss, from 0 to 1.
     pub alpha: f64,
-    /// The largest, once the run is warm.
+    /// Peak learning rate, reached after warm-up.
     pub learning_rate: f64,
-    /// Where a falling learning rate ends.
+    /// Final learning rate of a decaying schedule.
     pub last_learning_rate: f64,
-    /// Steps in which the learning rate rises.
+    /// Number of warm-up steps, in which the learning rate rises.
     pub warm_up_steps: u32,
-    /// Strength, on what `decay` says.
+    /// Weight decay of the parameters that `decay` selects.
     pub weight_decay: f64,
-    /// Which parameters decay.
+    /// Parameters that decay.
     pub decay: Decay,
-    /// Batches in all.
+    /// Number of steps; each takes one batch.
     pub steps: u32,
-    /// Batches, the first ones, that are reduced to 24x24 pixels.
+    /// Number of initial steps whose images are reduced to 24x24 pixels.
     pub small_steps: u32,
-    /// Images a batch; no more than there are.
+    /// Images per batch; the number of training images is the upper limit.
     pub batch_size: u32,
-    /// How training images are varied.
+    /// Augmentation of the training images.
     pub policy: Policy,
-    /// How the learning rate falls.
+    /// Learning-rate schedule.
     pub schedule: Schedule,
-    /// Whether BatchNorm keeps the running statistics that it started with, and normalises with them.
+    /// Whether BatchNorm keeps its initial running statistics and normalises with them.
     pub freeze_statistics: bool,
-    /// Fixes the order of the images and their augmentation.
+    /// Seed of the images' order and augmentation.
     pub seed: u32,
 }
 
@@ -80,7 +80,7 @@ impl Default for Recipe {
 
 impl Recipe {
     /// # Errors
-    /// Names the first setting that is out of its range.
+    /// `bad_argument`, naming the first setting that is out of range.
     pub fn check(&self, n_images: usize, has_labels: bool) -> LabResult<()> {
         let in_range = |what: &str, value: f64, low: f64, high: f64| {
             if value >= low && value <= high {
@@ -103,13 +103,13 @@ impl Recipe {
         in_range("the number of training images", n_images as f64, 2.0, 1e6)?;
         if self.alpha > 0.0 && !has_labels {
             return Err(LabError::bad_argument(format!(
-                "alpha is {}; above 0 it needs labels, and there are none",
+                "alpha is {}; an alpha above 0 needs labels, but there are none",
                 self.alpha
             )));
         }
         if self.alpha > 0.0 && self.policy == Policy::Mixup {
             return Err(LabError::bad_argument(format!(
-                "alpha is {}; the policy mixup makes images that no label fits, so it must be 0",
+                "alpha is {}; it must be 0 with the policy mixup, because no label fits mixed images",
                 self.alpha
             )));
         }

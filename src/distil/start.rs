@@ -1,19 +1,19 @@
-//! Where a run starts: at random weights, near a teacher, or at a file's.
+//! The initial network of a run: random weights, or an interpolation between random weights and a teacher's.
 
 use crate::architecture::Architecture;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::weights::{Network, Normalisation, StateDict, Tensor, initial_state};
 
-/// Images that BatchNorm's statistics are estimated from, at most, and how many at a time: as the paper's authors do.
+/// Largest number of images from which BatchNorm's statistics are estimated, and images per batch, as in the authors' code.
 #[cfg(feature = "engine")]
 const N_ESTIMATING: usize = 12_800;
 #[cfg(feature = "engine")]
 const ESTIMATING_BATCH: usize = 128;
 
-/// The smallest learning rate of a start near a teacher.
+/// Smallest learning rate of a run that starts near a teacher.
 const MIN_LEARNING_RATE: f64 = 1e-6;
 
-/// A network of random weights.
+/// Creates a network with random weights.
 pub fn random(name: &str, architecture: Architecture, normalisation: Normalisation, seed: u32) -> Network {
     Network {
         name: name.to_owned(),
@@ -25,20 +25,20 @@ pub fn random(name: &str, architecture: Architecture, normalisation: Normalisati
     }
 }
 
-/// `lambda * teacher + (1 - lambda) * other` of every tensor, running statistics included (which [`estimate_statistics`] is to
-/// mend), as `other`'s network.
+/// Interpolates every tensor, `lambda * teacher + (1 - lambda) * other`, and keeps the rest of `other`. Running statistics are
+/// interpolated too; re-estimate them with `estimate_statistics`.
 ///
 /// # Errors
-/// `bad_argument` where lambda is not from 0 to 1 or the networks differ in their architecture.
+/// `bad_argument` if lambda is not from 0 to 1 or the architectures differ.
 pub fn between(teacher: &Network, other: &Network, lambda: f64) -> LabResult<Network> {
     if !(0.0..=1.0).contains(&lambda) {
         return Err(LabError::bad_argument(format!(
-            "lambda is {lambda}; it must be from 0, which is all random, to 1, which is the teacher"
+            "lambda is {lambda}; it must be from 0 (random weights) to 1 (the teacher)"
         )));
     }
     if teacher.architecture != other.architecture {
         return Err(LabError::bad_argument(format!(
-            "a start between {} and {} does not exist; they must be of one architecture",
+            "cannot interpolate between {} and {}: their architectures differ",
             teacher.architecture, other.architecture
         )));
     }
@@ -62,17 +62,17 @@ pub fn between(teacher: &Network, other: &Network, lambda: f64) -> LabResult<Net
     })
 }
 
-/// The learning rate of a start at lambda: scaled by 1 - lambda, so that a start at the teacher hardly moves, as the paper's
-/// authors do.
+/// The learning rate of a run that starts at lambda: it is scaled by 1 - lambda, as in the authors' code, so that a run that
+/// starts at the teacher hardly moves.
 pub fn scaled_learning_rate(learning_rate: f64, lambda: f64) -> f64 {
     (learning_rate * (1.0 - lambda)).max(MIN_LEARNING_RATE)
 }
 
-/// Lets BatchNorm's running statistics follow the network over the first 12,800 images (or all, where those are fewer) in
-/// batches of 128, as training would; nothing else changes. After an interpolation they belong to neither end.
+/// Re-estimates BatchNorm's running statistics on the first 12,800 images (or all, if there are fewer) in batches of 128, as
+/// training would; nothing else changes. Interpolated statistics fit neither end of the interpolation.
 ///
 /// # Errors
-/// What the device reports.
+/// The device's errors.
 #[cfg(feature = "engine")]
 pub async fn estimate_statistics(
     network: &Network,
