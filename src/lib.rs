@@ -1,16 +1,17 @@
-//! Fidelity Lab: how faithfully a distilled student predicts as its teacher does.
+//! Fidelity Lab measures how faithfully a distilled student reproduces its teacher's predictions.
 //!
-//! The crate is one house with clear rooms, and arrows between them point one way (ARCHITECTURE.md has the map). The rooms
-//! below need neither a tensor library nor a browser:
+//! Each module of the crate is a room, and dependencies between rooms point one way (ARCHITECTURE.md has the map). These rooms
+//! need neither a tensor library nor a browser:
 //!
-//! - [`data`]: CIFAR-100's records and names, photos to 32x32 pixels, seeded augmentation;
-//! - [`weights`]: safetensors in PyTorch's conventions to validated networks, and back; the manifest of shipped networks;
+//! - [`data`]: CIFAR-100's records and class names, reduction of photos to 32x32 pixels, seeded augmentation;
+//! - [`weights`]: reading safetensors in PyTorch's conventions into validated networks, and writing them; the manifest of shipped
+//!   networks;
 //! - [`metrics`]: generalisation (accuracy, likelihood, calibration) and fidelity (agreement, KL), streamed in f64;
-//! - [`architecture`]: which tensors a PreResNet has;
-//! - [`kernels::plan`]: what an evaluation computes once all norms are folded;
+//! - [`architecture`]: the tensors of a PreResNet;
+//! - [`kernels::plan`]: the operations of an evaluation once all norms are folded;
 //! - [`distil::schedule`] and [`distil::Recipe`]: the settings of a run.
 //!
-//! The feature `cpu` or `webgpu` adds the engine on that backend, `browser` the boundary to JavaScript.
+//! The features `cpu` and `webgpu` add the engine on that backend; `browser` adds the boundary to JavaScript.
 
 pub mod architecture;
 #[cfg(all(feature = "browser", target_family = "wasm"))]

@@ -1,4 +1,4 @@
-//! The statistics of the golden logits against NumPy, SciPy, scikit-learn and statsmodels (tests/golden/statistics.py).
+//! Compares statistics of the golden logits with NumPy, SciPy, scikit-learn and statsmodels (tests/golden/statistics.py).
 
 use std::fmt::Debug;
 use std::fs;
@@ -32,7 +32,7 @@ fn stored() -> StoredLogits {
     stored
 }
 
-/// `[10_000, 100]`
+/// Golden logits, `[10_000, 100]`.
 fn logits(name: &str) -> Vec<f32> {
     let bytes = read(&format!("tests/golden/{name}.logits.f16"));
     let words = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
@@ -131,7 +131,7 @@ fn intervals_are_scipy_s_up_to_the_draw() {
     let student = found.student.unwrap();
     let near = |found: Interval, expected: &Value| {
         let (lower, upper) = (expected[0].as_f64().unwrap(), expected[1].as_f64().unwrap());
-        // An end's standard error is about 1.5 % of the width with 2,000 resamples.
+        // With 2,000 resamples an interval end's standard error is about 1.5 % of the width.
         let bound = 0.08 * (upper - lower);
         assert!(
             (found.lower - lower).abs() < bound && (found.upper - upper).abs() < bound,
@@ -217,7 +217,7 @@ fn temperatures_are_those_of_scipy_s_minimum() {
     };
     let found = fit_temperature(&stored, &args).unwrap();
     let same = |found: &TemperatureFit, expected: &Value| {
-        // What values of a function can tell of its minimum is half of their digits.
+        // Function values determine the position of a minimum to only half of their digits.
         let near = |found: f64, expected: &Value| {
             let expected = expected.as_f64().unwrap();
             assert!((found - expected).abs() < 1e-6 * expected, "{found} is not {expected}");
@@ -301,7 +301,7 @@ fn alignment_of_logits() {
     (0..2).for_each(|i| near(found.bandwidths[i], &golden["bandwidths"][i]));
 }
 
-/// Two families, with several controls and several groups of other teachers for each choice of teachers.
+/// Networks of two families. Each choice of teachers has several controls and several groups of other teachers.
 const NETWORKS: [(&str, Role, &str, &[&str]); 10] = [
     ("t0", Role::Teacher, "one", &[]),
     ("t1", Role::Teacher, "one", &[]),
@@ -330,7 +330,7 @@ fn loaded(order: &[usize]) -> StoredLogits {
     stored
 }
 
-/// Right more often than not, so that networks agree on some images and not on others.
+/// Synthetic logits that are right more often than not, so that networks agree on some images but not on all.
 fn made_logits(at: usize) -> Vec<f32> {
     let value = |i: usize| {
         let noise = ((i as u32 + 1)

@@ -108,7 +108,11 @@ fn teachers_that_answer_ahead_teach_the_same() {
         let refused = distilling(recipe, &network, &other, images).resume(&checkpoint);
         let error = refused.err().unwrap();
         assert_eq!(error.code, ErrorCode::CheckpointInvalid);
-        assert!(error.message.contains("the given teachers are: another"), "{}", error.message);
+        assert!(
+            error.message.contains("the given teachers are: another"),
+            "{}",
+            error.message
+        );
     }
 }
 
