@@ -17,10 +17,10 @@ pub struct Fidelity {
     /// Standard error of `kl` over the images (sample standard deviation / sqrt(n)); null for fewer than two images.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub kl_standard_error: Option<f64>,
-    /// Agreement on the images that the teacher classifies correctly; null if no labelled image is such.
+    /// Agreement on the images that the teacher classifies correctly; null if there is no such labelled image.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub agreement_teacher_right: Option<f64>,
-    /// Agreement on the images that the teacher classifies incorrectly; null if no labelled image is such.
+    /// Agreement on the images that the teacher classifies incorrectly; null if there is no such labelled image.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub agreement_teacher_wrong: Option<f64>,
 }
