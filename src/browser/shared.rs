@@ -26,7 +26,7 @@ impl Shared {
     #[cfg(feature = "webgpu")]
     pub async fn acquire(kernels: Option<&str>) -> LabResult<Self> {
         let family = kernels.map(str::parse::<KernelFamily>).transpose();
-        let family = family.map_err(|message| LabError::bad_argument(message))?;
+        let family = family.map_err(LabError::bad_argument)?;
         let lost = |why| {
             let message = format!("the GPU device was lost: {why}");
             super::fatal::report(LabError::new(ErrorCode::DeviceLost, message));

@@ -1,4 +1,4 @@
-//! Where networks are computed.
+//! The device that computes networks.
 
 use burn::tensor::Device;
 
@@ -35,7 +35,7 @@ impl ComputeDevice {
         }
     }
 
-    /// Whether images may have another size than 32 pixels.
+    /// Whether images may have a size other than 32 pixels.
     pub fn takes_any_size(&self) -> bool {
         match self.executor {
             #[cfg(feature = "cpu")]

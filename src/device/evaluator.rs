@@ -1,4 +1,4 @@
-//! What computes logits: kernels of our own where there are some for the device.
+//! What computes logits: hand-written kernels if the device has them, else burn's operations.
 
 use super::compute::Executor;
 use crate::architecture::Architecture;
@@ -32,7 +32,7 @@ impl Evaluator {
     /// Lays out a state dict of the architecture for the device.
     ///
     /// # Errors
-    /// `weights_invalid` where a tensor is missing.
+    /// `weights_invalid` if a tensor is missing.
     pub fn new(
         architecture: &Architecture,
         state: &StateDict,
@@ -77,7 +77,7 @@ impl Evaluator {
     /// Logits `[n, classes]` of pixels `[n, side, side, 3]`, where `side` is a multiple of 8.
     ///
     /// # Errors
-    /// What the device reports, and `bad_argument` for a side other than 32 on WebGPU, whose kernels are made for it.
+    /// What the device reports, and `bad_argument` for a side other than 32 on WebGPU, whose kernels are written for 32.
     pub async fn logits_of_side(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
         match &self.0 {
             #[cfg(feature = "cpu")]
@@ -89,7 +89,7 @@ impl Evaluator {
             }
             #[cfg(feature = "wgsl")]
             Laid::Gpu(_) => Err(LabError::bad_argument(format!(
-                "images have {side} pixels a side; on WebGPU they must have {SIDE}"
+                "images are {side} pixels wide and high; on WebGPU they must be {SIDE}"
             ))),
             #[cfg(feature = "cuda")]
             Laid::Tensors(network) => network.logits_of_side(pixels, side).await,
@@ -128,7 +128,7 @@ impl Evaluator {
     }
 
     /// How many of these networks of one device, from the first on, compute `n_images` in one call that is short enough to wait
-    /// for; where there are no kernels that take several, one.
+    /// for; one if the device computes one at a time.
     #[cfg_attr(
         not(feature = "wgsl"),
         expect(unused_variables, reason = "only a GPU computes several at once")

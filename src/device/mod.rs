@@ -1,4 +1,4 @@
-//! Which device the work runs on, what evaluates networks there, and whether it computes what it should.
+//! The device that the work runs on, what evaluates networks there, and a check of what it computes.
 
 #[cfg(feature = "engine")]
 mod compute;

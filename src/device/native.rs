@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use super::compute::{ComputeDevice, Executor};
 use crate::error::{ErrorCode, LabError, LabResult};
 
-/// What a device is reached by.
+/// How a device is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// The processor, by SIMD kernels.
@@ -19,22 +19,22 @@ pub enum Kind {
     Cuda,
 }
 
-/// A device that answered rightly when it was opened.
+/// A device that gave the known answer when it was opened.
 pub struct NativeDevice {
-    /// What it is reached by.
+    /// How it is reached.
     pub kind: Kind,
-    /// The processor's or the adapter's, and its driver's where it has one.
+    /// The name of the processor, or of the adapter with its driver.
     pub name: String,
     /// Evaluates networks.
     pub executor: Executor,
-    /// For training, where this build can train on it.
+    /// For training, if this build can train on the device.
     tensors: Option<Device>,
     #[cfg(all(feature = "webgpu", feature = "vulkan"))]
     gpu: Option<super::webgpu::GpuDevice>,
 }
 
 impl Kind {
-    /// Those of this build.
+    /// The kinds in this build.
     pub const COMPILED: &[Self] = &[
         #[cfg(feature = "cpu")]
         Self::Cpu,
@@ -45,7 +45,7 @@ impl Kind {
     ];
     const ALL: [Self; 3] = [Self::Cpu, Self::Wgpu, Self::Cuda];
 
-    /// As it is written on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -54,7 +54,7 @@ impl Kind {
         }
     }
 
-    /// Cargo's feature that brings all of it.
+    /// The Cargo feature that includes all of it.
     fn feature(self) -> &'static str {
         match self {
             Self::Cpu => "cpu",
@@ -89,10 +89,10 @@ impl FromStr for Kind {
 }
 
 impl NativeDevice {
-    /// Opens the device and asks it for a known answer.
+    /// Opens the device and checks that it computes a known answer.
     ///
     /// # Errors
-    /// `device_unavailable`, saying what is lacking; `gpu_error` where it computes wrongly.
+    /// `device_unavailable`, with what is missing; `gpu_error` if the answer is wrong.
     pub async fn open(kind: Kind) -> LabResult<Self> {
         let device = match kind {
             #[cfg(feature = "cpu")]
@@ -111,10 +111,10 @@ impl NativeDevice {
         Ok(device)
     }
 
-    /// What a network is trained on.
+    /// The device for training.
     ///
     /// # Errors
-    /// `device_unavailable` where this build only evaluates on it.
+    /// `device_unavailable` if this build only evaluates on it.
     pub fn trainable(&self) -> LabResult<ComputeDevice> {
         let tensors = self.tensors.clone().ok_or_else(|| {
             let message = format!(
@@ -130,12 +130,12 @@ impl NativeDevice {
         })
     }
 
-    /// Whether networks can be trained on it in this build.
+    /// Whether this build can train networks on it.
     pub fn trains(&self) -> bool {
         self.tensors.is_some()
     }
 
-    /// Fails with what a GPU reported since the last call, which it does apart from the call that caused it.
+    /// Fails with what a GPU reported since the last call: it does not report an error in the call that caused it.
     ///
     /// # Errors
     /// `device_lost`, `out_of_memory` or `gpu_error`.
@@ -164,7 +164,7 @@ impl NativeDevice {
         Self::new(Kind::Cpu, processor(), executor, Some(tensors))
     }
 
-    /// The adapter of the greatest power.
+    /// The most powerful adapter.
     #[cfg(all(feature = "vulkan", feature = "webgpu"))]
     async fn wgpu() -> LabResult<Self> {
         use std::sync::LazyLock;
@@ -186,7 +186,7 @@ impl NativeDevice {
         })
     }
 
-    /// The adapter of the greatest power.
+    /// The most powerful adapter.
     #[cfg(all(feature = "vulkan", not(feature = "webgpu")))]
     async fn wgpu() -> LabResult<Self> {
         use crate::kernels::webgpu::{GpuContext, GpuScheduler, KernelFamily};
@@ -197,7 +197,7 @@ impl NativeDevice {
             ..Default::default()
         };
         let adapter = instance.request_adapter(&options).await;
-        let adapter = adapter.map_err(|e| unavailable(format!("no adapter of Vulkan or Metal: {e}")))?;
+        let adapter = adapter.map_err(|e| unavailable(format!("no Vulkan or Metal adapter: {e}")))?;
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("fidelity"),
             required_limits: adapter.limits(),
@@ -206,18 +206,18 @@ impl NativeDevice {
         let (device, queue) = adapter
             .request_device(&descriptor)
             .await
-            .map_err(|e| unavailable(format!("the adapter gives no device: {e}")))?;
+            .map_err(|e| unavailable(format!("the adapter provides no device: {e}")))?;
         let family = KernelFamily::for_adapter(&adapter.get_info());
         let scheduler = GpuScheduler::new(GpuContext::new(device, queue, family));
         let executor = Executor::Gpu(scheduler.into());
         Ok(Self::new(Kind::Wgpu, described(&adapter.get_info()), executor, None))
     }
 
-    /// The first device. Its driver is asked for by its traces, since burn's runtime panics where there is none.
+    /// The first device. The driver is detected from files, since burn's runtime panics without one.
     #[cfg(feature = "cuda")]
     fn cuda() -> LabResult<Self> {
         let name = nvidia().ok_or_else(|| {
-            let message = "no NVIDIA driver is loaded (/proc/driver/nvidia is not there); CUDA needs one, and NVRTC of the toolkit";
+            let message = "no NVIDIA driver is loaded (/proc/driver/nvidia does not exist); CUDA needs one, and NVRTC from the toolkit";
             LabError::new(ErrorCode::DeviceUnavailable, message)
         })?;
         let tensors = Device::cuda(0);
@@ -239,14 +239,14 @@ impl fmt::Debug for NativeDevice {
     }
 }
 
-/// The processor's own name where the system tells it, else its architecture.
+/// The processor's name if the system reports it, else its architecture.
 #[cfg(feature = "cpu")]
 fn processor() -> String {
-    let told = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+    let name = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("model name"))?;
         line.split_once(':').map(|(_, name)| name.trim().to_owned())
     });
-    told.unwrap_or_else(|| format!("{} processor", std::env::consts::ARCH))
+    name.unwrap_or_else(|| format!("{} processor", std::env::consts::ARCH))
 }
 
 #[cfg(feature = "vulkan")]
@@ -264,7 +264,7 @@ fn described(info: &wgpu::AdapterInfo) -> String {
     name + ")"
 }
 
-/// The first GPU's model, as the kernel module tells it.
+/// The first GPU's model, as the kernel module reports it.
 #[cfg(feature = "cuda")]
 fn nvidia() -> Option<String> {
     let mut gpus: Vec<_> = std::fs::read_dir("/proc/driver/nvidia/gpus").ok()?.flatten().collect();

@@ -1,4 +1,4 @@
-//! A network in burn's own operations, for devices without kernels of our own.
+//! A network in burn's own operations, for devices without hand-written kernels.
 
 use burn::tensor::Device;
 
@@ -9,7 +9,7 @@ use crate::error::LabResult;
 use crate::model::PreResNet;
 use crate::weights::{MissingTensor, Normalisation, StateDict};
 
-/// Images a pass: about 400 MB of a PreResNet-56's largest activations.
+/// Images per pass: about 400 MB of a PreResNet-56's largest activations.
 const IMAGES_PER_PASS: usize = 512;
 
 /// A network that is only evaluated, layer by layer.

@@ -1,4 +1,4 @@
-//! A known answer, asked of each device before it is trusted.
+//! A known answer that each device must give before it is trusted.
 
 use super::compute::Executor;
 use super::evaluator::Evaluator;
@@ -10,14 +10,14 @@ use crate::weights::{Normalisation, StateDict, Tensor};
 /// Largest difference that rounding can explain.
 const TOLERANCE: f32 = 1e-4;
 
-/// Runs a small PreResNet-8 with weights from a formula on one image and compares its logits with the ones that burn's CPU backend
-/// gave (a test keeps them true). Invalid shaders are silently skipped by some drivers, and some compute wrongly: better known
-/// before the first prediction than after.
+/// Runs a small PreResNet-8 with weights from a formula on one image and compares its logits with those that burn's CPU backend
+/// computes (a test keeps them true). Some drivers silently skip invalid shaders, and some compute wrongly; this is better known
+/// before the first prediction than after it.
 ///
 /// Returns the largest absolute difference.
 ///
 /// # Errors
-/// `gpu_error` where the difference is more than rounding.
+/// `gpu_error` if the difference is more than rounding.
 pub async fn self_test(executor: &Executor) -> LabResult<f32> {
     let logits = answer(executor).await?;
     let error = logits
@@ -33,7 +33,7 @@ pub async fn self_test(executor: &Executor) -> LabResult<f32> {
     } else {
         Err(LabError::new(
             ErrorCode::GpuError,
-            format!("this device fails the known-answer check: it computes {logits:?} where {KNOWN_ANSWER:?} is right"),
+            format!("this device fails the known-answer check: it computes {logits:?} instead of {KNOWN_ANSWER:?}"),
         ))
     }
 }
@@ -76,7 +76,7 @@ fn formula_state(architecture: &Architecture) -> StateDict {
     tensors.collect()
 }
 
-/// A sine by its argument's index, in f64 so that every platform rounds it alike.
+/// A sine at an index, in f64 so that every platform rounds it alike.
 fn wave(i: usize, frequency: f32) -> f32 {
     (i as f64 * f64::from(frequency)).sin() as f32
 }

@@ -17,10 +17,10 @@ pub fn upload_images(pixels: &[u8], side: usize, normalisation: &Normalisation, 
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Reads several tensors in one transfer. Never blocks, since a browser's thread must not.
+/// Reads several tensors in one transfer, without blocking: a browser's thread must not block.
 ///
 /// # Errors
-/// `device_lost` where the device is poisoned, `gpu_error` for anything else.
+/// `device_lost` if the device is poisoned, `gpu_error` for anything else.
 pub async fn read<const D: usize>(tensors: impl IntoIterator<Item = Tensor<D>>) -> LabResult<Vec<Vec<f32>>> {
     let transaction = tensors.into_iter().fold(Transaction::default(), Transaction::register);
     let data = transaction.execute_async().await.map_err(execution_error)?;

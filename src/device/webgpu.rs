@@ -1,6 +1,6 @@
-//! A WebGPU device, requested by ourselves and handed to burn.
+//! A WebGPU device, requested here and handed to burn.
 //!
-//! cubecl ends in a panic where no adapter is there or `timestamp-query` is missing, and it panics on an uncaptured error; so
+//! cubecl panics if there is no adapter, if `timestamp-query` is missing, and on an uncaptured error; so
 //! the adapter is checked and the device requested here, and errors are collected instead.
 
 use std::rc::Rc;
@@ -13,10 +13,10 @@ use crate::error::{ErrorCode, LabError, LabResult};
 use crate::kernels::ops;
 use crate::kernels::webgpu::{GpuContext, GpuScheduler, KernelFamily};
 
-/// Tasks that cubecl gathers into one submit; small ones, so that no submit holds the GPU for long.
+/// Tasks that cubecl gathers into one submit: few, so that no submit holds the GPU for long.
 const TASKS_MAX: usize = 32;
 
-/// A burn device and what goes wrong on it.
+/// A burn device, and the errors that it reports.
 #[derive(Clone)]
 pub struct GpuDevice {
     /// For tensors, without autodiff.
@@ -31,7 +31,7 @@ pub struct GpuDevice {
 /// kernels run; by default those that are fast on the adapter. Only tests choose others.
 ///
 /// # Errors
-/// `device_unavailable`, saying what is lacking.
+/// `device_unavailable`, with what is missing.
 pub async fn acquire(family: Option<KernelFamily>, on_lost: impl Fn(String) + Send + 'static) -> LabResult<GpuDevice> {
     let unavailable = |message: String| LabError::new(ErrorCode::DeviceUnavailable, message);
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -100,7 +100,7 @@ impl GpuDevice {
         let mut errors = self.errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let first = errors.drain(..).next();
         match first {
-            // burn logs the loss before the browser tells our own handler of it.
+            // burn logs the loss before the browser calls the handler above.
             Some(error) if error.contains("device was lost") => Err(LabError::new(ErrorCode::DeviceLost, error)),
             Some(error) if error.to_lowercase().contains("out of memory") => Err(LabError::new(
                 ErrorCode::OutOfMemory,
@@ -108,13 +108,13 @@ impl GpuDevice {
             )),
             Some(error) => Err(LabError::new(
                 ErrorCode::GpuError,
-                format!("the GPU refused work: {error}"),
+                format!("the GPU rejected work: {error}"),
             )),
             None => Ok(()),
         }
     }
 
-    /// What kind of adapter it is on.
+    /// The adapter.
     #[cfg(not(target_family = "wasm"))]
     pub fn adapter(&self) -> wgpu::AdapterInfo {
         self.gpu.adapter_info()
@@ -131,7 +131,7 @@ impl GpuDevice {
         ops::launched(&self.device)
     }
 
-    /// Where errors that only reach a log can be recorded, so that [`Self::check`] reports them.
+    /// Takes errors that only reach a log, so that [`Self::check`] reports them.
     pub fn error_sink(&self) -> impl Fn(String) + Send + Sync + 'static {
         let errors = self.errors.clone();
         move |error| record(&errors, error)
@@ -145,7 +145,7 @@ impl GpuDevice {
 
 fn record(errors: &Mutex<Vec<String>>, error: String) {
     let mut errors = errors.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    // The first ones tell the cause; a device that fails at every call must not fill the memory.
+    // The first ones show the cause; a device that fails at every call must not fill the memory.
     if errors.len() < 16 {
         errors.push(error);
     }

@@ -1,4 +1,4 @@
-//! Executors of our own for what a tensor library's generic operations do slowly.
+//! Hand-written kernels for what a tensor library's generic operations do slowly.
 
 pub mod cpu;
 #[cfg(feature = "engine")]

@@ -1,6 +1,6 @@
-//! What an evaluation computes, with everything folded that a trained network lets fold.
+//! What an evaluation computes, with all that can be folded in a trained network folded.
 //!
-//! A BatchNorm with running statistics is one scale and one shift a channel. The norms behind a convolution (norm2 and norm3 of
+//! A BatchNorm with running statistics is one scale and one shift per channel. The norms behind a convolution (norm2 and norm3 of
 //! a block) go into its weights and bias; norm1 reads the residual stream, which the shortcut needs as it is, so it stays an
 //! [`Affine`]. Activations are channels-last (NHWC) and so are the weights, because a 1x1 convolution is then a plain matrix
 //! product and a 3x3 one three of them.
@@ -8,7 +8,7 @@
 use crate::architecture::{Architecture, BATCH_NORM_EPSILON, BlockShape, STAGE_WIDTHS};
 use crate::weights::{MissingTensor, Network, Normalisation, StateDict, Tensor};
 
-/// Pixels a side of an input image.
+/// Pixels per side of an input image.
 pub const IMAGE_SIZE: usize = 32;
 /// Stages, runs of blocks of one size.
 pub const N_STAGES: usize = STAGE_WIDTHS.len();
@@ -35,7 +35,7 @@ pub struct FoldedBlock {
     pub norm: Affine,
     /// Two (basic) or three (bottleneck); all but the last have a bias, from the norm that they took in.
     pub convs: Vec<Conv>,
-    /// A bare 1x1 convolution where the shape changes.
+    /// A bare 1x1 convolution if the shape changes.
     pub shortcut: Option<Conv>,
 }
 
@@ -50,7 +50,7 @@ pub struct Conv {
     pub c_in: usize,
     /// Channels written; a multiple of 16.
     pub c_out: usize,
-    /// Pixels a side of its input.
+    /// Pixels per side of its input.
     pub size_in: usize,
     /// `[kernel, kernel, c_in, c_out]`
     pub weight: Vec<f32>,
@@ -58,7 +58,7 @@ pub struct Conv {
     pub bias: Option<Vec<f32>>,
 }
 
-/// `x * scale + shift`, a value a channel.
+/// `x * scale + shift`, with one value each per channel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Affine {
     /// weight / sqrt(running_var + eps)
@@ -120,7 +120,7 @@ impl Plan {
         self.norm.scale.len()
     }
 
-    /// How many blocks, from the first on, there are up to the end of each of the three stages, which have equally many.
+    /// Number of blocks up to the end of each stage. All stages have the same number.
     pub fn stage_ends(&self) -> [usize; N_STAGES] {
         [1, 2, 3].map(|stage| stage * self.blocks.len() / N_STAGES)
     }
@@ -134,7 +134,7 @@ impl Plan {
         std::iter::once(&self.stem).chain(blocks)
     }
 
-    /// Multiply-adds an image, the head's included.
+    /// Multiply-adds per image, the head's included.
     pub fn multiply_adds(&self) -> usize {
         self.convs().map(Conv::multiply_adds).sum::<usize>() + self.head.weight.len()
     }
@@ -228,12 +228,12 @@ impl Conv {
         self
     }
 
-    /// Pixels a side of its output.
+    /// Pixels per side of its output.
     pub fn size_out(&self) -> usize {
         self.size_in / self.stride
     }
 
-    /// Multiply-adds an image.
+    /// Multiply-adds per image.
     pub fn multiply_adds(&self) -> usize {
         self.size_out() * self.size_out() * self.weight.len()
     }

@@ -25,7 +25,7 @@ struct PaddedShape {
 }
 
 impl Activations {
-    /// All zero.
+    /// Zeros.
     pub fn new(size: usize, border: usize, channels: usize) -> Self {
         let side = size + 2 * border;
         let shape = PaddedShape { size, border, channels };
@@ -35,7 +35,7 @@ impl Activations {
         }
     }
 
-    /// To be read.
+    /// Borrows the values.
     pub fn view(&self) -> View<'_> {
         View {
             values: &self.values,
@@ -70,12 +70,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Everything, the border too.
+    /// All values, border included.
     pub fn values(&self) -> &'a [f32] {
         self.values
     }
 
-    /// Pixels a side, without the border.
+    /// Pixels per side, without the border.
     pub fn size(&self) -> usize {
         self.shape.size
     }
@@ -85,7 +85,7 @@ impl<'a> View<'a> {
         self.shape.border
     }
 
-    /// Floats a pixel.
+    /// Floats per pixel.
     pub fn channels(&self) -> usize {
         self.shape.channels
     }

@@ -25,7 +25,7 @@ pub struct PackedConv {
     bias: Vec<[f32; CHANNELS]>,
 }
 
-/// What becomes of a finished sum.
+/// Where a finished sum goes.
 pub trait Store {
     /// Takes a tile's channels, from `channel` on, of the pixel at `x`, `y`.
     fn store(&mut self, y: usize, x: usize, channel: usize, sums: [Vector; 2]);
@@ -78,7 +78,7 @@ impl PackedConv {
         let origin = border * (next_row + self.c_in);
         let rows = (STRIP_FLOATS / next_row).clamp(1, self.size_out);
         let values = input.values();
-        let whole = self.size_out / PIXELS * PIXELS;
+        let tiled_pixels = self.size_out / PIXELS * PIXELS;
         for strip in (0..self.size_out).step_by(rows) {
             let panels = self.weights.chunks_exact(self.kernel * run).zip(&self.bias);
             for (panel, (weights, bias)) in panels.enumerate() {
@@ -88,18 +88,18 @@ impl PackedConv {
                         let first = pixels.map(|x| first_row + x * next_pixel);
                         sums(values, first, next_row, run, weights, bias)
                     };
-                    for x in (0..whole).step_by(PIXELS) {
+                    for x in (0..tiled_pixels).step_by(PIXELS) {
                         for (p, sums) in tile([x, x + 1, x + 2, x + 3]).into_iter().enumerate() {
                             store.store(y, x + p, panel * CHANNELS, sums);
                         }
                     }
-                    if whole < self.size_out {
-                        // Of fewer pixels than a tile has, the last is computed several times and stored once.
+                    if tiled_pixels < self.size_out {
+                        // If fewer pixels than a tile remain, the last is computed several times and stored once.
                         let last = self.size_out - 1;
-                        let sums = tile([0, 1, 2, 3].map(|p| (whole + p).min(last)));
+                        let sums = tile([0, 1, 2, 3].map(|p| (tiled_pixels + p).min(last)));
                         for (p, sums) in sums.into_iter().enumerate().take(PIXELS - 1) {
-                            if whole + p <= last {
-                                store.store(y, whole + p, panel * CHANNELS, sums);
+                            if tiled_pixels + p <= last {
+                                store.store(y, tiled_pixels + p, panel * CHANNELS, sums);
                             }
                         }
                     }
@@ -135,9 +135,9 @@ pub struct Plain<'a>(pub &'a mut Activations);
 pub struct Batch<'a> {
     /// One image.
     pub values: &'a mut [f32],
-    /// Pixels a side.
+    /// Pixels per side.
     pub size: usize,
-    /// Floats a pixel.
+    /// Floats per pixel.
     pub channels: usize,
     /// 1 to write all pixels.
     pub stride: usize,
@@ -157,7 +157,7 @@ pub struct Relu<'a>(pub &'a mut Activations);
 
 /// Adds the sums to a residual stream, or begins one, and keeps what the next layer reads of it: `relu(norm(stream))`.
 pub struct Residual<'a, const ADD: bool> {
-    /// Read where `ADD`, and written.
+    /// Read if `ADD`, and written.
     pub stream: &'a mut Activations,
     /// The next layer's input.
     pub activated: &'a mut Activations,

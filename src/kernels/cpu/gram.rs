@@ -2,7 +2,7 @@
 
 use super::parallel;
 
-/// Rows a side of a block of products that is summed in registers.
+/// Rows per side of a block of products that is summed in registers.
 const ROWS: usize = 4;
 /// Lanes of a sum: one vector.
 const LANES: usize = 4;

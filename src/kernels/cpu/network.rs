@@ -10,17 +10,17 @@ use crate::kernels::plan::{Conv, Head, IMAGE_SIZE, N_STAGES, Plan};
 /// Red, green and blue.
 const IMAGE_CHANNELS: usize = 3;
 
-/// A network that evaluates on the CPU, with buffers for one image a thread.
+/// A network that evaluates on the CPU, with buffers for one image per thread.
 #[derive(Clone, Debug)]
 pub struct CpuNetwork {
     layers: Layers,
-    /// Those of each thread that has worked so far.
+    /// The buffers of each thread that has worked so far.
     buffers: Vec<(Vec<Activations>, WinogradScratch)>,
 }
 
 #[derive(Clone, Debug)]
 struct Layers {
-    /// Pixels of an image's side.
+    /// Pixels per side of an image.
     side: usize,
     /// Normalised value of each byte, for red, green and blue.
     tables: [[f32; 256]; 3],
@@ -58,7 +58,7 @@ enum Sink {
     Plain(usize),
     /// Their positive part: inside a block.
     Relu(usize),
-    /// The end of a block, or of the stem where `add` is false.
+    /// The end of a block, or of the stem if `add` is false.
     Residual {
         stream: usize,
         activated: usize,
@@ -123,7 +123,7 @@ impl CpuNetwork {
     pub fn new(plan: &Plan) -> Self {
         let mut buffer_shapes = BufferShapes::default();
         let image = buffer_shapes.index(Holds::Image, IMAGE_SIZE, IMAGE_CHANNELS, plan.stem.kernel);
-        // Each block's norm is computed where the stream is made, while its values are still in registers.
+        // Each block's norm is computed with the stream, while the stream's values are still in registers.
         let readers = plan.blocks.iter().map(|block| (&block.norm, block.convs[0].kernel));
         let mut readers = readers.chain([(&plan.norm, 1)]);
         let mut end = |buffer_shapes: &mut BufferShapes, conv: &Conv, add: bool| {

@@ -5,7 +5,7 @@ use super::conv::{PackedConv, Store};
 use super::winograd::{WinogradConv, WinogradScratch};
 use crate::kernels::plan::Conv;
 
-/// Winograd's products where they suit, else sums.
+/// Winograd's products if they suit the convolution, else sums.
 #[derive(Clone, Debug)]
 pub enum Packed {
     Sums(PackedConv),

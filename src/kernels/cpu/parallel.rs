@@ -1,4 +1,4 @@
-//! Work on all threads: the calling one and those of its pool, where it has one.
+//! Work on all threads: the calling one and those of its pool, if it has one.
 //!
 //! A pool is a thread's own, so that work within work, on a pool's thread, is done in sequence. Without the feature `threads`
 //! all is. Callers divide their work into items that do not depend on the number of threads, and so nor do their results.
@@ -137,7 +137,7 @@ mod pool {
 pub(crate) mod tests {
     use super::*;
 
-    /// What `work` gives alone and with 1, 2 and 7 further threads.
+    /// What `work` returns alone and with 1, 2 and 7 further threads.
     pub(crate) fn with_threads<R>(mut work: impl FnMut() -> R) -> Vec<R> {
         let results = [0, 1, 2, 7].map(|n| {
             let pool = || rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap();

@@ -4,7 +4,7 @@ use super::simd::{LANES, Vector};
 
 /// Pixels a tile.
 pub const PIXELS: usize = 4;
-/// Channels a tile: two vectors, which are 8 channels, or 16 with AVX2.
+/// Channels per tile: two vectors, which are 8 channels, or 16 with AVX2.
 pub const CHANNELS: usize = 2 * LANES;
 /// Accumulators of a tile, `[pixel][channel / LANES]`: eight registers of the sixteen that x86 has, which leaves room for two of
 /// weights, one of inputs and a temporary.

@@ -20,7 +20,7 @@ use crate::kernels::plan::Conv;
 /// Most parts that a batch's gradients are summed in, and so the most threads that share them.
 const MAX_PARTS: usize = 16;
 
-/// Floats that are worth another thread where little is done with each: about 20 us.
+/// Floats that are worth another thread if the work on each is small: about 20 us.
 const GRAIN_FLOATS: usize = 65_536;
 
 /// Mean and biased variance of each channel over all images and pixels.
@@ -48,18 +48,18 @@ pub struct CpuNorm<'a> {
 /// Gradients of a layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CpuGradients {
-    /// As the input; empty where it was not asked for.
+    /// Gradient of the input, in its shape; empty if not requested.
     pub input: Vec<f32>,
     /// `[c_out, c_in, kernel, kernel]`
     pub weight: Vec<f32>,
-    /// `[c_in]`; empty where there is no norm.
+    /// `[c_in]`; empty without a norm.
     pub gamma: Vec<f32>,
-    /// `[c_in]`; empty where there is no norm.
+    /// `[c_in]`; empty without a norm.
     pub beta: Vec<f32>,
 }
 
 impl CpuMoments {
-    /// Of `[pixels, channels]`. Sums are taken relative to the first image's mean, so that nothing cancels.
+    /// Measures `[pixels, channels]`. Sums are taken relative to the first image's mean, so that nothing cancels.
     pub fn of(x: &[f32], channels: usize, pixels_per_image: usize) -> Self {
         let n = (x.len() / channels) as f64;
         let image = pixels_per_image * channels;
@@ -116,11 +116,11 @@ fn add_parts<'a>(mut parts: impl Iterator<Item = &'a [[f64; 2]]>) -> Vec<[f64; 2
 /// Adds what `sums_of` finds for each group of a tile's channels: the sums of two quantities, `[quantity][vector]`.
 fn add_sums(sums: &mut [[f64; 2]], channels: usize, mut sums_of: impl FnMut(usize) -> [Vector; 4]) {
     for group in 0..channels / CHANNELS {
-        let found = sums_of(group).map(Vector::to_array);
+        let group_sums = sums_of(group).map(Vector::to_array);
         let channels = sums[group * CHANNELS..][..CHANNELS].iter_mut().enumerate();
         channels.for_each(|(i, [first, second])| {
-            *first += f64::from(found[i / LANES][i % LANES]);
-            *second += f64::from(found[2 + i / LANES][i % LANES]);
+            *first += f64::from(group_sums[i / LANES][i % LANES]);
+            *second += f64::from(group_sums[2 + i / LANES][i % LANES]);
         });
     }
 }
@@ -234,7 +234,7 @@ impl<'a> CpuLayer<'a> {
         y
     }
 
-    /// The convolution's input: the activated image in `padded`, or the image itself where nothing is to be done to it.
+    /// The convolution's input: the activated image in `padded`, or the image itself if it is read as it is.
     fn activated<'b>(&self, x: &'b [f32], padded: &'b mut Activations) -> View<'b> {
         let row = self.conv.size_in * self.conv.c_in;
         match &self.norm {
@@ -261,7 +261,7 @@ impl<'a> CpuLayer<'a> {
         let mut dxs = dx.chunks_mut(n_each * image_in);
         let mut parts = vec![Part::new(&self.conv, self.norm.is_some()); n_images.div_ceil(n_each)];
         let images = x.chunks(n_each * image_in).zip(dy.chunks(n_each * image_out));
-        // Where the input's gradient is not asked for, there is nothing to take from it.
+        // Without the input's gradient there is nothing to take from it.
         let images = images.map(|(x, dy)| (x, dy, dxs.next().unwrap_or_default()));
         for_each(
             images.zip(&mut parts),
@@ -295,11 +295,11 @@ impl<'a> CpuLayer<'a> {
     }
 }
 
-/// What some images of a batch add to its gradients.
+/// The share of some images in a batch's gradients.
 #[derive(Clone)]
 struct Part {
     weight: Vec<WeightTile>,
-    /// Of the norm, see [`BatchAffine::mask`].
+    /// Sums of the norm's gradients, see [`BatchAffine::mask`].
     sums: Vec<[f64; 2]>,
 }
 
@@ -312,7 +312,7 @@ impl Part {
     }
 }
 
-/// What a thread needs for one image.
+/// A thread's buffers for one image.
 struct LayerScratch<'a> {
     padded: Activations,
     weight: WeightGradient<'a>,
@@ -332,7 +332,7 @@ impl<'a> LayerScratch<'a> {
 }
 
 impl BatchAffine<'_> {
-    /// Clears the gradients where the ReLU was off, and sums them and their products with `x - mean`.
+    /// Clears the gradients of inactive ReLUs, and sums them and their products with `x - mean`.
     fn mask(&self, x: &[f32], dx: &mut [f32], sums: &mut [[f64; 2]]) {
         let channels = self.scale.len();
         add_sums(sums, channels, |group| {
@@ -412,7 +412,7 @@ impl InputGradient {
         }
     }
 
-    /// A buffer for the output's gradient, spread out by the stride, with a border; none where it can be read in place.
+    /// A buffer for the output's gradient, spread out by the stride, with a border; `None` if it can be read in place.
     fn spread(&self) -> Option<Activations> {
         (self.kernel > 1).then(|| Activations::new(self.size_in, self.kernel / 2, self.c_out))
     }

@@ -34,7 +34,7 @@ pub struct WeightGradient<'a> {
 }
 
 impl<'a> WeightGradient<'a> {
-    /// With room for an image.
+    /// Makes room for an image.
     pub fn new(conv: &'a Conv) -> Self {
         let panels = conv.c_out / CHANNELS;
         let by_winograd = winograd::suits(conv);
@@ -57,7 +57,7 @@ impl<'a> WeightGradient<'a> {
         }
     }
 
-    /// No sums yet: `[terms, c_in / PIXELS, c_out / CHANNELS]`, where terms are the kernel's positions or Winograd's products.
+    /// Sums of nothing: `[terms, c_in / PIXELS, c_out / CHANNELS]`, where terms are the kernel's positions or Winograd's products.
     pub fn sums(conv: &Conv) -> Vec<WeightTile> {
         let tiles = terms(conv) * conv.c_in.div_ceil(PIXELS) * (conv.c_out / CHANNELS);
         vec![[[0.0; CHANNELS]; PIXELS]; tiles]
@@ -127,17 +127,17 @@ impl<'a> WeightGradient<'a> {
         for first in (0..n_tiles).step_by(STRIP_TILES) {
             let n = STRIP_TILES.min(n_tiles - first);
             for tile in 0..n {
-                let at = [(first + tile) / tiles_per_row * 2, (first + tile) % tiles_per_row * 2];
+                let place = [(first + tile) / tiles_per_row * 2, (first + tile) % tiles_per_row * 2];
                 let inputs = &mut self.inputs;
-                winograd::transform_window(input, at, |product, channel, values| {
-                    let at = ((product * c_in + channel) * room) + tile * LANES;
-                    values.store(winograd::vector_mut(&mut inputs[at..]));
+                winograd::transform_window(input, place, |product, channel, values| {
+                    let index = ((product * c_in + channel) * room) + tile * LANES;
+                    values.store(winograd::vector_mut(&mut inputs[index..]));
                 });
                 for panel in 0..panels {
                     for half in [0, 1] {
                         let pixel = |i: usize| {
-                            let row = dy.row(at[0] + i / 2);
-                            winograd::vector(&row[(at[1] + i % 2) * c_out + panel * CHANNELS + half * LANES..])
+                            let row = dy.row(place[0] + i / 2);
+                            winograd::vector(&row[(place[1] + i % 2) * c_out + panel * CHANNELS + half * LANES..])
                         };
                         for (product, values) in spread(std::array::from_fn(pixel)).into_iter().enumerate() {
                             let to = &mut self.gradients[(product * panels + panel) * room + tile];

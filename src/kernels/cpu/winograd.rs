@@ -26,7 +26,7 @@ pub struct WinogradConv {
     bias: Vec<[f32; CHANNELS]>,
 }
 
-/// What is kept between the steps of a convolution.
+/// Buffers between the steps of a convolution.
 #[derive(Clone, Debug, Default)]
 pub struct WinogradScratch {
     /// `[PRODUCTS, TILES, c_in]`
@@ -35,7 +35,7 @@ pub struct WinogradScratch {
     sums: Vec<[f32; CHANNELS]>,
 }
 
-/// Whether these products make up the convolution.
+/// Whether Winograd's products can compute the convolution.
 pub fn suits(conv: &Conv) -> bool {
     conv.kernel == 3
         && conv.stride == 1
@@ -45,7 +45,7 @@ pub fn suits(conv: &Conv) -> bool {
 }
 
 impl WinogradConv {
-    /// Transforms the weights; `None` for a convolution of another kind.
+    /// Transforms the weights; `None` if the products do not suit the convolution.
     pub fn new(conv: &Conv) -> Option<Self> {
         if !suits(conv) {
             return None;
@@ -95,8 +95,8 @@ impl WinogradConv {
             let place = |tile: usize| [(first + tile) / tiles_per_row * 2, (first + tile) % tiles_per_row * 2];
             for tile in 0..n {
                 transform_window(input, place(tile), |product, channel, values| {
-                    let at = (product * TILES + tile) * self.c_in + channel;
-                    values.store(vector_mut(&mut scratch.windows[at..]));
+                    let index = (product * TILES + tile) * self.c_in + channel;
+                    values.store(vector_mut(&mut scratch.windows[index..]));
                 });
             }
             let panels = self.weights.chunks_exact(PRODUCTS * self.c_in).zip(&self.bias);
@@ -112,7 +112,7 @@ impl WinogradConv {
         }
     }
 
-    /// The sums over input channels of one panel, four tiles at a time; beyond the last tile they are of no use.
+    /// The sums over input channels of one panel, four tiles at a time; those beyond the last tile are not used.
     fn multiply(&self, weights: &[[f32; CHANNELS]], n_tiles: usize, scratch: &mut WinogradScratch) {
         let c_in = self.c_in;
         for (i, weights) in weights.chunks_exact(c_in).enumerate() {
@@ -188,13 +188,13 @@ fn transformed_sums(sums: &[[f32; CHANNELS]; PRODUCTS], bias: &[f32; CHANNELS]) 
     pixels
 }
 
-/// The first values.
+/// Loads the first values.
 #[inline(always)]
 pub fn vector(values: &[f32]) -> Vector {
     Vector::load(values.first_chunk().expect("channels are whole vectors"))
 }
 
-/// Where the first values are.
+/// The place of the first values.
 #[inline(always)]
 pub fn vector_mut(values: &mut [f32]) -> &mut [f32; LANES] {
     values.first_chunk_mut().expect("channels are whole vectors")

@@ -1,6 +1,6 @@
-//! The operations on the level of backends, and their gradients.
+//! The operations at the level of backends, and their gradients.
 //!
-//! A backend says in [`LayerKernels`] how it runs a layer forward and backward; what burn's autodiff needs of it follows.
+//! A backend implements [`LayerKernels`], a layer's forward and backward pass; the rest that burn's autodiff needs follows from it.
 
 use std::fmt::Debug;
 
@@ -32,7 +32,7 @@ pub fn moments(x: &Tensor<4>) -> BatchMoments {
     }
 }
 
-/// See the reference.
+/// A convolution; [`super::reference::conv`] defines it.
 pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
     #[cfg(feature = "cuda")]
     if is_foreign(&x) {
@@ -44,7 +44,7 @@ pub fn conv(x: Tensor<4>, weight: Tensor<4>, stride: usize) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as TrainingOps>::conv(x, weight, stride))
 }
 
-/// See the reference.
+/// A norm, a ReLU and a convolution; [`super::reference::norm_relu_conv`] defines them.
 pub fn norm_relu_conv(
     x: Tensor<4>,
     affine: NormParameters,
@@ -68,7 +68,7 @@ pub fn norm_relu_conv(
 }
 
 /// `(1 - momentum) * running + momentum * batch` of mean and variance, `[channels]`, with the unbiased variance of the batch, as
-/// PyTorch does it, where `n_values` values a channel gave the moments.
+/// in PyTorch, for moments of `n_values` values per channel.
 pub fn running(running: [Tensor<1>; 2], moments: &BatchMoments, n_values: usize) -> [Tensor<1>; 2] {
     #[cfg(feature = "cuda")]
     if is_foreign(&moments.mean) {
@@ -85,7 +85,7 @@ pub fn running(running: [Tensor<1>; 2], moments: &BatchMoments, n_values: usize)
     [mean, var].map(Tensor::from_dispatch)
 }
 
-/// A step of SGD with Nesterov momentum as PyTorch does it: the new value and velocity. `settings` are learning rate, weight
+/// A step of SGD with Nesterov momentum as in PyTorch: the new value and velocity. `settings` are learning rate, weight
 /// decay and momentum; none of the tensors is differentiable.
 pub fn sgd(value: Tensor<1>, gradient: Tensor<1>, velocity: Tensor<1>, settings: Tensor<1>) -> [Tensor<1>; 2] {
     #[cfg(feature = "cuda")]
@@ -101,7 +101,7 @@ pub fn sgd(value: Tensor<1>, gradient: Tensor<1>, velocity: Tensor<1>, settings:
     [value, velocity].map(Tensor::from_dispatch)
 }
 
-/// Whether the tensor is on a device that has none of the kernels below, so that burn's own operations do the work.
+/// Whether the tensor's device has none of the kernels below, so that burn's own operations do the work.
 #[cfg(feature = "cuda")]
 fn is_foreign<const D: usize>(x: &Tensor<D>) -> bool {
     use burn::backend::{CubeDevice, DispatchDevice};
@@ -164,21 +164,21 @@ pub(super) struct Inputs<B: Backend> {
     pub(super) x: FloatTensor<B>,
     /// `[c_out, c_in, kernel, kernel]`
     pub(super) weight: FloatTensor<B>,
-    /// gamma, beta, mean and variance, where there is a norm.
+    /// gamma, beta, mean and variance, if there is a norm.
     pub(super) norm: Option<[FloatTensor<B>; 4]>,
     pub(super) stride: usize,
 }
 
-/// What a backward pass gives.
+/// What a backward pass returns.
 pub(super) struct LayerGradients<B: Backend> {
-    /// Where it was asked for.
+    /// `None` if not requested.
     pub(super) input: Option<FloatTensor<B>>,
     pub(super) weight: FloatTensor<B>,
-    /// Of gamma and beta, where there is a norm.
+    /// Gradients of gamma and beta, if there is a norm.
     pub(super) norm: Option<[FloatTensor<B>; 2]>,
 }
 
-/// How a backend runs a layer.
+/// A backend's kernels for a layer.
 pub(super) trait LayerKernels: Backend {
     /// What the backward pass needs of the forward pass.
     type Saved: Clone + Debug + Send + 'static;
@@ -186,9 +186,9 @@ pub(super) trait LayerKernels: Backend {
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
     fn forward(inputs: Inputs<Self>) -> (Self::Saved, FloatTensor<Self>);
     fn backward(saved: Self::Saved, dy: FloatTensor<Self>, needs_input: bool) -> LayerGradients<Self>;
-    /// Running mean and variance and the batch's; the new running ones.
+    /// Takes running mean and variance, then the batch's; returns the new running ones.
     fn running(statistics: [FloatTensor<Self>; 4], n_values: usize) -> [FloatTensor<Self>; 2];
-    /// Value, gradient, velocity and settings; the new value and velocity.
+    /// Takes value, gradient, velocity and settings; returns the new value and velocity.
     fn sgd(tensors: [FloatTensor<Self>; 4]) -> [FloatTensor<Self>; 2];
 }
 
@@ -325,8 +325,8 @@ impl<B: LayerKernels> Backward<B, 2> for ConvBackward {
     fn backward(self, ops: Ops<B::Saved, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let dy = gradients.consume::<B>(&ops.node);
         let [x, weight] = ops.parents;
-        let found = B::backward(ops.state, dy, x.is_some());
-        for (node, values) in [(x, found.input), (weight, Some(found.weight))] {
+        let layer_gradients = B::backward(ops.state, dy, x.is_some());
+        for (node, values) in [(x, layer_gradients.input), (weight, Some(layer_gradients.weight))] {
             if let (Some(node), Some(values)) = (node, values) {
                 gradients.register::<B>(node.id, values);
             }
@@ -343,11 +343,11 @@ impl<B: LayerKernels> Backward<B, 4> for NormReluConvBackward {
     fn backward(self, ops: Ops<B::Saved, 4>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let dy = gradients.consume::<B>(&ops.node);
         let [x, weight, gamma, beta] = ops.parents;
-        let found = B::backward(ops.state, dy, true);
-        let [of_gamma, of_beta] = found.norm.map_or([None, None], |norm| norm.map(Some));
+        let layer_gradients = B::backward(ops.state, dy, true);
+        let [of_gamma, of_beta] = layer_gradients.norm.map_or([None, None], |norm| norm.map(Some));
         for (node, values) in [
-            (x, found.input),
-            (weight, Some(found.weight)),
+            (x, layer_gradients.input),
+            (weight, Some(layer_gradients.weight)),
             (gamma, of_gamma),
             (beta, of_beta),
         ] {

@@ -1,4 +1,4 @@
-//! The operations on burn's WebGPU backend, by the WGSL kernels: they go into burn's own queue, among its kernels.
+//! The operations on burn's WebGPU backend. The WGSL kernels go into burn's own queue, between its kernels.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
@@ -121,7 +121,7 @@ impl Launcher for CubeLauncher<'_> {
     }
 }
 
-/// A layer's buffers, and tensors to make others like.
+/// A layer's buffers, and the tensors whose shapes its gradients have.
 #[derive(Clone, Debug)]
 pub(super) struct CubeSaved {
     layer: GpuLayer<Handle>,
@@ -146,8 +146,8 @@ impl LayerKernels for CubeBackend {
         let [n, height, width, channels] = dims(&x);
         let launcher = CubeLauncher::of(&x);
         let family = launcher.kernels.family;
-        let found = training::moments(&launcher, &x.handle, n * height * width, channels, family);
-        like(&x, found, Shape::from([2, channels]))
+        let moments = training::moments(&launcher, &x.handle, n * height * width, channels, family);
+        like(&x, moments, Shape::from([2, channels]))
     }
 
     fn forward(inputs: Inputs<Self>) -> (CubeSaved, Values) {
@@ -182,12 +182,12 @@ impl LayerKernels for CubeBackend {
     fn backward(saved: CubeSaved, dy: Values, needs_input: bool) -> LayerGradients<Self> {
         let CubeSaved { layer, x, weight } = saved;
         let dy = into_contiguous(dy);
-        let found = layer.backward(&CubeLauncher::of(&x), &dy.handle, needs_input);
+        let gradients = layer.backward(&CubeLauncher::of(&x), &dy.handle, needs_input);
         let channels = dims(&x)[3];
-        let norm = found.norm;
+        let norm = gradients.norm;
         LayerGradients {
-            input: found.input.map(|handle| like(&x, handle, x.meta.shape().clone())),
-            weight: like(&weight, found.weight, weight.meta.shape().clone()),
+            input: gradients.input.map(|handle| like(&x, handle, x.meta.shape().clone())),
+            weight: like(&weight, gradients.weight, weight.meta.shape().clone()),
             norm: norm.map(|norm| norm.map(|handle| like(&x, handle, Shape::from([channels])))),
         }
     }
@@ -204,11 +204,11 @@ impl LayerKernels for CubeBackend {
     }
 }
 
-/// Of one dimension, like the first of what is read.
+/// Updates tensors of one dimension; the results are like the first tensor read.
 fn updated(kernel: TrainingKernel, read: [Values; 4]) -> [Values; 2] {
     let read = read.map(into_contiguous);
     let model = &read[0];
     let handles = [0, 1, 2, 3].map(|i| &read[i].handle);
-    let made = training::updated(&CubeLauncher::of(model), kernel, handles);
-    made.map(|handle| like(model, handle, model.meta.shape().clone()))
+    let updated = training::updated(&CubeLauncher::of(model), kernel, handles);
+    updated.map(|handle| like(model, handle, model.meta.shape().clone()))
 }

@@ -10,7 +10,7 @@ use crate::kernels::cpu::train::{self, CpuLayer, CpuNorm};
 
 type Values = FloatTensor<Flex>;
 
-/// What a layer needs, forward and backward.
+/// A layer's tensors, for both passes.
 #[derive(Clone, Debug)]
 pub(super) struct FlexSaved {
     x: Values,
@@ -20,7 +20,7 @@ pub(super) struct FlexSaved {
 }
 
 impl FlexSaved {
-    /// All tensors contiguous, so that they can be read as slices.
+    /// Makes all tensors contiguous, so that they can be read as slices.
     fn new(inputs: Inputs<Flex>) -> Self {
         Self {
             x: inputs.x.to_contiguous(),
@@ -68,8 +68,8 @@ impl LayerKernels for Flex {
     fn moments(x: Values) -> Values {
         let x = x.to_contiguous();
         let shape = x.layout().shape();
-        let found = train::CpuMoments::of(slice(&x), shape[3], shape[1] * shape[2]);
-        let values = [found.mean, found.var].concat();
+        let moments = train::CpuMoments::of(slice(&x), shape[3], shape[1] * shape[2]);
+        let values = [moments.mean, moments.var].concat();
         tensor(values, [2, shape[3]])
     }
 
@@ -82,7 +82,7 @@ impl LayerKernels for Flex {
     }
 
     fn backward(saved: FlexSaved, dy: Values, needs_input: bool) -> LayerGradients<Self> {
-        let found = saved
+        let gradients = saved
             .layer()
             .backward(slice(&saved.x), slice(&dy.to_contiguous()), needs_input);
         let one_dimension = |values: Vec<f32>| {
@@ -90,12 +90,12 @@ impl LayerKernels for Flex {
             tensor(values, [channels])
         };
         LayerGradients {
-            input: (!found.input.is_empty()).then(|| like(found.input, &saved.x)),
-            weight: like(found.weight, &saved.weight),
+            input: (!gradients.input.is_empty()).then(|| like(gradients.input, &saved.x)),
+            weight: like(gradients.weight, &saved.weight),
             norm: saved
                 .norm
                 .is_some()
-                .then(|| [found.gamma, found.beta].map(one_dimension)),
+                .then(|| [gradients.gamma, gradients.beta].map(one_dimension)),
         }
     }
 

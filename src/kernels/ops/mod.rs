@@ -1,7 +1,7 @@
 //! The layers of training as differentiable operations on burn's tensors, channels-last.
 //!
-//! [`reference`] says in burn's own operations what each of them means, and is what tests compare with. [`autodiff`] makes them
-//! operations of burn, given a backend's kernels: `flex` on the CPU, `cube` on WebGPU.
+//! [`reference`] defines each of them in burn's own operations, and tests compare with it. [`autodiff`] registers them with burn,
+//! given a backend's kernels: `flex` on the CPU, `cube` on WebGPU.
 
 mod autodiff;
 #[cfg(feature = "webgpu")]

@@ -1,4 +1,4 @@
-//! The operations in burn's own.
+//! The operations in terms of burn's own.
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
@@ -8,7 +8,7 @@ use burn::tensor::ops::ConvOptions;
 use super::norm::{BatchMoments, NormParameters};
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 
-/// Of `[n, h, w, channels]`.
+/// Mean and biased variance of the channels of `[n, h, w, channels]`.
 pub fn moments(x: &Tensor<4>) -> BatchMoments {
     let [n, h, w, channels] = x.dims();
     let values = x.clone().without_autodiff().reshape([n * h * w, channels]);

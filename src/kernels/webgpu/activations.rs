@@ -4,12 +4,12 @@ use std::rc::Rc;
 
 use super::memory::{Counted, Memory, spare};
 
-/// Where activations lie between two kernels.
+/// A place for activations between two kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
-    /// The residual stream; where a block changes the shape, the new one is made in the other.
+    /// The residual stream; a block that changes its shape writes to the other of the two.
     Stream(usize),
-    /// Inside a block.
+    /// Activations inside a block.
     Branch(usize),
     /// Pooled features.
     Features,
@@ -30,16 +30,16 @@ impl Slot {
 /// Activations, shared by all networks of a device: work on a queue is done in order.
 #[derive(Debug, Default)]
 pub(super) struct ActivationBuffers {
-    /// Values an image in each slot.
+    /// Values per image in each slot.
     values: [usize; Slot::COUNT],
     images: usize,
     buffers: Vec<Rc<Counted>>,
-    /// Goes up when the buffers are new, so that bind groups are made anew.
+    /// Increases when the buffers are replaced, so that bind groups are made again.
     pub(super) generation: u64,
 }
 
 impl ActivationBuffers {
-    /// Makes room for `n` images of a network that needs so many values an image in each slot.
+    /// Makes room for `n` images of a network that needs this many values per image in each slot.
     pub(super) fn ensure(&mut self, device: &wgpu::Device, memory: &Rc<Memory>, values: &[usize], n: usize) {
         let enough = self.images >= n && self.values.iter().zip(values).all(|(have, need)| have >= need);
         if enough {
@@ -49,7 +49,7 @@ impl ActivationBuffers {
             *have = need.max(*have);
         }
         self.images = self.images.max(n);
-        // First what is no longer needed goes, so that the peak is not the sum of both.
+        // The old buffers go first, so that the peak is not the sum of both.
         self.buffers.clear();
         self.buffers = (0..Slot::COUNT)
             .map(|slot| {
@@ -69,7 +69,7 @@ impl ActivationBuffers {
         &self.buffers[slot.index()]
     }
 
-    /// Images that fit.
+    /// Images that have room.
     pub(super) fn images(&self) -> usize {
         self.images
     }

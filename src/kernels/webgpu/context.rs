@@ -17,7 +17,7 @@ const IMAGES_PER_PASS_SOFTWARE: usize = 32;
 /// WebGPU's default alignment of a binding's offset.
 pub(super) const ALIGNMENT: usize = 256;
 
-/// Counts of what was asked of the device since the context was made.
+/// Counts of the work done on the device since the context was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Kernels recorded.
@@ -30,7 +30,7 @@ pub struct Statistics {
     pub pipelines: u64,
     /// Bytes in buffers now.
     pub bytes: u64,
-    /// The most that `bytes` has been.
+    /// The largest value of `bytes` so far.
     pub peak_bytes: u64,
 }
 

@@ -5,7 +5,7 @@ use super::memory::{Counted, spare};
 use crate::error::{LabError, LabResult};
 use crate::kernels::plan::IMAGE_SIZE;
 
-/// Bytes of an image: `[32, 32, 3]`, red, green, blue.
+/// Bytes per image: `[32, 32, 3]`, red, green, blue.
 pub const BYTES_PER_IMAGE: usize = IMAGE_SIZE * IMAGE_SIZE * 3;
 
 /// Images on the device, as bytes `[n, 32, 32, 3]`.
@@ -19,7 +19,7 @@ impl GpuImages {
     /// Uploads images, as bytes `[n, 32, 32, 3]`.
     ///
     /// # Errors
-    /// `bad_argument` where the bytes are not whole images.
+    /// `bad_argument` if the bytes are not whole images.
     pub fn new(context: &GpuContext, pixels: &[u8]) -> LabResult<Self> {
         let n = count(pixels)?;
         let descriptor = wgpu::BufferDescriptor {
@@ -38,17 +38,17 @@ impl GpuImages {
         self.n
     }
 
-    /// Whether there are none; [`Self::new`] makes no such.
+    /// Whether there are none, which [`Self::new`] rules out.
     pub fn is_empty(&self) -> bool {
         self.n == 0
     }
 }
 
-/// How many images these bytes are.
+/// The number of images in these bytes.
 pub(super) fn count(pixels: &[u8]) -> LabResult<usize> {
     if pixels.is_empty() || !pixels.len().is_multiple_of(BYTES_PER_IMAGE) {
         return Err(LabError::bad_argument(format!(
-            "images are {BYTES_PER_IMAGE} bytes each, 32x32 pixels of red, green and blue; {} bytes are not whole images",
+            "images are {BYTES_PER_IMAGE} bytes each, 32x32 pixels of red, green and blue; {} bytes are not a whole number of images",
             pixels.len()
         )));
     }

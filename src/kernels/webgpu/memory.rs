@@ -4,14 +4,14 @@ use std::cell::Cell;
 use std::ops::Deref;
 use std::rc::Rc;
 
-/// Bytes in buffers, now and at most.
+/// Bytes in buffers.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     pub(super) bytes: Cell<u64>,
     pub(super) peak_bytes: Cell<u64>,
 }
 
-/// A buffer that is counted while it lives.
+/// A buffer that counts in [`Memory`] while it exists.
 #[derive(Debug)]
 pub(super) struct Counted {
     buffer: wgpu::Buffer,
@@ -45,7 +45,7 @@ impl Drop for Counted {
     }
 }
 
-/// Bytes of `n` images and the spare one at the end.
+/// Bytes of `n` images and a spare one at the end.
 pub(super) fn spare(n: usize, bytes_per_image: usize) -> u64 {
     ((n + 1) * bytes_per_image) as u64
 }

@@ -13,7 +13,7 @@ use crate::error::{LabError, LabResult};
 use crate::kernels::Plan;
 use crate::kernels::plan::{Affine, Conv, FoldedBlock, N_STAGES};
 
-/// What a step reads or writes.
+/// What a dispatch reads or writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     Pixels,
@@ -35,9 +35,9 @@ struct Dispatch {
 pub struct GpuNetwork {
     context: Rc<GpuContext>,
     steps: Vec<Dispatch>,
-    /// Of each step, for an image.
+    /// Multiply-adds of each dispatch per image.
     multiply_adds: Vec<f64>,
-    /// Values an image in each slot.
+    /// Values per image in each slot.
     values: [usize; Slot::COUNT],
     parameters: Counted,
     n_classes: usize,
@@ -49,13 +49,13 @@ pub struct GpuNetwork {
 #[derive(Clone, Copy, Default)]
 struct StageEnd {
     n_steps: usize,
-    /// Of the residual stream.
+    /// Slot of the residual stream.
     slot: usize,
-    /// Values an image.
+    /// Values per image.
     n_values: usize,
 }
 
-/// How far a pass goes, and what it gives.
+/// How far a pass goes, and so what it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Until {
     Logits,
@@ -79,7 +79,7 @@ pub(super) struct Bindings {
 
 /// Logits on the device.
 pub struct GpuLogits {
-    /// f32 `[n, n_classes]`, and room behind them; usages STORAGE and COPY_SRC. The network's next pass overwrites it.
+    /// f32 `[n, n_classes]`, with room after them; usages STORAGE and COPY_SRC. The network's next pass overwrites it.
     pub buffer: wgpu::Buffer,
     /// Images.
     pub n: usize,
@@ -88,8 +88,8 @@ pub struct GpuLogits {
 }
 
 impl GpuNetwork {
-    /// Uploads the weights and asks for the pipelines, which a browser compiles in the background. What the device refuses is
-    /// an uncaptured error of the device.
+    /// Uploads the weights and requests the pipelines, which a browser compiles in the background. If the device rejects one, that
+    /// is an uncaptured error of the device.
     pub fn new(context: &Rc<GpuContext>, plan: &Plan) -> Self {
         let mut builder = Builder::new(context);
         builder.network(plan);
@@ -137,7 +137,7 @@ impl GpuNetwork {
         self.context.images_per_pass(self.largest_bytes_per_image())
     }
 
-    /// Steps of a pass that goes so far.
+    /// Dispatches of a pass that goes this far.
     pub(super) fn n_steps(&self, until: Until) -> usize {
         match until {
             Until::Logits => self.steps.len(),
@@ -145,7 +145,7 @@ impl GpuNetwork {
         }
     }
 
-    /// Values an image of what such a pass gives.
+    /// Values per image that such a pass computes.
     pub(super) fn n_values(&self, until: Until) -> usize {
         match until {
             Until::Logits => self.n_classes,
@@ -153,7 +153,7 @@ impl GpuNetwork {
         }
     }
 
-    /// Where a pass leaves it.
+    /// The buffer that such a pass writes them to.
     pub(super) fn result(&self, bindings: &Bindings, until: Until) -> wgpu::Buffer {
         match until {
             Until::Logits => (*bindings.rest.logits).clone(),
@@ -164,8 +164,8 @@ impl GpuNetwork {
         }
     }
 
-    /// Records a pass over some of the images, for work on the device that goes on with the logits. The encoder is to be
-    /// submitted before another pass of this network is recorded.
+    /// Records a pass over some of the images, for work on the device that uses the logits. Submit the encoder before recording
+    /// another pass of this network.
     ///
     /// # Errors
     /// `bad_argument` if the range is empty, beyond the images or longer than [`Self::images_per_pass`].
@@ -177,19 +177,19 @@ impl GpuNetwork {
     ) -> LabResult<GpuLogits> {
         let n = range.len();
         if n > self.images_per_pass() {
-            return Err(LabError::bad_argument(format!("a pass does not take {n} images")));
+            return Err(LabError::bad_argument(format!("{n} images are too many for one pass")));
         }
         let bindings = self.bind(images, range)?;
         self.encode_steps(encoder, &bindings, 0..self.steps.len(), n);
         Ok(bindings.logits(n))
     }
 
-    /// Multiply-adds of each step, for an image.
+    /// Multiply-adds of each dispatch per image.
     pub(super) fn multiply_adds(&self) -> &[f64] {
         &self.multiply_adds
     }
 
-    /// Bytes an image of the largest activations.
+    /// Bytes per image of the largest activations.
     fn largest_bytes_per_image(&self) -> u64 {
         let values = self.values.iter().copied().chain([self.n_classes]);
         values.fold(BYTES_PER_IMAGE, |most, values| most.max(4 * values)) as u64
@@ -198,7 +198,7 @@ impl GpuNetwork {
     pub(super) fn bind(&self, images: &GpuImages, range: Range<usize>) -> LabResult<Bindings> {
         if range.is_empty() || range.end > images.len() {
             return Err(LabError::bad_argument(format!(
-                "there are no images {range:?} among {}",
+                "images {range:?} are out of range; there are {}",
                 images.len()
             )));
         }
@@ -256,7 +256,7 @@ impl GpuNetwork {
     fn buffer<'a>(&self, place: Place, activations: &'a ActivationBuffers, logits: &'a Counted) -> &'a wgpu::Buffer {
         match place {
             Place::Activations(slot) => activations.get(slot),
-            // Pixels are only read by the stem, whose bind group is made apart.
+            // Only the stem reads pixels, and its bind group is made separately.
             Place::Logits | Place::Pixels => logits,
         }
     }
@@ -317,7 +317,7 @@ impl Bindings {
     }
 }
 
-/// Lays out parameters and lines up the steps of a network.
+/// Lays out the parameters of a network and lines up its dispatches.
 struct Builder<'a> {
     context: &'a GpuContext,
     steps: Vec<Dispatch>,
@@ -379,7 +379,7 @@ impl<'a> Builder<'a> {
         );
     }
 
-    /// Returns where the residual stream goes on.
+    /// Returns the slot where the residual stream continues.
     fn block(&mut self, block: &FoldedBlock, stream: usize) -> usize {
         let mut out = stream;
         if let Some(shortcut) = &block.shortcut {

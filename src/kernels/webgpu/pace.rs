@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 /// A submit may hold the GPU for about this long: Windows resets a driver after 2 s and a page stutters long before.
 const SUBMIT_MS: f64 = 50.0;
-/// A call may take about this long before its caller is asked again.
+/// A call may take about this long before it returns to its caller.
 const CALL_MS: f64 = 250.0;
-/// Multiply-adds a millisecond before anything was measured: a software adapter's, so that the first submits are short.
+/// Multiply-adds per millisecond before any measurement: a software adapter's, so that the first submits are short.
 const FIRST_GUESS: f64 = 1e6;
 /// Weight of the newest measurement; a slow one may be due to other work on the GPU.
 const SMOOTHING: f64 = 0.5;
@@ -36,7 +36,7 @@ impl Pace {
         self.multiply_adds_per_ms.get() * CALL_MS
     }
 
-    /// Takes note of how long work took, reading back included.
+    /// Records how long work took, reading back included.
     pub(super) fn measured(&self, multiply_adds: f64, milliseconds: f64) {
         if milliseconds > 0.0 && multiply_adds > 0.0 {
             let old = self.multiply_adds_per_ms.get();

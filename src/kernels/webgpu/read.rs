@@ -24,7 +24,7 @@ impl Future for Mapped {
     type Output = Result<(), wgpu::BufferAsyncError>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        // A browser calls back by itself; natively nothing happens unless somebody polls, and tests may as well wait.
+        // A browser calls back by itself; a native device does nothing unless it is polled.
         #[cfg(not(target_family = "wasm"))]
         if self.device.poll(wgpu::PollType::wait_indefinitely()).is_err() {
             return Poll::Ready(Err(wgpu::BufferAsyncError));
@@ -45,7 +45,7 @@ impl Future for Mapped {
 /// # Errors
 /// `device_lost`: nothing else keeps a valid buffer from being mapped.
 ///
-/// The request is made at once, so that a scope around the call hears of what is wrong with it; the future waits.
+/// The request is made at once, so that an error scope around the call captures its errors; the future waits.
 pub(super) fn read(
     device: &wgpu::Device,
     buffer: &wgpu::Buffer,

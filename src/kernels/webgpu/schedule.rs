@@ -51,7 +51,7 @@ impl GpuScheduler {
     /// Logits `[n, classes]` of several networks on the same images, read back together. Pixels are bytes `[n, 32, 32, 3]`.
     ///
     /// # Errors
-    /// `bad_argument` where the bytes are not whole images; `device_lost`, `out_of_memory` or `gpu_error`.
+    /// `bad_argument` if the bytes are not whole images; `device_lost`, `out_of_memory` or `gpu_error`.
     pub async fn logits(&self, networks: &[&GpuNetwork], pixels: &[u8]) -> LabResult<Vec<Vec<f32>>> {
         self.run(networks, pixels, Until::Logits).await
     }
@@ -101,15 +101,15 @@ impl GpuScheduler {
     /// How many of these networks, from the first on, are worth one call for `n` images: as many as take about a quarter of a
     /// second at the speed measured so far, after which a caller may want to cancel, and one in any case.
     pub fn networks_per_call(&self, networks: &[&GpuNetwork], n: usize) -> usize {
-        let mut rest = self.pace.call_budget();
+        let mut budget = self.pace.call_budget();
         let fits = |network: &&&GpuNetwork| {
-            rest -= network.multiply_adds().iter().sum::<f64>() * n as f64;
-            rest >= 0.0
+            budget -= network.multiply_adds().iter().sum::<f64>() * n as f64;
+            budget >= 0.0
         };
         networks.iter().take_while(fits).count().max(1)
     }
 
-    /// What the networks give, pass after pass, and in each network after network; read back once.
+    /// What the networks compute, pass by pass and in each pass network by network; read back once.
     async fn passes(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<Vec<f32>> {
         let started = self.clock.map(|clock| clock());
         let invalid = self.context.device().push_error_scope(wgpu::ErrorFilter::Validation);
@@ -127,10 +127,10 @@ impl GpuScheduler {
             let message = format!("the GPU is out of memory: {error}");
             return Err(LabError::new(ErrorCode::OutOfMemory, message));
         }
-        // Results of refused work can still be read; only those of a lost device cannot.
+        // Results of rejected work can still be read; only those of a lost device cannot.
         let values = values?;
         if let Some(error) = invalid.await {
-            let message = format!("the GPU refused work: {error}");
+            let message = format!("the GPU rejected work: {error}");
             return Err(LabError::new(ErrorCode::GpuError, message));
         }
         self.read_backs.borrow_mut().push(read_back);
@@ -140,7 +140,7 @@ impl GpuScheduler {
         Ok(values)
     }
 
-    /// Submits passes and copies of what they give; returns what to read, how many values, and the passes' multiply-adds.
+    /// Submits passes and copies of their results; returns the buffer to read, its number of values, and the multiply-adds.
     fn record(&self, networks: &[&GpuNetwork], pixels: &[u8], until: Until) -> LabResult<(Counted, usize, f64)> {
         let values: usize = networks.iter().map(|network| network.n_values(until)).sum();
         let len = pixels.len() / BYTES_PER_IMAGE * values;
@@ -150,7 +150,7 @@ impl GpuScheduler {
         for pixels in pixels.chunks(self.images_per_pass(networks) * BYTES_PER_IMAGE) {
             let images = GpuImages::new(&self.context, pixels)?;
             let n = images.len();
-            let mut made = Vec::with_capacity(networks.len());
+            let mut results = Vec::with_capacity(networks.len());
             for network in networks {
                 let bound = network.bind(&images, 0..n)?;
                 let mut from = 0;
@@ -166,10 +166,10 @@ impl GpuScheduler {
                     total += multiply_adds;
                 }
                 network.encode_steps(&mut encoder, &bound, from..n_steps, n);
-                made.push((network.result(&bound, until), n * network.n_values(until)));
+                results.push((network.result(&bound, until), n * network.n_values(until)));
             }
-            // The next pass overwrites them.
-            for (buffer, len) in &made {
+            // The next pass overwrites the results.
+            for (buffer, len) in &results {
                 let bytes = 4 * *len as u64;
                 encoder.copy_buffer_to_buffer(buffer, 0, &read_back, offset, bytes);
                 offset += bytes;
@@ -180,7 +180,7 @@ impl GpuScheduler {
         Ok((read_back, len, total))
     }
 
-    /// A buffer to read `len` values from: one that was used before where it fits.
+    /// A buffer to read `len` values from: an earlier one if it fits.
     fn read_back(&self, len: usize) -> Counted {
         let size = 4 * len as u64;
         let mut idle = self.read_backs.borrow_mut();
@@ -208,7 +208,7 @@ impl GpuScheduler {
     }
 }
 
-/// Milliseconds since some moment, where the platform's clock can be asked directly.
+/// Milliseconds since some moment, if the platform's clock can be read directly.
 fn native_clock() -> Option<fn() -> f64> {
     #[cfg(not(target_family = "wasm"))]
     {

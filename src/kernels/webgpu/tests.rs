@@ -25,7 +25,7 @@ pub(super) fn bytes(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-/// Runs a kernel on `n` images; `y` is what is there before. Every buffer gets its spare image.
+/// Runs a kernel on `n` images; `y` holds the earlier values of its output. Every buffer has its spare image.
 fn run(context: &GpuContext, kernel: &Kernel, x: &[u8], parameters: &[f32], y: &[f32], n: usize) -> Vec<f32> {
     let device = context.device();
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;

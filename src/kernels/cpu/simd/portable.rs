@@ -38,7 +38,7 @@ impl Vector {
         self.0
     }
 
-    /// `self` where `condition` is above zero, else zero.
+    /// `self` if `condition` is above zero, else zero.
     #[inline(always)]
     pub fn where_positive(self, condition: Self) -> Self {
         Self(core::array::from_fn(

@@ -1,4 +1,4 @@
-//! Four lanes by WebAssembly's SIMD, where asked for its relaxed one.
+//! Four lanes by WebAssembly's SIMD, relaxed if compiled for it.
 
 use core::arch::wasm32::*;
 
@@ -17,13 +17,13 @@ impl Vector {
 
     #[inline(always)]
     pub fn load(from: &[f32; 4]) -> Self {
-        // SAFETY: the reference is to 16 readable bytes, and the instruction asks for no alignment.
+        // SAFETY: the reference is to 16 readable bytes, and the instruction needs no alignment.
         Self(unsafe { v128_load(from.as_ptr().cast()) })
     }
 
     #[inline(always)]
     pub fn store(self, to: &mut [f32; 4]) {
-        // SAFETY: the reference is to 16 writable bytes, and the instruction asks for no alignment.
+        // SAFETY: the reference is to 16 writable bytes, and the instruction needs no alignment.
         unsafe { v128_store(to.as_mut_ptr().cast(), self.0) }
     }
 
@@ -44,13 +44,13 @@ impl Vector {
         lanes
     }
 
-    /// `self` where `condition` is above zero, else zero.
+    /// `self` if `condition` is above zero, else zero.
     #[inline(always)]
     pub fn where_positive(self, condition: Self) -> Self {
         Self(v128_and(self.0, f32x4_gt(condition.0, f32x4_splat(0.0))))
     }
 
-    /// `self + a * b`, with one rounding where the machine has it and two elsewhere.
+    /// `self + a * b`, rounded once if the machine can, else twice.
     #[cfg(target_feature = "relaxed-simd")]
     #[inline(always)]
     pub fn mul_add(self, a: Self, b: Self) -> Self {
@@ -64,7 +64,7 @@ impl Vector {
         Self(f32x4_add(self.0, f32x4_mul(a.0, b.0)))
     }
 
-    /// The larger of `self` and zero; zero for what is no number. `pmax` is one instruction on x86, `max` five.
+    /// The larger of `self` and zero; zero for NaN. `pmax` is one instruction on x86, `max` five.
     #[inline(always)]
     pub fn relu(self) -> Self {
         Self(f32x4_pmax(f32x4_splat(0.0), self.0))

@@ -1,7 +1,6 @@
-//! Eight lanes by AVX2 where it is compiled for, else four by SSE2.
+//! Eight lanes by AVX2 if compiled for it, else four by SSE2.
 
-// An instruction is unsafe to ask for where the processor may lack it: SSE2 every x86-64 has, and AVX2 and FMA are asked for only
-// where they are compiled for.
+// An instruction is unsafe to use if the processor may lack it. Every x86-64 has SSE2; AVX2 and FMA are used only if compiled for.
 use register::{Register, add, and, load, max, positive, product_sum, set, store, subtract, zero};
 
 pub use register::LANES;
@@ -71,13 +70,13 @@ impl Vector {
 
     #[inline(always)]
     pub fn load(from: &[f32; LANES]) -> Self {
-        // SAFETY: the reference is to as many readable bytes, and the instruction asks for no alignment.
+        // SAFETY: the reference is to as many readable bytes, and the instruction needs no alignment.
         Self(unsafe { load(from.as_ptr()) })
     }
 
     #[inline(always)]
     pub fn store(self, to: &mut [f32; LANES]) {
-        // SAFETY: the reference is to as many writable bytes, and the instruction asks for no alignment.
+        // SAFETY: the reference is to as many writable bytes, and the instruction needs no alignment.
         unsafe { store(to.as_mut_ptr(), self.0) }
     }
 
@@ -100,21 +99,21 @@ impl Vector {
         lanes
     }
 
-    /// `self` where `condition` is above zero, else zero.
+    /// `self` if `condition` is above zero, else zero.
     #[inline(always)]
     pub fn where_positive(self, condition: Self) -> Self {
         // SAFETY: see above.
         Self(unsafe { and(self.0, positive(condition.0)) })
     }
 
-    /// `self + a * b`, rounded once where the processor can.
+    /// `self + a * b`, rounded once if the processor can.
     #[inline(always)]
     pub fn mul_add(self, a: Self, b: Self) -> Self {
         // SAFETY: see above.
         Self(unsafe { product_sum(self.0, a.0, b.0) })
     }
 
-    /// The larger of `self` and zero; zero for what is no number.
+    /// The larger of `self` and zero; zero for NaN.
     #[inline(always)]
     pub fn relu(self) -> Self {
         // SAFETY: see above.

@@ -1,4 +1,4 @@
-//! From the residual stream to logits.
+//! The kernels from the residual stream to logits.
 
 use super::kernel::{Kernel, WORKGROUP, Workgroups};
 use super::text::fill;

@@ -6,9 +6,9 @@ pub const WORKGROUP: usize = 64;
 /// A compute shader with the entry point `main`, and how to dispatch it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kernel {
-    /// For GPU debuggers.
+    /// The name of the pipeline, for GPU debuggers and tests.
     pub label: String,
-    /// WGSL; also what the pipeline is cached by, as it holds everything that tells two kernels apart.
+    /// WGSL, also the key of the pipeline's cache, since it holds everything that tells two kernels apart.
     pub source: String,
     /// How its workgroups are counted.
     pub workgroups: Workgroups,

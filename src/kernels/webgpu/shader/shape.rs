@@ -61,8 +61,8 @@ impl BatchSize {
     }
 }
 
-/// A convolution's shape; its parameters lie as weight `[kernel, kernel, c_in, c_out]`, bias `[c_out]` where activated, scale
-/// `[c_in]` and shift `[c_in]` where normed.
+/// A convolution's shape. Its parameters are weight `[kernel, kernel, c_in, c_out]`, bias `[c_out]` if activated, scale `[c_in]`
+/// and shift `[c_in]` if normed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvShape {
     /// 1 or 3.

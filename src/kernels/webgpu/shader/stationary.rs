@@ -1,4 +1,4 @@
-//! Convolutions for software adapters: weights stay with the thread, pixels pass by.
+//! Convolutions for software adapters: weights stay with the thread, and pixels stream past.
 
 use super::kernel::{Kernel, Workgroups};
 use super::shape::{BatchSize, ConvInput, ConvOutput, ConvShape};
@@ -6,7 +6,7 @@ use super::text::{component, constants, fill, lines};
 
 /// SwiftShader's vector registers have as many lanes, and a workgroup of one vector fills its private memory once.
 pub const LANES: usize = 4;
-/// Tiles of four pixels for which another worker is worth while: filling private memory costs what 16 tiles do.
+/// Tiles of four pixels that are worth another worker: filling private memory costs as much as 16 tiles.
 const TILES_PER_WORKER: usize = 32;
 /// SwiftShader deals a dispatch out to at most so many threads.
 pub const MOST_WORKGROUPS: usize = 16;
@@ -16,7 +16,7 @@ const MOST_PRODUCTS: usize = 1200;
 const CHUNK_1X1: usize = 64;
 const CHUNK_3X3: usize = 16;
 
-/// The convolution's kernel; `None` where rows are not whole vectors.
+/// The convolution's kernel; `None` if rows are not whole vectors.
 pub fn stationary(shape: &ConvShape, batch: BatchSize) -> Option<Kernel> {
     let workgroups = stationary_workgroups(shape)?;
     let writer = Writer::new(shape);
@@ -63,7 +63,7 @@ pub fn stationary(shape: &ConvShape, batch: BatchSize) -> Option<Kernel> {
     })
 }
 
-/// How its workgroups are counted; `None` where rows are not whole vectors.
+/// How its workgroups are counted; `None` if rows are not whole vectors.
 pub fn stationary_workgroups(shape: &ConvShape) -> Option<Workgroups> {
     let size_out = shape.size_out();
     if !size_out.is_multiple_of(LANES) {

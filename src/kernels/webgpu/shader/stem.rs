@@ -1,9 +1,9 @@
-//! From pixels to the residual stream.
+//! The kernel from pixels to the residual stream.
 
 use super::kernel::{Kernel, WORKGROUP, Workgroups};
 use super::text::{component, fill, lines};
 
-/// Neighbouring pixels that a thread makes.
+/// Neighbouring pixels that a thread computes.
 pub const STEM_PIXELS: usize = 4;
 /// Vectors of output channels.
 const CHANNELS: usize = 4;
@@ -16,7 +16,7 @@ pub fn stem() -> Kernel {
         format!("word{}.{}", byte / 4, component(byte))
     };
     let load = lines(5, |i| match i {
-        // The outer words may lie before the first row or behind the last; what they give is not used then.
+        // The outer words may lie before the first row or behind the last; their values are not used then.
         0 => "        let word0 = unpack4x8unorm(pixels[max(word, 1u) - 1u]);".into(),
         i => format!("        let word{i} = unpack4x8unorm(pixels[word + {}u]);", i - 1),
     });

@@ -1,7 +1,7 @@
-//! The kernels of training: which there are, their WGSL and how many workgroups each takes.
+//! The kernels of training, their WGSL, and how many workgroups each takes.
 //!
-//! A [`TrainingKernel`] is what tells two of them apart and nothing more, so that it can be the key of a cache; the text is only
-//! written when a pipeline is compiled. Unlike in evaluation the number of images is a constant: a run has one batch size.
+//! A [`TrainingKernel`] holds only what tells two kernels apart, so that it can be the key of a cache; the text is written when a
+//! pipeline is compiled. Unlike in evaluation, the number of images is a constant: a run has one batch size.
 
 use super::gradient_tile::GradientTile;
 use super::shape::LayerShape;
@@ -13,27 +13,27 @@ use crate::kernels::webgpu::shader::{
     lines, with_constants,
 };
 
-/// Pixels of a run over which a thread sums, at least.
+/// Fewest pixels of a run that a thread sums over.
 const PIXELS_PER_CHUNK: usize = 64;
-/// Runs, at most.
+/// Most runs.
 const MOST_CHUNKS: usize = 256;
-/// Pixels that a thread takes where nothing is summed.
+/// Pixels per thread of kernels that sum nothing.
 const PIXELS_PER_THREAD: usize = 16;
 
-/// Everything that makes a kernel of training; bindings are in the order of its WGSL.
+/// A kernel of training; bindings are in the order of its WGSL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TrainingKernel {
     /// Mean and spread over runs of pixels.
     Moments { pixels: usize, channels: usize },
-    /// Of all pixels, from those of runs.
+    /// Mean and variance of all pixels, from those of runs.
     MomentsCombined {
         pixels: usize,
         channels: usize,
         family: KernelFamily,
     },
-    /// A norm's running statistics, given the pixels of a batch.
+    /// A norm's running statistics, for a batch of this many pixels.
     Running { pixels: usize, channels: usize },
-    /// A step of so many values.
+    /// An optimiser's step of `n` values.
     Sgd { n: usize },
     /// A convolution's parameters in its kernel's order.
     Prepared(LayerShape),
@@ -41,11 +41,11 @@ pub enum TrainingKernel {
     Transposed(LayerShape),
     /// The convolution.
     Forward(LayerShape),
-    /// The convolution of the output's gradient that gives the input's; of the size of its input.
+    /// The convolution of the output's gradient that gives the input's.
     Backward(LayerShape),
     /// Zeros between `[n, size, size, channels]`.
     Dilated { n: usize, size: usize, channels: usize },
-    /// For a norm's gradients, over runs of pixels.
+    /// Sums for a norm's gradients, over runs of pixels.
     NormSums(LayerShape),
     /// A norm's gradients.
     NormGradients(LayerShape),
@@ -58,8 +58,8 @@ pub enum TrainingKernel {
 }
 
 impl TrainingKernel {
-    /// Invocations of a workgroup. A software adapter pays for a barrier with a coroutine a vector register, so there one register
-    /// makes do.
+    /// Invocations per workgroup. On a software adapter a barrier costs one coroutine per vector register, so a workgroup is one
+    /// register.
     pub fn workgroup_size(&self) -> usize {
         let family = match self {
             Self::Weight(shape) | Self::Forward(shape) | Self::Backward(shape) | Self::NormGradients(shape) => {
@@ -74,7 +74,7 @@ impl TrainingKernel {
         }
     }
 
-    /// What it computes and how many invocations a workgroup has, which tells the families apart.
+    /// What it computes, and the invocations per workgroup, which distinguish the families.
     pub fn label(&self) -> String {
         let name = match self {
             Self::Forward(shape) => format!("forward: {}", kernel(&forward(shape), shape).label),
@@ -86,20 +86,20 @@ impl TrainingKernel {
 
     /// Workgroups.
     pub fn workgroups(&self) -> [u32; 3] {
-        let of = |threads: usize| [threads.div_ceil(WORKGROUP) as u32, 1, 1];
+        let cover = |threads: usize| [threads.div_ceil(WORKGROUP) as u32, 1, 1];
         match *self {
-            Self::Moments { pixels, channels } => of(Chunks::of(pixels).n * channels / 4),
+            Self::Moments { pixels, channels } => cover(Chunks::of(pixels).n * channels / 4),
             Self::MomentsCombined { channels, .. } => [channels as u32 / 4, 1, 1],
-            Self::Running { channels, .. } => of(channels),
-            Self::Sgd { n } => of(n),
-            Self::Prepared(shape) => of(shape.n_weights() / 4 + shape.c_in / 4),
-            Self::Transposed(shape) | Self::WeightCombined(shape) => of(shape.n_weights() / 4),
+            Self::Running { channels, .. } => cover(channels),
+            Self::Sgd { n } => cover(n),
+            Self::Prepared(shape) => cover(shape.n_weights() / 4 + shape.c_in / 4),
+            Self::Transposed(shape) | Self::WeightCombined(shape) => cover(shape.n_weights() / 4),
             Self::Forward(shape) => convolution_workgroups(&forward(&shape), shape.family).count(shape.n),
             Self::Backward(shape) => convolution_workgroups(&backward(&shape), shape.family).count(shape.n),
-            Self::Dilated { n, size, channels } => of(n * size * size * channels),
-            Self::NormSums(shape) => of(Chunks::of(shape.pixels_in()).n * shape.c_in / 4),
+            Self::Dilated { n, size, channels } => cover(n * size * size * channels),
+            Self::NormSums(shape) => cover(Chunks::of(shape.pixels_in()).n * shape.c_in / 4),
             Self::NormGradients(shape) => [shape.c_in as u32 / 4, 1, 1],
-            Self::NormInput(shape) => of(Chunks::short(shape.pixels_in()).n * shape.c_in / 4),
+            Self::NormInput(shape) => cover(Chunks::short(shape.pixels_in()).n * shape.c_in / 4),
             Self::Weight(shape) => GradientTile::new(&shape).workgroups(&shape),
         }
     }
@@ -176,7 +176,7 @@ impl TrainingKernel {
         }
     }
 
-    /// Values that it writes, where that does not follow from the tensors' shapes.
+    /// Values that it writes.
     pub(super) fn n_written(&self) -> usize {
         match *self {
             Self::Moments { pixels, channels } => 2 * Chunks::of(pixels).n * channels,
@@ -204,7 +204,7 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn of(pixels: usize) -> Self {
+    fn cover(pixels: usize) -> Self {
         let a_chunk = pixels.div_ceil(MOST_CHUNKS).max(PIXELS_PER_CHUNK);
         Self {
             n: pixels.div_ceil(a_chunk),
@@ -212,7 +212,7 @@ impl Chunks {
         }
     }
 
-    /// For what is not summed.
+    /// Runs of kernels that sum nothing.
     fn short(pixels: usize) -> Self {
         Self {
             n: pixels.div_ceil(PIXELS_PER_THREAD),
@@ -220,7 +220,7 @@ impl Chunks {
         }
     }
 
-    /// Of a kernel that reads a norm's scale and shift behind the weight.
+    /// Constants of a kernel that reads a norm's scale and shift after the weight.
     fn norm_constants(&self, shape: &LayerShape, workgroup: usize) -> Vec<(&'static str, usize)> {
         let mut constants = self.constants(shape.pixels_in(), shape.c_in, workgroup);
         constants.push(("SCALE", shape.n_weights() / 4));
@@ -310,7 +310,7 @@ fn forward(shape: &LayerShape) -> ConvShape {
     }
 }
 
-/// Of the output's gradient, with zeros between its pixels where the stride is 2 and the kernel 3x3.
+/// The convolution of the output's gradient, with zeros between its pixels if the stride is 2 and the kernel 3x3.
 fn backward(shape: &LayerShape) -> ConvShape {
     ConvShape {
         stride: 1,

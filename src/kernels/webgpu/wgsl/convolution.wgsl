@@ -1,6 +1,6 @@
 // $TITLE
 //
-// A thread makes PIXELS neighbouring pixels of a row in CHANNELS vectors of channels. Threads that share pixels are
+// A thread computes PIXELS neighbouring pixels of a row in CHANNELS vectors of channels. Threads that share pixels are
 // neighbours, so that they read the same activations and, together, consecutive weights. All sizes are constants and the
 // tile is written out, so that it lives in registers.
 

@@ -1,4 +1,4 @@
-// The classifier. A thread makes the logit of a class.
+// The classifier. A thread computes the logit of a class.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, FEATURES]
 @group(0) @binding(1) var<storage, read> parameters: array<f32>; // weight [4 * FEATURES, CLASSES], bias [CLASSES]
@@ -20,7 +20,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
         logit = fma(features.z, parameters[weight + 2u * CLASSES], logit);
         logit = fma(features.w, parameters[weight + 3u * CLASSES], logit);
     }
-    // A last, partly filled workgroup reaches beyond the buffer, and a write beyond it may be moved to its end.
+    // The last workgroup may reach beyond the buffer, and a write beyond the end may land on the last value.
     if (id.x < arrayLength(&y)) {
         y[id.x] = logit;
     }

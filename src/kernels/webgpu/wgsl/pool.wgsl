@@ -1,4 +1,4 @@
-// The last norm, a ReLU and the mean over all pixels. A thread makes four features of an image.
+// The last norm, a ReLU and the mean over all pixels. A thread computes four features of an image.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [n, PIXELS, C]
 @group(0) @binding(1) var<storage, read> parameters: array<vec4f>; // scale [C], shift [C]

@@ -1,6 +1,6 @@
 // The stem: 3x3 convolution of normalised pixels, 3 -> 16 channels, 32x32 pixels.
 //
-// A thread makes four neighbouring pixels of a row. Their window is 18 bytes of each of three rows; as the row starts at a
+// A thread computes four neighbouring pixels of a row. Their window is 18 bytes of each of three rows; as the row starts at a
 // multiple of four bytes, it lies in five words, of which the outer two belong to the neighbours.
 
 @group(0) @binding(0) var<storage, read> pixels: array<u32>; // bytes [n, 32, 32, 3]

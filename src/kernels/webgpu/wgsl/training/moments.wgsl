@@ -1,5 +1,5 @@
 // Mean and spread of each channel over runs of CHUNK pixels. A thread takes four channels of a run, and subtracts the run's first
-// value before it squares, so that nothing cancels where the mean is far from zero.
+// value before it squares, so that nothing cancels if the mean is far from zero.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [PIXELS, C]
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>; // [CHUNKS, 2, C]: means, sums of squared deviations

@@ -1,4 +1,4 @@
-// Mean and biased variance of each channel from those of runs of pixels (Chan et al. 1979). A workgroup makes four channels;
+// Mean and biased variance of each channel from those of runs of pixels (Chan et al. 1979). A workgroup computes four channels;
 // everything is added in a fixed order.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [CHUNKS, 2, C]: means, sums of squared deviations

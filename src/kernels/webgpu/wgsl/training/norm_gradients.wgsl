@@ -1,6 +1,6 @@
 // A norm's gradients from the sums over runs of pixels, and what its input's gradient needs. With g the gradient before the ReLU
 // and d the centred input: dx = scale * g + a * d + b, a = -scale / (var + eps) * mean(g d), b = -scale * mean(g)
-// (Ioffe & Szegedy 2015). A workgroup makes four channels; everything is added in a fixed order.
+// (Ioffe & Szegedy 2015). A workgroup computes four channels; everything is added in a fixed order.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>; // [CHUNKS, 2, C]: sums of g, of g d
 @group(0) @binding(1) var<storage, read> parameters: array<vec4f>; // at SCALE: scale [C]

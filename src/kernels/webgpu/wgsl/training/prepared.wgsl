@@ -1,4 +1,4 @@
-// A convolution's parameters as its kernel reads them, from PyTorch's: the weight with the output channels last and, where there
+// A convolution's parameters as its kernel reads them, from PyTorch's: the weight with the output channels last and, if there
 // is a norm, its scale and shift.
 
 @group(0) @binding(0) var<storage, read> weight: array<f32>; // [4 * C_OUT, C_IN, TAPS]

@@ -1,4 +1,4 @@
-// Running statistics of a norm, moved towards those of a batch. A thread makes those of a channel.
+// Running statistics of a norm, moved towards those of a batch. A thread computes those of a channel.
 
 @group(0) @binding(0) var<storage, read> running_mean: array<f32>; // [C]
 @group(0) @binding(1) var<storage, read> running_variance: array<f32>; // [C]
@@ -9,7 +9,7 @@
 
 $CONSTANTS
 const MOMENTUM = $MOMENTUMf;
-// Of the biased variance to the unbiased one.
+// Ratio of the unbiased variance to the biased one.
 const UNBIASED = f32(PIXELS) / f32(max(PIXELS, 2u) - 1u);
 
 @compute @workgroup_size(WORKGROUP)

@@ -1,4 +1,4 @@
-// SGD with Nesterov momentum and weight decay, as PyTorch does it. A thread makes a value.
+// SGD with Nesterov momentum and weight decay, as in PyTorch. A thread computes one value.
 
 @group(0) @binding(0) var<storage, read> value: array<f32>; // [N]
 @group(0) @binding(1) var<storage, read> gradient: array<f32>; // [N]
