@@ -186,7 +186,11 @@ const badNetworks: { name: string; bytes: Buffer; words: string[] }[] = [
   { name: "gigantic", bytes: gigantic, words: ["claims a header of 4294967296 bytes"] },
   { name: "cut", bytes: network.subarray(0, 5000), words: ["may be truncated"] },
   { name: "cut-in-data", bytes: network.subarray(0, 500_000), words: ["does not describe the bytes after it"] },
-  { name: "letter", bytes: Buffer.from("Dear networks, this is a letter."), words: ["not a network's safetensors file"] },
+  {
+    name: "letter",
+    bytes: Buffer.from("Dear networks, this is a letter."),
+    words: ["not a network's safetensors file"],
+  },
   {
     name: "integers",
     bytes: changed((h) => {
