@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Decay, Recipe};
 
-/// A recipe for any number of images: its lengths are epochs, from which [`Preset::recipe`] computes steps.
+/// A recipe for any number of images: its lengths are epochs, from which [`Preset::recipe()`] computes steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Preset {

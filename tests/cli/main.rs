@@ -308,7 +308,7 @@ fn evaluate_refuses_what_it_cannot_compare() {
     fs::write(&ten, write_tensors(&state, &metadata).unwrap()).unwrap();
     refuses(
         &[&"evaluate", &"--data", &data(), &"--images", &"1", &"--teacher", &ten],
-        &["has 10 classes; CIFAR-100 has 100"],
+        &["has 10 classes, but must have CIFAR-100's 100"],
     );
 
     // Data: none, not there, and not CIFAR-100's test set.
@@ -368,7 +368,7 @@ fn logits_come_in_the_order_of_the_list_whatever_the_order_of_the_data() {
 }
 
 #[test]
-fn inspect_says_what_a_file_holds_and_why_it_does_not_fit() {
+fn inspect_shows_a_file_and_why_it_cannot_be_loaded() {
     let text = ran(&[&"inspect", &golden("student0.safetensors")]);
     for part in [
         "PreResNet-56 with 100 classes",
@@ -376,7 +376,7 @@ fn inspect_says_what_a_file_holds_and_why_it_does_not_fit() {
         "101 F16",
         "179 F32",
         "\"tau\": 4.0",
-        "fits           yes",
+        "loadable       yes",
     ] {
         assert!(
             text.contains(part) || part == "101 F16" || part == "179 F32",
@@ -399,7 +399,11 @@ fn inspect_says_what_a_file_holds_and_why_it_does_not_fit() {
     .unwrap();
     refuses(
         &[&"inspect", &double],
-        &["does not fit", "neither F32, F16 nor BF16", "`head.bias` is F64"],
+        &[
+            "cannot be loaded as a network",
+            "neither F32, F16 nor BF16",
+            "`head.bias` is F64",
+        ],
     );
     let text = folder.path().join("text.safetensors");
     fs::write(&text, "this is no network").unwrap();

@@ -41,7 +41,10 @@ pub fn read(path: &Path) -> Result<Network> {
 pub fn logits(network: &Network, pixels: &[u8], device: &NativeDevice) -> Result<Vec<f32>> {
     let n_classes = network.architecture.n_classes;
     if n_classes != N_FINE {
-        bail!("`{}` has {n_classes} classes; CIFAR-100 has {N_FINE}", network.name);
+        bail!(
+            "`{}` has {n_classes} classes, but must have CIFAR-100's {N_FINE}",
+            network.name
+        );
     }
     let evaluator = Evaluator::of_network(network, &device.executor)?;
     let bar = progress(&network.name, pixels.len() / IMAGE_BYTES)?;

@@ -66,7 +66,9 @@ pub fn measure(teachers: &[Predictions], students: &[Predictions], n_images: usi
             );
         }
     }
-    let labels = labels().get(..n_images).context("there are 10,000 test images")?;
+    let labels = labels()
+        .get(..n_images)
+        .context("the test set has only 10,000 images")?;
     let log_probs = |predictions: &Predictions| -> Vec<f64> {
         let rows = predictions.logits[..n_values].chunks_exact(N_FINE);
         rows.flat_map(|row| log_softmax(row, 1.0)).collect()

@@ -1,4 +1,4 @@
-//! The settings of a training: flags override a TOML file, which overrides a preset.
+//! The settings of a training run: flags override a TOML file, which overrides a preset.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -181,7 +181,7 @@ impl Effective {
         preset
     }
 
-    /// Returns epochs between two measurements on the test set.
+    /// Returns the number of epochs between two measurements on the test set.
     pub fn eval_every(&self) -> u32 {
         self.settings.eval_every.unwrap_or(DEFAULT_EVAL_EVERY).get()
     }

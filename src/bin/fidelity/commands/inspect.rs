@@ -33,7 +33,8 @@ pub fn run(Arguments { file, tensors }: Arguments) -> Result<()> {
     let bytes = networks::read_file(&file)?;
     let contents = Contents::of(&bytes).with_context(|| file.display().to_string())?;
     output::print(&describe(&file, &bytes, &contents, tensors))?;
-    let network = Network::from_safetensors(&bytes).with_context(|| format!("{} does not fit", file.display()))?;
+    let network = Network::from_safetensors(&bytes)
+        .with_context(|| format!("{} cannot be loaded as a network", file.display()))?;
     let mut text = line("network", &network.architecture.to_string());
     text += &line("parameters", &network.architecture.n_parameters().to_string());
     let triple = |values: [f32; 3]| values.map(|v| v.to_string()).join(", ");
@@ -45,7 +46,7 @@ pub fn run(Arguments { file, tensors }: Arguments) -> Result<()> {
     for notice in &network.notices {
         text += &line("notice", notice);
     }
-    text += &line("fits", "yes");
+    text += &line("loadable", "yes");
     output::print(&text)
 }
 

@@ -139,7 +139,7 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
         } else {
             figures(&name, &compute(&candidate.network)?, &[])?.0.accuracy
         };
-        let accuracy = general.accuracy.context("the test set has labels")?;
+        let accuracy = general.accuracy.context("the figures lack an accuracy")?;
         if let Some(before) = before.filter(|before| (accuracy - before).abs() > MAX_CHANGE + 1e-9) {
             bail!(
                 "rounding to half precision changes the accuracy of `{name}` from {:.2}% to {:.2}%; at most 0.1 points are allowed",
@@ -163,7 +163,7 @@ pub fn take(candidates: Vec<Candidate>, store: &mut Store, images: &Records, dev
             });
         }
         let (general, fidelity) = figures(&name, &logits, &teachers)?;
-        let metrics = metrics(&general, fidelity.as_ref()).context("the test set has labels")?;
+        let metrics = metrics(&general, fidelity.as_ref()).context("the figures lack an accuracy")?;
 
         let old = store.find(&name);
         let is_old = old.is_some_and(|old| {
@@ -228,7 +228,10 @@ fn figures(name: &str, logits: &[f32], teachers: &[Predictions]) -> Result<(Gene
         logits: logits.to_vec(),
     };
     let mut report = predictions::measure(teachers, &[own], N_TEST)?;
-    let general = report.models.remove(name).context("it was measured")?;
+    let general = report
+        .models
+        .remove(name)
+        .with_context(|| format!("`{name}` has no figures"))?;
     Ok((general, report.students.remove(name)))
 }
 
