@@ -7,7 +7,7 @@ use std::path::Path;
 use fidelity_lab::error::LabResult;
 use fidelity_lab::statistics::{
     BinFilter, Binning, CalibrationArgs, Cell, CkaAccumulator, FitTemperatureArgs, ImageAnswersArgs, ImageFilter,
-    ImagesArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, Predictor, ReportArgs, Side,
+    ImagesArgs, Interval, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, Predictor, ReportArgs,
     SortKey, StoredLogits, TemperatureCurvesArgs, TemperatureFit, baselines, calibration, cells, chance, confusion,
     fit_temperature, image_answers, images, intervals, mcnemar, pairs, report, temperature_curves, verify,
 };
@@ -179,7 +179,7 @@ fn images_stand_in_numpy_s_order() {
         args.filter = Some(ImageFilter {
             cells: Some(vec![Cell::BothWrongSame]),
             bin: Some(BinFilter {
-                of: Side::Student,
+                of: Role::Student,
                 index: 9,
                 n_bins: Some(10),
                 binning: Some(Binning::EqualMass),
@@ -358,11 +358,13 @@ fn every_answer(stored: &StoredLogits, args: &Value) -> Vec<(&'static str, Strin
         format!("{:?}", question(stored, &args).unwrap())
     }
     let teachers = &args["teachers"];
+    let both = ["s", "c"];
+    let students = json!({ "student": both });
     vec![
-        ("report", ask(report, stored, args, json!({}))),
+        ("report", ask(report, stored, args, students.clone())),
         (
             "report without sizes",
-            ask(report, stored, args, json!({ "sizes": false })),
+            ask(report, stored, args, json!({ "student": both, "sizes": false })),
         ),
         (
             "calibration",
@@ -386,11 +388,19 @@ fn every_answer(stored: &StoredLogits, args: &Value) -> Vec<(&'static str, Strin
             ask(intervals, stored, args, json!({ "other": "c", "nResamples": 100 })),
         ),
         ("images", ask(images, stored, args, json!({ "sort": "kl" }))),
-        ("image answers", ask(image_answers, stored, args, json!({ "index": 7 }))),
-        ("fit temperature", ask(fit_temperature, stored, args, json!({}))),
+        (
+            "image answers",
+            ask(image_answers, stored, args, json!({ "student": both, "index": 7 })),
+        ),
+        ("fit temperature", ask(fit_temperature, stored, args, students)),
         (
             "temperature curves",
-            ask(temperature_curves, stored, args, json!({ "temperatures": [0.5, 1, 3] })),
+            ask(
+                temperature_curves,
+                stored,
+                args,
+                json!({ "student": both, "temperatures": [0.5, 1, 3] }),
+            ),
         ),
         (
             "verify",
@@ -412,7 +422,7 @@ fn no_answer_depends_on_the_order_of_loading() {
     ];
     for teachers in [json!(["t1", "t0"]), json!(["t1"]), json!(["t2", "u"])] {
         for lens in [json!({}), json!({ "level": "coarse", "temperature": 2.5 })] {
-            let mut args = json!({ "teachers": teachers, "student": "s", "students": ["s", "c"] });
+            let mut args = json!({ "teachers": teachers, "student": "s" });
             args.as_object_mut().unwrap().extend(lens.as_object().unwrap().clone());
             let expected = every_answer(&loaded(&Vec::from_iter(0..n)), &args);
             for order in &orders {

@@ -1,9 +1,9 @@
 //! The boundary to JavaScript: the only room that knows wasm-bindgen.
 //!
-//! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`); each call of a run does a batch
-//! (one network of it, where the device is slow) or a step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
+//! Everything is pull-style. An [`Engine`] makes runs (`predict`, `evaluate`, `distill`). Each call of a run does one batch (one network of
+//! it, if the device is slow) or one step, and the caller decides when to call again. All methods take `&self`, so that calls may overlap.
 //!
-//! [`Statistics`] and [`change_picture`] need no engine; the module `statistics` holds them alone.
+//! [`Statistics`] and [`change_picture`] need no engine; the module `statistics` holds nothing else.
 
 #[cfg(feature = "webgpu")]
 mod constructors;
@@ -20,6 +20,8 @@ mod fatal;
 mod gram;
 #[cfg(feature = "webgpu")]
 mod log;
+#[cfg(not(feature = "engine"))]
+mod options;
 #[cfg(not(feature = "engine"))]
 mod picture;
 #[cfg(feature = "engine")]
@@ -39,5 +41,5 @@ pub use engine::Engine;
 #[cfg(not(feature = "engine"))]
 pub use picture::change_picture;
 #[cfg(not(feature = "engine"))]
-pub use statistics::{CkaRun, Images, IntervalsRun, PairsResult, Statistics};
+pub use statistics::{CkaRun, Images, IntervalsRun, PairsResult, Statistics, questions};
 pub use types::*;

@@ -1,28 +1,79 @@
-//! Statistics of networks' answers to a whole test set: what needs no device.
+//! Statistics of several networks over a whole test set. They need no device.
 
 use std::cell::RefCell;
 
+use js_sys::{Float32Array, Uint8Array, Uint16Array, Uint32Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tsify::{Ts, Tsify};
 use wasm_bindgen::prelude::*;
 
-use super::types::{from_ts, to_ts};
-use crate::error::LabResult;
+use super::options::{object, options, text};
+use super::types::to_ts;
+use crate::error::{LabError, LabResult};
 use crate::statistics::{
-    self, Baselines, BaselinesArgs, Calibration, CalibrationArgs, Cells, Cka, CkaAccumulator, ConfusionArgs,
-    FitTemperatureArgs, ImageAnswers, ImageAnswersArgs, ImagesArgs, Intervals, IntervalsArgs, McNemar, McNemarArgs,
-    NetworkFacts, PairArgs, PairsArgs, Report, ReportArgs, StoredLogits, TemperatureCurves, TemperatureCurvesArgs,
-    TemperatureFits, Verification,
+    self, BaselinesArgs, CalibrationArgs, Cka, CkaAccumulator, ConfusionArgs, FitTemperatureArgs, ImageAnswersArgs,
+    ImagesArgs, Intervals, IntervalsArgs, McNemarArgs, NetworkFacts, PairArgs, PairsArgs, ReportArgs, StoredLogits,
+    TemperatureCurvesArgs, Verification,
 };
 
-/// Labels and the logits of networks by name, and the questions that they answer.
+/// The table of questions that take options and return an answer, both as plain objects. A line adds a question to [`Statistics::ask`],
+/// and to `Questions` in TypeScript, from which `Analysis` and `AnalysisClient` have a method of this name.
+macro_rules! questions {
+    ($($name:literal => $function:ident($args:ident) -> $answer:ident,)*) => {
+        #[wasm_bindgen(typescript_custom_section)]
+        const QUESTIONS: &str = concat!(
+            "/**\n * Options and answer of each question.\n */\nexport interface Questions {\n",
+            $("    ", $name, ": [", stringify!($args), ", ", stringify!($answer), "];\n",)*
+            "}\n\n",
+            "export interface Statistics {\n",
+            "    ask<Q extends keyof Questions>(question: Q, options: Questions[Q][0]): Questions[Q][1];\n",
+            "}\n",
+        );
+
+        /// Returns the names of all questions.
+        #[wasm_bindgen(unchecked_return_type = "(keyof Questions)[]")]
+        pub fn questions() -> Vec<String> {
+            [$($name),*].map(str::to_owned).to_vec()
+        }
+
+        #[wasm_bindgen]
+        impl Statistics {
+            /// Answers a question.
+            ///
+            /// # Errors
+            /// `bad_argument`, and those of the question.
+            #[wasm_bindgen(skip_typescript)]
+            pub fn ask(&self, question: &str, given: JsValue) -> Result<JsValue, JsValue> {
+                match question {
+                    $($name => self.answer::<$args, statistics::$answer>(given, statistics::$function),)*
+                    _ => Err(LabError::bad_argument(format!(
+                        "there is no question \"{question}\"; the questions are {}", [$($name),*].join(", ")
+                    )).into()),
+                }
+            }
+        }
+    };
+}
+
+questions! {
+    "report" => report(ReportArgs) -> Report,
+    "baselines" => baselines(BaselinesArgs) -> Baselines,
+    "mcnemar" => mcnemar(McNemarArgs) -> McNemar,
+    "cells" => cells(PairArgs) -> Cells,
+    "calibration" => calibration(CalibrationArgs) -> Calibration,
+    "fitTemperature" => fit_temperature(FitTemperatureArgs) -> TemperatureFits,
+    "imageAnswers" => image_answers(ImageAnswersArgs) -> ImageAnswers,
+}
+
+/// Labels and the logits of networks by name, and the questions about them.
 #[wasm_bindgen]
 pub struct Statistics(RefCell<StoredLogits>);
 
+/// The questions that are not in the table: they answer with typed arrays, or step by step.
 #[wasm_bindgen]
 impl Statistics {
-    /// `labels` are the true classes, one an image.
+    /// Takes the true class of each image.
     ///
     /// # Errors
     /// `bad_argument`.
@@ -31,28 +82,38 @@ impl Statistics {
         Ok(Self(RefCell::new(StoredLogits::new(labels, n_classes)?)))
     }
 
-    /// Names in the order in which they were added.
+    /// Returns the networks' names in the order in which they were added.
     pub fn models(&self) -> Vec<String> {
         self.0.borrow().names()
     }
 
-    /// Takes logits `[n, classes]`, f32.
+    /// Takes logits `[n, classes]`: f32, or f16 as words or as little-endian bytes.
     ///
     /// # Errors
     /// `name_taken`, `bad_argument`.
-    pub fn add(&self, name: &str, logits: Vec<f32>, facts: Ts<NetworkFacts>) -> Result<(), JsValue> {
-        let facts = from_ts(&facts)?;
-        Ok(self.0.borrow_mut().add(name, logits, facts)?)
-    }
-
-    /// Takes logits `[n, classes]`, f16 in little-endian bytes.
-    ///
-    /// # Errors
-    /// `name_taken`, `bad_argument`.
-    #[wasm_bindgen(js_name = addF16)]
-    pub fn add_f16(&self, name: &str, bytes: &[u8], facts: Ts<NetworkFacts>) -> Result<(), JsValue> {
-        let facts = from_ts(&facts)?;
-        Ok(self.0.borrow_mut().add_f16(name, bytes, facts)?)
+    pub fn add(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "string")] name: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Float32Array | Uint8Array | Uint16Array")] logits: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "NetworkFacts | undefined")] facts: JsValue,
+    ) -> Result<(), JsValue> {
+        let name = text("name", name)?;
+        let facts: NetworkFacts = options(facts)?;
+        let mut stored = self.0.borrow_mut();
+        if let Some(values) = logits.dyn_ref::<Float32Array>() {
+            return Ok(stored.add(&name, values.to_vec(), facts)?);
+        }
+        let bytes = match logits.dyn_ref::<Uint16Array>() {
+            Some(words) => {
+                Uint8Array::new_with_byte_offset_and_length(&words.buffer(), words.byte_offset(), words.byte_length())
+            }
+            None => object(
+                "logits",
+                logits,
+                "a Float32Array, or f16 as a Uint8Array or Uint16Array",
+            )?,
+        };
+        Ok(stored.add_f16(&name, &bytes.to_vec(), facts)?)
     }
 
     /// Forgets a network.
@@ -63,77 +124,75 @@ impl Statistics {
         Ok(self.0.borrow_mut().remove(name)?)
     }
 
-    /// See [`statistics::report`].
-    pub fn report(&self, args: Ts<ReportArgs>) -> Result<Ts<Report>, JsValue> {
-        self.ask(&args, statistics::report)
-    }
-
-    /// See [`statistics::calibration`].
-    pub fn calibration(&self, args: Ts<CalibrationArgs>) -> Result<Ts<Calibration>, JsValue> {
-        self.ask(&args, statistics::calibration)
-    }
-
-    /// See [`statistics::cells`].
-    pub fn cells(&self, args: Ts<PairArgs>) -> Result<Ts<Cells>, JsValue> {
-        self.ask(&args, statistics::cells)
-    }
-
     /// See [`statistics::confusion`].
     pub fn confusion(&self, args: Ts<ConfusionArgs>) -> Result<Vec<u32>, JsValue> {
-        let args = from_ts(&args)?;
-        Ok(statistics::confusion(&self.0.borrow(), &args)?)
-    }
-
-    /// See [`statistics::mcnemar`].
-    pub fn mcnemar(&self, args: Ts<McNemarArgs>) -> Result<Ts<McNemar>, JsValue> {
-        self.ask(&args, statistics::mcnemar)
-    }
-
-    /// See [`statistics::baselines`].
-    pub fn baselines(&self, args: Ts<BaselinesArgs>) -> Result<Ts<Baselines>, JsValue> {
-        self.ask(&args, statistics::baselines)
+        Ok(statistics::confusion(&self.0.borrow(), &options(args.js_value())?)?)
     }
 
     /// See [`statistics::pairs`].
     pub fn pairs(&self, args: Ts<PairsArgs>) -> Result<PairsResult, JsValue> {
-        let statistics::Pairs { models, agreement } = statistics::pairs(&self.0.borrow(), &from_ts(&args)?)?;
+        let statistics::Pairs { models, agreement } = statistics::pairs(&self.0.borrow(), &options(args.js_value())?)?;
         Ok(PairsResult { models, agreement })
     }
 
-    /// See [`statistics::intervals`].
+    /// See [`statistics::IntervalsRun::new`].
     pub fn intervals(&self, args: Ts<IntervalsArgs>) -> Result<IntervalsRun, JsValue> {
-        let run = statistics::IntervalsRun::new(&self.0.borrow(), &from_ts(&args)?)?;
+        let run = statistics::IntervalsRun::new(&self.0.borrow(), &options(args.js_value())?)?;
         Ok(IntervalsRun(RefCell::new(run)))
     }
 
     /// See [`statistics::images`].
     pub fn images(&self, args: Ts<ImagesArgs>) -> Result<Images, JsValue> {
-        Ok(Images(statistics::images(&self.0.borrow(), &from_ts(&args)?)?))
+        Ok(statistics::images(&self.0.borrow(), &options(args.js_value())?)?.into())
     }
 
-    /// See [`statistics::image_answers`].
-    #[wasm_bindgen(js_name = imageAnswers)]
-    pub fn image_answers(&self, args: Ts<ImageAnswersArgs>) -> Result<Ts<ImageAnswers>, JsValue> {
-        self.ask(&args, statistics::image_answers)
-    }
-
-    /// See [`statistics::fit_temperature`].
-    #[wasm_bindgen(js_name = fitTemperature)]
-    pub fn fit_temperature(&self, args: Ts<FitTemperatureArgs>) -> Result<Ts<TemperatureFits>, JsValue> {
-        self.ask(&args, statistics::fit_temperature)
+    /// See [`statistics::temperatures`].
+    pub fn temperatures(&self, args: Ts<TemperatureCurvesArgs>) -> Result<Vec<f64>, JsValue> {
+        Ok(statistics::temperatures(&self.0.borrow(), &options(args.js_value())?)?)
     }
 
     /// See [`statistics::temperature_curves`].
     #[wasm_bindgen(js_name = temperatureCurves)]
-    pub fn temperature_curves(&self, args: Ts<TemperatureCurvesArgs>) -> Result<Ts<TemperatureCurves>, JsValue> {
-        self.ask(&args, statistics::temperature_curves)
+    pub fn temperature_curves(
+        &self,
+        args: Ts<TemperatureCurvesArgs>,
+    ) -> Result<Ts<statistics::TemperatureCurves>, JsValue> {
+        let curves = statistics::temperature_curves(&self.0.borrow(), &options(args.js_value())?)?;
+        Ok(to_ts(&curves)?)
     }
 
     /// See [`statistics::verify`].
-    pub fn verify(&self, name: &str, logits: &[f32], indices: Option<Vec<u32>>) -> Result<Ts<Verification>, JsValue> {
-        let found = statistics::verify(&self.0.borrow(), name, logits, indices.as_deref())?;
+    pub fn verify(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "string")] name: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Float32Array")] logits: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Uint32Array | undefined")] indices: &JsValue,
+    ) -> Result<Ts<Verification>, JsValue> {
+        let name = text("name", name)?;
+        let logits = floats("logits", logits)?;
+        let indices = if indices.is_undefined() {
+            None
+        } else {
+            Some(object::<Uint32Array>("indices", indices, "a Uint32Array")?.to_vec())
+        };
+        let found = statistics::verify(&self.0.borrow(), &name, &logits, indices.as_deref())?;
         Ok(to_ts(&found)?)
     }
+}
+
+impl Statistics {
+    /// Reads a question's options, and writes its answer, as plain objects.
+    fn answer<A, T>(&self, given: JsValue, question: fn(&StoredLogits, &A) -> LabResult<T>) -> Result<JsValue, JsValue>
+    where
+        A: DeserializeOwned,
+        T: Tsify + Serialize,
+    {
+        Ok(to_ts(&question(&self.0.borrow(), &options(given)?)?)?.into())
+    }
+}
+
+fn floats(path: &str, value: &JsValue) -> LabResult<Vec<f32>> {
+    Ok(object::<Float32Array>(path, value, "a Float32Array")?.to_vec())
 }
 
 /// See [`statistics::Pairs`].
@@ -145,59 +204,44 @@ pub struct PairsResult {
 }
 
 /// See [`statistics::Images`].
-#[wasm_bindgen]
-pub struct Images(statistics::Images);
+#[wasm_bindgen(getter_with_clone)]
+pub struct Images {
+    #[wasm_bindgen(readonly)]
+    pub indices: Vec<u32>,
+    #[wasm_bindgen(readonly, js_name = trueClass)]
+    pub true_class: Vec<u8>,
+    #[wasm_bindgen(readonly, js_name = teacherClass)]
+    pub teacher_class: Vec<u8>,
+    #[wasm_bindgen(readonly, js_name = studentClass)]
+    pub student_class: Vec<u8>,
+    #[wasm_bindgen(readonly)]
+    pub cell: Vec<u8>,
+    #[wasm_bindgen(readonly)]
+    pub kl: Vec<f32>,
+    #[wasm_bindgen(readonly, js_name = teacherConfidence)]
+    pub teacher_confidence: Vec<f32>,
+    #[wasm_bindgen(readonly, js_name = studentConfidence)]
+    pub student_confidence: Vec<f32>,
+    #[wasm_bindgen(readonly, js_name = teacherMargin)]
+    pub teacher_margin: Vec<f32>,
+    #[wasm_bindgen(readonly, js_name = studentMargin)]
+    pub student_margin: Vec<f32>,
+}
 
-#[wasm_bindgen]
-impl Images {
-    #[wasm_bindgen(getter)]
-    pub fn indices(&self) -> Vec<u32> {
-        self.0.indices.clone()
-    }
-
-    #[wasm_bindgen(getter, js_name = trueClass)]
-    pub fn true_class(&self) -> Vec<u8> {
-        self.0.true_class.clone()
-    }
-
-    #[wasm_bindgen(getter, js_name = teacherClass)]
-    pub fn teacher_class(&self) -> Vec<u8> {
-        self.0.teacher_class.clone()
-    }
-
-    #[wasm_bindgen(getter, js_name = studentClass)]
-    pub fn student_class(&self) -> Vec<u8> {
-        self.0.student_class.clone()
-    }
-
-    #[wasm_bindgen(getter)]
-    pub fn cell(&self) -> Vec<u8> {
-        self.0.cell.clone()
-    }
-
-    #[wasm_bindgen(getter)]
-    pub fn kl(&self) -> Vec<f32> {
-        self.0.kl.clone()
-    }
-
-    #[wasm_bindgen(getter, js_name = teacherConfidence)]
-    pub fn teacher_confidence(&self) -> Vec<f32> {
-        self.0.teacher_confidence.clone()
-    }
-
-    #[wasm_bindgen(getter, js_name = studentConfidence)]
-    pub fn student_confidence(&self) -> Vec<f32> {
-        self.0.student_confidence.clone()
-    }
-
-    #[wasm_bindgen(getter, js_name = teacherMargin)]
-    pub fn teacher_margin(&self) -> Vec<f32> {
-        self.0.teacher_margin.clone()
-    }
-
-    #[wasm_bindgen(getter, js_name = studentMargin)]
-    pub fn student_margin(&self) -> Vec<f32> {
-        self.0.student_margin.clone()
+impl From<statistics::Images> for Images {
+    fn from(images: statistics::Images) -> Self {
+        Self {
+            indices: images.indices,
+            true_class: images.true_class,
+            teacher_class: images.teacher_class,
+            student_class: images.student_class,
+            cell: images.cell,
+            kl: images.kl,
+            teacher_confidence: images.teacher_confidence,
+            student_confidence: images.student_confidence,
+            teacher_margin: images.teacher_margin,
+            student_margin: images.student_margin,
+        }
     }
 }
 
@@ -207,23 +251,23 @@ pub struct IntervalsRun(RefCell<statistics::IntervalsRun>);
 
 #[wasm_bindgen]
 impl IntervalsRun {
-    /// Resamples asked for.
+    /// The number of resamples requested.
     #[wasm_bindgen(getter, js_name = nTotal)]
     pub fn n_total(&self) -> u32 {
         self.0.borrow().n_total()
     }
 
-    /// Draws up to so many more resamples. Returns how many are done.
+    /// Draws up to `n` more resamples. Returns how many are done.
     pub fn advance(&self, n: u32) -> u32 {
         let mut run = self.0.borrow_mut();
         run.advance(n);
         run.n_done()
     }
 
-    /// The intervals of the resamples done.
+    /// Returns the intervals of the resamples done.
     ///
     /// # Errors
-    /// `cancelled` below 100 resamples.
+    /// `cancelled` if fewer than 100 resamples are done.
     pub fn report(&self) -> Result<Ts<Intervals>, JsValue> {
         Ok(to_ts(&self.0.borrow().report()?)?)
     }
@@ -242,20 +286,14 @@ impl CkaRun {
     }
 
     /// See [`CkaAccumulator::push`].
-    pub fn push(&self, first: &[f32], second: &[f32], n: usize) -> Result<Ts<Cka>, JsValue> {
-        let found = self.0.borrow_mut().push(first, second, n)?;
+    pub fn push(
+        &self,
+        #[wasm_bindgen(unchecked_param_type = "Float32Array")] first: &JsValue,
+        #[wasm_bindgen(unchecked_param_type = "Float32Array")] second: &JsValue,
+        n: usize,
+    ) -> Result<Ts<Cka>, JsValue> {
+        let (first, second) = (floats("first", first)?, floats("second", second)?);
+        let found = self.0.borrow_mut().push(&first, &second, n)?;
         Ok(to_ts(&found)?)
-    }
-}
-
-impl Statistics {
-    /// A question of the room `analysis`, from JavaScript's arguments to JavaScript's answer.
-    fn ask<A, T>(&self, args: &Ts<A>, question: fn(&StoredLogits, &A) -> LabResult<T>) -> Result<Ts<T>, JsValue>
-    where
-        A: Tsify<JsType: Clone> + DeserializeOwned,
-        T: Tsify + Serialize,
-    {
-        let args = from_ts(args)?;
-        Ok(to_ts(&question(&self.0.borrow(), &args)?)?)
     }
 }

@@ -1,4 +1,4 @@
-//! What an agreement has to be compared with: chance, an independent student, other teachers, disjoint ensembles.
+//! Reference values for an agreement: chance, an independent student, other teachers and disjoint ensembles.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,48 +9,54 @@ use super::stored_logits::{StoredLogits, StoredNetwork};
 use crate::error::LabResult;
 use crate::weights::Role;
 
+/// Options of `baselines`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct BaselinesArgs {
     pub teachers: Vec<String>,
     pub student: String,
-    /// Default: of those that fit, the first by name.
+    /// An independent student. Default: the first by name of those that qualify.
     #[serde(default)]
     pub control: Option<String>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
 }
 
+/// Reference values for an agreement.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct Baselines {
     pub n_images: u32,
-    /// Of the student with the ensemble.
+    /// Agreement of the student with the ensemble.
     pub agreement: f64,
-    /// See [`Chance`].
+    /// Agreement expected of two predictors that are independent given the true class and have the class-wise confusion of these two:
+    /// sum over classes c of n_c / n * sum_k p_T(k | c) p_S(k | c).
     pub chance: f64,
-    /// A student of the teachers' family whose teachers are all others than the chosen ones; null where there is none.
+    /// A student of the teachers' family that shares no teacher with the chosen ones; null if there is none.
     #[cfg_attr(feature = "browser", tsify(type = "Control | null"))]
     pub control: Option<Control>,
-    /// Why `control` is null: the network asked for does not fit, or no network does.
+    /// Why `control` is null: the requested network does not qualify, or no network does.
     #[cfg_attr(feature = "browser", tsify(type = "NoControl | null"))]
     pub no_control: Option<NoControl>,
-    /// All students that would do as control, by name.
+    /// The names of all students that qualify as a control.
     pub controls: Vec<String>,
-    /// Agreement of each chosen teacher with each other one; null for one teacher.
+    /// Agreement of each chosen teacher with each other one; null if there is only one teacher.
     #[cfg_attr(feature = "browser", tsify(type = "PairSummary | null"))]
     pub teacher_pairs: Option<PairSummary>,
-    /// Agreement of the chosen ensemble with ensembles of as many other teachers of the family, in groups that share none, made
-    /// of the others by name; null where there are too few others, or where the chosen ones are of several families.
+    /// Agreement of the chosen ensemble with ensembles of as many other teachers of the family, in disjoint groups, formed in order of
+    /// name; null if there are too few other teachers, or if the chosen ones belong to several families.
     #[cfg_attr(feature = "browser", tsify(type = "Ceiling | null"))]
     pub ceiling: Option<Ceiling>,
     pub copied_errors: CopiedErrors,
 }
 
+/// Why there is no control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +69,7 @@ pub enum NoControl {
     IsNoStudent,
 }
 
+/// An independent student, compared with the ensemble as the chosen student is.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +80,7 @@ pub struct Control {
     pub copied_errors: CopiedErrors,
 }
 
+/// Agreement of pairs of networks.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -83,15 +91,17 @@ pub struct PairSummary {
     pub highest: f64,
 }
 
+/// Agreement of the chosen ensemble with ensembles of other teachers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct Ceiling {
-    /// Mean over the groups.
+    /// The mean over the groups.
     pub agreement: f64,
     pub groups: Vec<CeilingGroup>,
 }
 
+/// An ensemble of other teachers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -101,7 +111,7 @@ pub struct CeilingGroup {
 }
 
 /// # Errors
-/// As for [`StoredLogits::view`].
+/// The same as for [`StoredLogits::view`].
 pub fn baselines(stored: &StoredLogits, args: &BaselinesArgs) -> LabResult<Baselines> {
     let lens = Lens::new(args.level, args.temperature);
     let members = stored.members(&args.teachers)?;
@@ -158,7 +168,7 @@ pub fn baselines(stored: &StoredLogits, args: &BaselinesArgs) -> LabResult<Basel
     })
 }
 
-/// Why a network is no control for these teachers and this student.
+/// Returns why a network cannot serve as a control for these teachers and this student.
 fn misfit(network: &StoredNetwork, members: &[&StoredNetwork], student: &str) -> Option<NoControl> {
     let facts = &network.facts;
     if network.name == student {
@@ -178,7 +188,7 @@ fn misfit(network: &StoredNetwork, members: &[&StoredNetwork], student: &str) ->
 }
 
 fn teacher_pairs(stored: &StoredLogits, teachers: &[String], lens: Lens) -> LabResult<Option<PairSummary>> {
-    // As the members of an ensemble: the last bits of the mean must not depend on the order of toggles.
+    // The order is fixed, as for members of an ensemble: the last bits of the mean must not depend on the order of choice.
     let mut teachers = teachers.to_vec();
     teachers.sort_unstable();
     let n = teachers.len();
@@ -231,7 +241,7 @@ mod tests {
     use super::*;
     use crate::statistics::NetworkFacts;
 
-    /// StoredLogits `says` to four images of three classes.
+    /// Adds a network that predicts `says` for four images of three classes.
     fn add(
         stored: &mut StoredLogits,
         name: &str,

@@ -1,5 +1,4 @@
-//! Percentile intervals of 95 % by a bootstrap over images. All figures of a resample come from the same images, so that differences
-//! are paired.
+//! 95 % percentile intervals by a bootstrap over images. All metrics of a resample come from the same images, so differences are paired.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,11 +10,12 @@ use crate::data::random::{Purpose, Random};
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::metrics::N_BINS;
 
-/// Fewer resamples say nothing of the tails, more take minutes.
+/// Fewer resamples do not determine the tails; more take minutes.
 const RESAMPLES: std::ops::RangeInclusive<u32> = 100..=100_000;
-/// Share of the resamples outside of an interval.
+/// The share of resamples outside an interval.
 const OUTSIDE: f64 = 0.05;
 
+/// Options of `intervals`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -23,21 +23,24 @@ pub struct IntervalsArgs {
     pub teachers: Vec<String>,
     #[serde(default)]
     pub student: Option<String>,
-    /// A second student, against the same ensemble.
+    /// A second student, compared with the same ensemble; `difference` is paired.
     #[serde(default)]
     pub other: Option<String>,
     /// Default 1000.
     #[serde(default)]
     pub n_resamples: Option<u32>,
+    /// Default 0.
     #[serde(default)]
     pub seed: Option<u32>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
 }
 
-/// `estimate` is the figure of all images.
+/// The value over all images, and its interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -47,6 +50,7 @@ pub struct Interval {
     pub upper: f64,
 }
 
+/// Intervals of the metrics that need labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -56,6 +60,7 @@ pub struct GeneralisationIntervals {
     pub ece: Interval,
 }
 
+/// Intervals of the metrics of a student.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -67,15 +72,18 @@ pub struct StudentIntervals {
     pub kl: Interval,
 }
 
+/// 95 % percentile intervals of a bootstrap over images: all metrics of a resample are computed from the same images, drawn with
+/// replacement. If the call is aborted, it resolves with `cancelled` and the intervals of the resamples done, provided there are
+/// at least 100.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct Intervals {
     pub n_images: u32,
-    /// Resamples done.
+    /// Number of resamples done.
     pub n_resamples: u32,
     pub seed: u32,
-    /// Whether more were asked for.
+    /// Whether fewer resamples were done than requested.
     pub cancelled: bool,
     pub ensemble: GeneralisationIntervals,
     #[cfg_attr(feature = "browser", tsify(type = "StudentIntervals | null"))]
@@ -93,7 +101,7 @@ pub struct Intervals {
 /// Accuracy, NLL, ECE, agreement, KL.
 type Sample = [f64; 5];
 
-/// What a predictor adds to the sums for each image.
+/// What a predictor contributes to the sums, per image.
 struct Terms {
     /// Right, minus the likelihood, agreeing, KL.
     values: Vec<[f64; 4]>,
@@ -123,7 +131,7 @@ impl Terms {
         }
     }
 
-    /// The figures of a sample that holds each image so often.
+    /// Returns the metrics of a sample that holds each image this many times.
     fn sample(&self, counts: &[u32]) -> Sample {
         let mut sums = [0.0; 4];
         let mut gaps = [0.0; N_BINS];
@@ -140,13 +148,13 @@ impl Terms {
     }
 }
 
-/// Resamples that are drawn some at a time, so that a caller may tell of progress, or stop.
+/// Draws resamples a few at a time, so that a caller can report progress or stop.
 pub struct IntervalsRun {
     n_total: u32,
     seed: u32,
     has_student: bool,
     has_other: bool,
-    /// Of the ensemble, then of those students that there are.
+    /// One for the ensemble, then one per student.
     terms: Vec<Terms>,
     estimates: Vec<Sample>,
     samples: Vec<Vec<Sample>>,
@@ -155,7 +163,7 @@ pub struct IntervalsRun {
 
 impl IntervalsRun {
     /// # Errors
-    /// `bad_argument` for a number of resamples out of range, and as for [`StoredLogits::view`].
+    /// `bad_argument` if the number of resamples is out of range, and the same as for [`StoredLogits::view`].
     pub fn new(stored: &StoredLogits, args: &IntervalsArgs) -> LabResult<Self> {
         let n_total = args.n_resamples.unwrap_or(1000);
         if !RESAMPLES.contains(&n_total) {
@@ -189,17 +197,17 @@ impl IntervalsRun {
         })
     }
 
-    /// Resamples done.
+    /// Returns the number of resamples done.
     pub fn n_done(&self) -> u32 {
         self.samples[0].len() as u32
     }
 
-    /// Resamples asked for.
+    /// Returns the number of resamples requested.
     pub fn n_total(&self) -> u32 {
         self.n_total
     }
 
-    /// Draws up to so many more resamples.
+    /// Draws up to `n` more resamples.
     pub fn advance(&mut self, n: u32) {
         let n_images = self.counts.len();
         for resample in self.n_done()..self.n_total.min(self.n_done().saturating_add(n)) {
@@ -212,10 +220,10 @@ impl IntervalsRun {
         }
     }
 
-    /// The intervals of the resamples done.
+    /// Returns the intervals of the resamples done.
     ///
     /// # Errors
-    /// `cancelled` where these are too few.
+    /// `cancelled` if too few resamples are done.
     pub fn report(&self) -> LabResult<Intervals> {
         let n_done = self.n_done();
         if n_done < *RESAMPLES.start() {
@@ -249,10 +257,10 @@ impl IntervalsRun {
     }
 }
 
-/// All resamples at once.
+/// Draws all resamples at once.
 ///
 /// # Errors
-/// As for [`IntervalsRun::new`].
+/// The same as for [`IntervalsRun::new`].
 pub fn intervals(stored: &StoredLogits, args: &IntervalsArgs) -> LabResult<Intervals> {
     let mut run = IntervalsRun::new(stored, args)?;
     run.advance(run.n_total);
@@ -286,7 +294,7 @@ fn generalisation(of: StudentIntervals) -> GeneralisationIntervals {
     }
 }
 
-/// Of sorted values, linear between two of them (NumPy's default).
+/// Returns a quantile of sorted values, interpolated linearly between two of them (NumPy's default).
 fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let below = place as usize;
@@ -303,7 +311,7 @@ mod tests {
         let labels: Vec<u8> = (0..n).map(|i| (i % 2) as u8).collect();
         let mut stored = StoredLogits::new(labels, 2).unwrap();
         for (name, every) in [("t", 4), ("s", 3)] {
-            // Wrong on every so-manieth image.
+            // It is wrong on every n-th image.
             let row = |i: usize| {
                 let right = (i % 2 == 1) != i.is_multiple_of(every);
                 if right { [0.0, 1.0] } else { [1.0, 0.0] }

@@ -1,11 +1,11 @@
-//! Views that have been computed, as long as there is room.
+//! Keeps computed views while there is room.
 
 use std::rc::Rc;
 
 use super::lens::Lens;
 use super::view::View;
 
-/// Whose view, seen how. The networks of an ensemble are in the order in which they are summed.
+/// Cache key: the networks and the lens. The networks of an ensemble are in the order in which they are summed.
 #[derive(PartialEq)]
 pub(super) struct Key {
     pub ids: Vec<u32>,
@@ -14,12 +14,12 @@ pub(super) struct Key {
 
 pub(super) struct Cache {
     n_bytes: usize,
-    /// The least recently used first.
+    /// Sorted by use; the least recently used view is first.
     views: Vec<(Key, Rc<View>)>,
 }
 
 impl Cache {
-    /// The least recently used views beyond so many bytes are forgotten.
+    /// Drops the least recently used views beyond this size.
     pub fn new(n_bytes: usize) -> Self {
         let views = Vec::new();
         Self { n_bytes, views }
@@ -27,7 +27,7 @@ impl Cache {
 
     pub fn get(&mut self, key: &Key) -> Option<Rc<View>> {
         let view = self.use_now(|known| known == key)?;
-        // What the view is computed from is used with it, and so forgotten after it: it would live on, counted nowhere.
+        // Using a view also uses its sources, so that they are dropped after it. Otherwise they would stay in memory uncounted.
         let plain = |known: &Key| known.lens.is_plain();
         self.use_now(|known| plain(known) && known.ids == key.ids);
         for id in &key.ids {
@@ -51,7 +51,7 @@ impl Cache {
         view
     }
 
-    /// Forgets what there is no room for: also after a view has grown.
+    /// Drops what there is no room for, also after a view has grown.
     pub fn trim(&mut self) {
         while self.views.len() > 1 && self.bytes() > self.n_bytes {
             self.views.remove(0);
@@ -123,7 +123,7 @@ mod tests {
         };
         let kept = cache.put(pair(), ensemble());
         assert!(cache.get(&pair()).is_some());
-        // It holds its probabilities from now on, which takes more room than there is.
+        // From now on it holds its probabilities, which exceed the room.
         kept.kl(&members);
         assert!(kept.bytes() > both && cache.bytes() > cache.n_bytes);
         cache.trim();

@@ -9,7 +9,7 @@ use super::stored_logits::StoredLogits;
 use crate::error::{LabError, LabResult};
 use crate::metrics::{N_BINS, bin_edge, bin_of};
 
-/// "equal_width": bins (lower, upper] of the same width; "equal_mass": the images by confidence, in bins of as equal a count as can be.
+/// "equal_width": bins (lower, upper] of equal width; "equal_mass": bins of images sorted by confidence, as equal in count as possible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
@@ -19,25 +19,30 @@ pub enum Binning {
     EqualMass,
 }
 
-/// Bins that can be asked for.
+/// The largest number of bins.
 const MAX_BINS: usize = 1000;
 
+/// Options of `calibration`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct CalibrationArgs {
     pub models: Vec<Predictor>,
+    /// From 1 to 1000; default 10.
     #[serde(default)]
     pub n_bins: Option<usize>,
+    /// Default "equal_width".
     #[serde(default)]
     pub binning: Option<Binning>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
 }
 
-/// In the order of the predictors asked for.
+/// Reliability diagrams, in the order of the predictors in `models`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
@@ -46,16 +51,18 @@ pub struct Calibration {
     pub models: Vec<CalibrationOf>,
 }
 
+/// Reliability diagram of one predictor.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct CalibrationOf {
-    /// Mean over images of |accuracy - confidence| of their bin.
+    /// Expected calibration error: the mean over images of |accuracy - confidence| of their bin.
     pub ece: f64,
     pub bins: Vec<CalibrationBin>,
 }
 
-/// With equal-mass bins, `lower` and `upper` are the lowest and highest confidence inside, null where a bin is empty.
+/// With equal-mass bins, `lower` and `upper` are the lowest and highest confidence in the bin, both null if the bin is empty (there are
+/// fewer images than bins). Images of equal confidence are sorted by index.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -72,7 +79,7 @@ pub struct CalibrationBin {
 }
 
 /// # Errors
-/// `bad_argument` for a number of bins out of range, and as for [`StoredLogits::view`].
+/// `bad_argument` if the number of bins is out of range, and the same as for [`StoredLogits::view`].
 pub fn calibration(stored: &StoredLogits, args: &CalibrationArgs) -> LabResult<Calibration> {
     let lens = Lens::new(args.level, args.temperature);
     let n_bins = check_bins(args.n_bins)?;
@@ -99,7 +106,8 @@ pub(super) fn check_bins(n_bins: Option<usize>) -> LabResult<usize> {
     )))
 }
 
-/// The bin of each confidence. Of equal mass: image number i of n by confidence, equal ones by index, is in bin floor(i * bins / n).
+/// Returns the bin of each confidence. With equal mass, image i of n is in bin floor(i * bins / n); images are sorted by confidence,
+/// those of equal confidence by index.
 pub(super) fn assign(confidence: &[f64], n_bins: usize, binning: Binning) -> Vec<u16> {
     match binning {
         Binning::EqualWidth => confidence.iter().map(|&c| bin_of(c, n_bins) as u16).collect(),

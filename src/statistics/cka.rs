@@ -1,8 +1,8 @@
-//! Centred kernel alignment of two networks' features, from the products of these, summed over minibatches by the unbiased HSIC (Song et al. 2012; Nguyen et al.
-//! 2021), of linear and of RBF kernels.
+//! Centred kernel alignment of two networks' features with linear and RBF kernels, from the features' Gram matrices, summed over
+//! minibatches by the unbiased HSIC (Song et al. 2012; Nguyen et al. 2021).
 //!
-//! The HSIC is written as the product of U-centred matrices (Székely and Rizzo 2014), which is the same number: nothing large cancels
-//! then, and a network's own HSIC is a sum of squares.
+//! The HSIC is computed as the product of U-centred matrices (Székely and Rizzo 2014), which is the same number. In this form no large
+//! terms cancel, and a network's own HSIC is a sum of squares.
 
 use serde::Serialize;
 
@@ -13,24 +13,25 @@ use crate::error::{LabError, LabResult};
 const MIN_BATCH: usize = 4;
 /// The RBF kernel's bandwidth as a share of the median distance.
 const BANDWIDTH: f64 = 0.5;
-/// A network's own HSIC, over the kernel's diagonal squared, below which its answers differ by rounding alone.
+/// If a network's own HSIC divided by the kernel's squared diagonal is below this, its features differ by rounding only.
 const ALIKE: f64 = 1e-12;
 /// How far a Gram matrix may be from its transpose, as a share of its largest diagonal element.
 const ASYMMETRY: f64 = 1e-3;
 
-/// What is known of two networks after some batches.
+/// Centred kernel alignment of two networks' features, summed over minibatches by the unbiased HSIC (Song et al. 2012; Nguyen et al.
+/// 2021). For each network, the RBF kernel's bandwidth is 0.5 times the median distance between two images of the first batch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct Cka {
     pub n_images: u32,
     pub n_batches: u32,
-    /// null where a network answers all images alike.
+    /// null if a network has the same features for all images.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub linear: Option<f64>,
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub rbf: Option<f64>,
-    /// Of the RBF kernels: first, second.
+    /// Bandwidths of the RBF kernels of the first and the second network.
     #[cfg_attr(feature = "browser", tsify(type = "[number, number]"))]
     pub bandwidths: [f64; 2],
 }
@@ -56,8 +57,8 @@ impl CkaAccumulator {
     /// Adds a batch: the Gram matrices `[n, n]` of two networks' features of the same images.
     ///
     /// # Errors
-    /// `bad_argument` for fewer than 4 images, for another number of values, and for a matrix that is not finite or not symmetric.
-    /// Nothing has been added then.
+    /// `bad_argument` if there are fewer than 4 images, if the number of values is wrong, or if a matrix is not finite or not symmetric.
+    /// In these cases nothing is added.
     pub fn push(&mut self, first: &[f32], second: &[f32], n: usize) -> LabResult<Cka> {
         if n < MIN_BATCH {
             return Err(LabError::bad_argument(format!(
@@ -155,7 +156,7 @@ fn square_distances(gram: &[f64], n: usize) -> Vec<f64> {
     (0..n * n).map(|at| of(at / n, at % n)).collect()
 }
 
-/// Of the pairs of two images.
+/// Returns the median distance over pairs of images.
 fn median_distance(squares: &[f64], n: usize) -> f64 {
     let mut distances: Vec<f64> = (1..n)
         .flat_map(|i| squares[i * n..i * n + i].iter().map(|d| d.sqrt()))

@@ -1,4 +1,4 @@
-//! The mean of members' probabilities, of one ensemble or of several that share members.
+//! Averages members' probabilities, for one ensemble or for several that share members.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -8,7 +8,7 @@ use super::figures::Figures;
 use super::row::{Row, log_sum_exp, mean, smallest};
 use super::view::{StudentRows, View};
 
-/// What an ensemble's members say of one image.
+/// The members' predictions for one image.
 struct Members<'a> {
     views: &'a [Rc<View>],
     probs: Vec<Cow<'a, [f64]>>,
@@ -27,13 +27,13 @@ impl<'a> Members<'a> {
         self.probs.extend(self.views.iter().map(|view| view.probs(image)));
     }
 
-    /// The mean of some members' probabilities.
+    /// Computes the mean of some members' probabilities.
     fn mean(&self, members: &[usize], row: &mut Row) {
         mean(members.iter().map(|&i| &*self.probs[i]), &mut row.probs);
         self.logs(members, row);
     }
 
-    /// The logarithms of mean probabilities, also of those that are 0 as numbers.
+    /// Computes the logarithms of mean probabilities, including those that underflow to 0.
     fn logs(&self, members: &[usize], row: &mut Row) {
         ln_into(&row.probs, &mut row.logs);
         if smallest(&row.probs) >= SMALLEST_PROBABILITY {
@@ -51,15 +51,15 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Of one ensemble, as far as the pass has come.
+/// The results for one ensemble so far in the pass.
 struct Seen {
     figures: Figures,
     logs: Vec<f64>,
     kl: Vec<Vec<f64>>,
 }
 
-/// Ensembles of some of the members each, and KL(ensemble || student) of each student and image, by one pass over the images, since
-/// reading the members takes a good part of the time. There is at least one member, all plain; each ensemble has one.
+/// Computes several ensembles of these members, and KL(ensemble || student) for each student and image, in one pass over the images,
+/// because reading the members takes much of the time. There is at least one member, each ensemble has one, and all are plain.
 pub(super) fn views(
     members: &[Rc<View>],
     ensembles: &[Vec<usize>],

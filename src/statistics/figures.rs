@@ -1,18 +1,18 @@
-//! What counts of the answers to all images.
+//! Per-image values from which the metrics are computed.
 
 use super::row::{Row, two_largest};
 
-/// What counts of each image for accuracy, likelihood, calibration and margin.
+/// The values of each image that determine accuracy, likelihood, calibration and margin.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Figures {
-    /// Most probable class, of equal ones the first.
+    /// The most probable class; the first of equal ones.
     pub top1: Vec<u8>,
     pub confidence: Vec<f64>,
-    /// Log-probability of the most probable class minus that of the second; infinite where there is one class.
+    /// Log-probability of the most probable class minus that of the second; infinite if there is only one class.
     pub lead: Vec<f64>,
     /// Log-probability of the true class.
     pub likelihood: Vec<f64>,
-    /// Classes before the true one.
+    /// The number of classes ranked before the true one.
     pub rank: Vec<u8>,
 }
 
@@ -45,7 +45,8 @@ impl Figures {
         self.rank.push((before + after) as u8);
     }
 
-    /// At a temperature, which changes no order, from the logsumexp of each image's log-probabilities times `inverse`.
+    /// Returns the values at another temperature, which keeps the order of classes. `log_sums` holds each image's logsumexp of the
+    /// log-probabilities times `inverse`.
     pub fn soft(&self, inverse: f64, log_sums: &[f64], confidence: Vec<f64>) -> Self {
         let soften = |(log, log_sum): (&f64, &f64)| log * inverse - log_sum;
         Self {
@@ -57,7 +58,7 @@ impl Figures {
         }
     }
 
-    /// Of some images.
+    /// Returns the values of some images.
     pub fn of(&self, images: &[usize]) -> Self {
         fn pick<T: Copy>(of: &[T], images: &[usize]) -> Vec<T> {
             images.iter().map(|&image| of[image]).collect()
@@ -75,12 +76,12 @@ impl Figures {
         self.rank[image] == 0
     }
 
-    /// Images that are right.
+    /// Returns the number of images that are right.
     pub fn n_right(&self) -> usize {
         self.rank.iter().filter(|&&rank| rank == 0).count()
     }
 
-    /// Probability of the most probable class minus that of the second; 0 of equal ones whatever rounding does.
+    /// Returns the probability of the most probable class minus that of the second; exactly 0 if they are equal.
     pub fn margin(&self, image: usize) -> f64 {
         -self.confidence[image] * (-self.lead[image]).exp_m1()
     }
@@ -111,7 +112,7 @@ mod tests {
             (figures.lead[1], [0, 1, 2].map(|i| figures.margin(i))),
             (800.0, [0.0, 1.0, 1.0])
         );
-        // What is 0 as a number comes back.
+        // A probability that underflowed to 0 becomes positive again.
         close(&[figures.soft(0.01, &[0.0; 3], vec![0.0; 3]).lead[1]], &[8.0]);
     }
 }

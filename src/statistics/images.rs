@@ -1,4 +1,4 @@
-//! A pair's images one by one: chosen, in order, and the answers to one of them.
+//! Lists a pair's images, filtered and sorted, and shows the predictions for one image.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use super::calibration::{Binning, assign, check_bins};
 use super::figures::Figures;
 use super::lens::{Lens, Level};
-use super::pair::{Cell, Side, cell};
+use super::pair::{Cell, cell};
+use super::predictor::one_or_more;
 use super::stored_logits::StoredLogits;
 use super::view::View;
 use crate::error::{LabError, LabResult};
+use crate::weights::Role;
 
 /// What images are ordered by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,26 +29,28 @@ pub enum SortKey {
     StudentMargin,
 }
 
-/// Images of one bin of a reliability diagram.
+/// One bin of a reliability diagram.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct BinFilter {
-    /// "teacher" or "student".
-    pub of: Side,
+    /// Whose diagram it is.
+    pub of: Role,
     pub index: usize,
+    /// From 1 to 1000; default 10.
     #[serde(default)]
     pub n_bins: Option<usize>,
+    /// Default "equal_width".
     #[serde(default)]
     pub binning: Option<Binning>,
 }
 
-/// All that are given must hold. Classes are of the chosen level.
+/// Selects the images that meet all conditions given. Classes are those of the chosen level.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct ImageFilter {
-    /// Any of these.
+    /// Images in any of these cells.
     #[serde(default)]
     pub cells: Option<Vec<Cell>>,
     /// Whether teacher and student have the same top-1 class.
@@ -58,40 +62,44 @@ pub struct ImageFilter {
     pub teacher_class: Option<usize>,
     #[serde(default)]
     pub student_class: Option<usize>,
+    /// Images in one bin of a reliability diagram.
     #[serde(default)]
     pub bin: Option<BinFilter>,
 }
 
+/// Options of `images`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct ImagesArgs {
     pub teachers: Vec<String>,
     pub student: String,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
     #[serde(default)]
     pub filter: Option<ImageFilter>,
-    /// Default "index". Equal ones stand by index.
+    /// Default "index". Images of equal rank are sorted by index.
     #[serde(default)]
     pub sort: Option<SortKey>,
-    /// Default false: smallest first.
+    /// Whether the largest come first; default false.
     #[serde(default)]
     pub descending: Option<bool>,
 }
 
-/// Images in order; all are `[n]`, an element an image of `indices`.
+/// Images in order. Each array is `[n]` and has one element per image of `indices`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Images {
     pub indices: Vec<u32>,
     pub true_class: Vec<u8>,
     pub teacher_class: Vec<u8>,
     pub student_class: Vec<u8>,
-    /// Numbers of [`Cell`].
+    /// Positions in [`Cell`].
     pub cell: Vec<u8>,
-    /// Nats.
+    /// KL(teacher || student) in nats.
     pub kl: Vec<f32>,
     /// Probability of the top-1 class.
     pub teacher_confidence: Vec<f32>,
@@ -102,7 +110,7 @@ pub struct Images {
 }
 
 /// # Errors
-/// `bad_argument` for a class or a bin that there is not, and as for [`StoredLogits::view`].
+/// `bad_argument` if a class or a bin is out of range, and the same as for [`StoredLogits::view`].
 pub fn images(stored: &StoredLogits, args: &ImagesArgs) -> LabResult<Images> {
     let lens = Lens::new(args.level, args.temperature);
     let student = stored.view_of(&args.student, lens)?;
@@ -111,9 +119,9 @@ pub fn images(stored: &StoredLogits, args: &ImagesArgs) -> LabResult<Images> {
     let filter = args.filter.clone().unwrap_or_default();
     let n_classes = lens.n_classes(stored.n_classes());
     let classes = [
-        ("trueClass", filter.true_class, &labels),
-        ("teacherClass", filter.teacher_class, &teacher.top1),
-        ("studentClass", filter.student_class, &student.top1),
+        ("filter.trueClass", filter.true_class, &labels),
+        ("filter.teacherClass", filter.teacher_class, &teacher.top1),
+        ("filter.studentClass", filter.student_class, &student.top1),
     ];
     for (what, class, _) in classes {
         check_below(what, class.unwrap_or(0), n_classes)?;
@@ -144,7 +152,7 @@ pub fn images(stored: &StoredLogits, args: &ImagesArgs) -> LabResult<Images> {
     };
     let keys: Vec<f64> = (0..labels.len()).map(key).collect();
     let compare = |a: usize, b: usize| keys[a].partial_cmp(&keys[b]).unwrap_or(Ordering::Equal);
-    // Stable, so that equal ones stand by index either way.
+    // The sort is stable, so equal images are ordered by index in both directions.
     if args.descending.unwrap_or_default() {
         order.sort_by(|&a, &b| compare(b, a))
     } else {
@@ -181,48 +189,49 @@ fn bins_of(bin: &BinFilter, teacher: &Figures, student: &Figures) -> LabResult<V
     let n_bins = check_bins(bin.n_bins)?;
     check_below("filter.bin.index", bin.index, n_bins)?;
     let figures = match bin.of {
-        Side::Teacher => teacher,
-        Side::Student => student,
-        Side::Truth => {
-            let message = "filter.bin.of is \"truth\", which has no bins; it must be \"teacher\" or \"student\"";
-            return Err(LabError::bad_argument(message));
-        }
+        Role::Teacher => teacher,
+        Role::Student => student,
     };
     Ok(assign(&figures.confidence, n_bins, bin.binning.unwrap_or_default()))
 }
 
+/// Options of `imageAnswers`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct ImageAnswersArgs {
     pub index: usize,
     pub teachers: Vec<String>,
-    #[serde(default)]
+    /// Default: none.
+    #[serde(rename = "student", default, deserialize_with = "one_or_more")]
+    #[cfg_attr(feature = "browser", tsify(type = "string | string[]"))]
     pub students: Vec<String>,
     /// Default 5.
     #[serde(default)]
     pub n_top: Option<usize>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
 }
 
-/// The answers to one image: the classes that are among the most probable ones of any, in the ensemble's order.
+/// Predictions for one image: the classes that are among the `nTop` most probable ones of any predictor, in the ensemble's order.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(hashmap_as_object))]
 #[serde(rename_all = "camelCase")]
 pub struct ImageAnswers {
     pub classes: Vec<u8>,
-    /// Probabilities of `classes`.
+    /// The ensemble's probabilities of `classes`.
     pub ensemble: Vec<f64>,
-    /// Each teacher and each student by name.
+    /// The probabilities of each teacher and each student, by name.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, number[]>"))]
     pub models: BTreeMap<String, Vec<f64>>,
 }
 
 /// # Errors
-/// `bad_argument` for an image that there is not and for no classes, and as for [`StoredLogits::view`].
+/// `bad_argument` if the index is out of range or `nTop` is 0, and the same as for [`StoredLogits::view`].
 pub fn image_answers(stored: &StoredLogits, args: &ImageAnswersArgs) -> LabResult<ImageAnswers> {
     check_below("index", args.index, stored.n_images())?;
     let n_top = args.n_top.unwrap_or(5);
@@ -254,7 +263,7 @@ pub fn image_answers(stored: &StoredLogits, args: &ImageAnswersArgs) -> LabResul
     })
 }
 
-/// Classes, the most probable first, of equal ones the first.
+/// Returns the classes, the most probable first; equal ones are in order of class.
 fn by_probability(probs: &[f64]) -> Vec<u8> {
     let mut classes: Vec<u8> = (0..probs.len()).map(|class| class as u8).collect();
     classes.sort_by(|&a, &b| probs[usize::from(b)].total_cmp(&probs[usize::from(a)]));
@@ -266,7 +275,7 @@ mod tests {
     use super::*;
     use crate::statistics::NetworkFacts;
 
-    /// Five images of three classes, one of each cell in order; the teacher's answers to the first two are alike.
+    /// Holds five images of three classes, one per cell in order. The teacher predicts the same for the first two.
     fn stored() -> StoredLogits {
         let mut stored = StoredLogits::new(vec![0; 5], 3).unwrap();
         let mut add = |name: &str, rows: [[f32; 3]; 5]| {
@@ -383,11 +392,10 @@ mod tests {
             }),
             ..filter()
         };
-        assert_eq!(chosen(bin(Side::Student, 1, Some(Binning::EqualMass))).unwrap(), [2, 4]);
-        assert_eq!(chosen(bin(Side::Teacher, 1, None)).unwrap(), [0, 1, 2, 3, 4]);
-        assert!(chosen(bin(Side::Truth, 0, None)).unwrap_err().message.contains("truth"));
+        assert_eq!(chosen(bin(Role::Student, 1, Some(Binning::EqualMass))).unwrap(), [2, 4]);
+        assert_eq!(chosen(bin(Role::Teacher, 1, None)).unwrap(), [0, 1, 2, 3, 4]);
         assert!(
-            chosen(bin(Side::Student, 2, None))
+            chosen(bin(Role::Student, 2, None))
                 .unwrap_err()
                 .message
                 .contains("filter.bin.index is 2")

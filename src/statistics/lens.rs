@@ -1,4 +1,4 @@
-//! How answers are looked at: the level of classes and the temperature.
+//! How predictions are viewed: at which level of classes and at which temperature.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::data::cifar::{N_COARSE, N_FINE};
 use crate::data::names::COARSE_OF_FINE;
 use crate::error::{LabError, LabResult};
 
-/// 100 fine classes or 20 superclasses; the probability of a superclass is the sum of its classes'. Only for 100 classes.
+/// 100 fine classes or 20 superclasses. The probability of a superclass is the sum over its classes. "coarse" needs 100 classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
@@ -16,14 +16,14 @@ pub enum Level {
     Coarse,
 }
 
-/// Level, and the temperature of every network and of the ensemble: softmax(log p / temperature).
+/// The level, and the temperature of every network and of the ensemble: softmax(log p / temperature).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Lens {
     pub level: Level,
     pub temperature: f64,
 }
 
-/// Temperatures that can be asked for.
+/// The range of temperatures.
 pub(super) const TEMPERATURES: std::ops::RangeInclusive<f64> = 0.01..=100.0;
 
 /// # Errors
@@ -33,14 +33,14 @@ fn check_temperature(temperature: f64) -> LabResult<()> {
         return Ok(());
     }
     Err(LabError::bad_argument(format!(
-        "the temperature is {temperature}; it must be from {} to {}",
+        "temperature is {temperature}; it must be from {} to {}",
         TEMPERATURES.start(),
         TEMPERATURES.end()
     )))
 }
 
 impl Lens {
-    /// StoredLogits as they are.
+    /// Shows predictions as they are.
     pub const PLAIN: Self = Self {
         level: Level::Fine,
         temperature: 1.0,
@@ -54,12 +54,12 @@ impl Lens {
     }
 
     /// # Errors
-    /// `bad_argument` for a temperature out of range, and for superclasses where there are not 100 classes.
+    /// `bad_argument` if the temperature is out of range, or if superclasses are requested without 100 classes.
     pub fn check(self, n_classes: usize) -> LabResult<()> {
         check_temperature(self.temperature)?;
         if self.level == Level::Coarse && n_classes != N_FINE {
             return Err(LabError::bad_argument(format!(
-                "there are {n_classes} classes; superclasses are known for CIFAR-100's {N_FINE} alone, so level must be \"fine\""
+                "level is \"coarse\" and there are {n_classes} classes; only the {N_FINE} classes of CIFAR-100 have superclasses, so level must be \"fine\""
             )));
         }
         Ok(())
@@ -69,13 +69,13 @@ impl Lens {
         self == Self::PLAIN
     }
 
-    /// Of fine classes, at the same temperature.
+    /// Returns the lens of fine classes at the same temperature.
     pub fn fine(self) -> Self {
         let level = Level::Fine;
         Self { level, ..self }
     }
 
-    /// What a fine class is at this level.
+    /// Returns the class of this level that a fine class belongs to.
     pub fn class_of(self, fine: u8) -> u8 {
         match self.level {
             Level::Fine => fine,
@@ -83,7 +83,7 @@ impl Lens {
         }
     }
 
-    /// Classes at this level.
+    /// Returns the number of classes at this level.
     pub fn n_classes(self, n_fine: usize) -> usize {
         match self.level {
             Level::Fine => n_fine,

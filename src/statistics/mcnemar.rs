@@ -7,30 +7,32 @@ use super::predictor::Predictor;
 use super::stored_logits::StoredLogits;
 use crate::error::LabResult;
 
-/// From so many discordant images on, chi-square stands for the exact test.
+/// The chi-square test replaces the exact one from this number of discordant images on.
 const N_CHI_SQUARE: u32 = 25;
 
+/// Options of `mcnemar`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct McNemarArgs {
     pub first: Predictor,
     pub second: Predictor,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
 }
 
-/// Which test gave the p-value.
+/// Which test gave the p-value. "exact": two-sided binomial, for fewer than 25 images that only one of the two predicts correctly;
+/// "chi_square": one degree of freedom, continuity-corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
 pub enum McNemarMethod {
-    /// Two-sided binomial, below 25 images on which one alone is right.
     Exact,
-    /// One degree of freedom, continuity-corrected.
     ChiSquare,
 }
 
+/// McNemar's test of two accuracies on the same images.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
@@ -48,7 +50,7 @@ pub struct McNemar {
 }
 
 /// # Errors
-/// As for [`StoredLogits::view`].
+/// The same as for [`StoredLogits::view`].
 pub fn mcnemar(stored: &StoredLogits, args: &McNemarArgs) -> LabResult<McNemar> {
     let lens = Lens::new(args.level, None);
     let first = stored.view(&args.first.names(), lens)?;
@@ -85,7 +87,7 @@ fn test(only_first: u32, only_second: u32) -> (McNemarMethod, Option<f64>, f64) 
     )
 }
 
-/// Twice P(X <= k) of X out of n, each with probability 1/2, and at most 1.
+/// Returns min(1, 2 P(X <= k)) for X binomial with n trials of probability 1/2.
 fn binomial(k: u32, n: u32) -> f64 {
     let (mut choices, mut total) = (1.0, 0.0);
     for i in 0..=k {
@@ -95,7 +97,7 @@ fn binomial(k: u32, n: u32) -> f64 {
     (2.0 * total / 2f64.powi(n as i32)).min(1.0)
 }
 
-/// The complementary error function of x >= 0: the series of erf below 2 (Abramowitz and Stegun 7.1.6), the continued fraction above
+/// Computes the complementary error function for x >= 0: the series of erf below 2 (Abramowitz and Stegun 7.1.6), the continued fraction above
 /// (7.1.14), from its 100th level.
 fn erfc(x: f64) -> f64 {
     let scale = (-x * x).exp() / std::f64::consts::PI.sqrt();

@@ -1,8 +1,12 @@
-//! Statistics of networks' answers to a whole test set: what their logits and the labels alone say.
+//! Statistics of several networks over a whole test set, from their logits and the labels alone.
 //!
-//! [`StoredLogits`] holds labels and logits. Each question is a function of the answers and of arguments that cross to JavaScript as they
-//! are, one file a topic; networks are told by name and images by index. Everything is f64. A question may be asked through a lens:
-//! of superclasses, or at another temperature. What a network says is computed once and kept as long as there is room.
+//! [`StoredLogits`] holds labels and logits. Each question is a function of these and of arguments, one file per topic; its arguments and
+//! its answer are what crosses to JavaScript. Networks are identified by name and images by index. All arithmetic is f64. A question
+//! may be asked through a lens: with superclasses, or at another temperature. What a network predicts is computed once and kept while
+//! there is room.
+//!
+//! To add a statistic: write the function, its arguments and its answer in the topic's file, export them here, and add a line to the
+//! table in `browser/statistics.rs`.
 
 mod baselines;
 mod bootstrap;
@@ -45,6 +49,6 @@ pub use report::{Report, ReportArgs, SizeReport, report};
 pub use stored_logits::{NetworkFacts, StoredLogits};
 pub use temperature::{
     FitTemperatureArgs, ScaledFigures, TemperatureCurve, TemperatureCurves, TemperatureCurvesArgs, TemperatureFit,
-    TemperatureFits, fit_temperature, temperature_curves,
+    TemperatureFits, fit_temperature, temperature_curves, temperatures,
 };
 pub use verify::{Verification, verify};

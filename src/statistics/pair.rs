@@ -1,4 +1,4 @@
-//! A teacher ensemble and a student image by image: the four cells, confusion, and the agreement that chance would give.
+//! Compares a teacher ensemble and a student image by image: cells, confusion, and the agreement expected by chance.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,20 +7,22 @@ use super::lens::{Lens, Level};
 use super::stored_logits::StoredLogits;
 use crate::error::{LabError, LabResult};
 
-/// An ensemble and a student, and how they are looked at.
+/// An ensemble and a student, and how they are viewed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct PairArgs {
     pub teachers: Vec<String>,
     pub student: String,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
 }
 
-/// Who is right; where both are wrong, whether with the same class.
+/// Which of the two is right; if both are wrong, whether they predict the same class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -32,7 +34,7 @@ pub enum Cell {
     BothWrongOther,
 }
 
-/// Who is right; where both are wrong, whether with the same class. Counts of images.
+/// Number of images in each cell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -45,22 +47,22 @@ pub struct Cells {
     pub both_wrong_other: u32,
 }
 
-/// Of the images that the ensemble gets wrong, those that the student gets wrong with the same class.
+/// Images that the ensemble gets wrong, and how many of them the student gets wrong with the same class.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null))]
 #[serde(rename_all = "camelCase")]
 pub struct CopiedErrors {
     pub n_teacher_wrong: u32,
     pub n_copied: u32,
-    /// `n_copied / n_teacher_wrong`; null where the teacher is never wrong.
+    /// nCopied / nTeacherWrong; null if the ensemble is never wrong.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub share: Option<f64>,
-    /// The share expected of predictors that are independent given the true class; null likewise.
+    /// The share expected of predictors that are independent given the true class; null if the ensemble is never wrong.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub chance: Option<f64>,
 }
 
-/// What stands in a row or a column of a confusion matrix.
+/// Whose classes the rows or columns of a confusion matrix are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "snake_case")]
@@ -70,12 +72,15 @@ pub enum Side {
     Student,
 }
 
+/// Options of `confusion`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct ConfusionArgs {
+    /// Needed if a side is "teacher", which is their ensemble.
     #[serde(default)]
     pub teachers: Vec<String>,
+    /// Needed if a side is "student".
     #[serde(default)]
     pub student: Option<String>,
     /// Default "teacher".
@@ -84,14 +89,16 @@ pub struct ConfusionArgs {
     /// Default "student".
     #[serde(default)]
     pub columns: Option<Side>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
 }
 
 /// # Errors
-/// As for [`StoredLogits::view`].
+/// The same as for [`StoredLogits::view`].
 pub fn cells(stored: &StoredLogits, args: &PairArgs) -> LabResult<Cells> {
     let lens = Lens::new(args.level, args.temperature);
     let teacher = stored.view(&args.teachers, lens)?;
@@ -127,10 +134,10 @@ fn count_cells(teacher: &Figures, student: &Figures) -> Cells {
     cells
 }
 
-/// Images `[n_classes, n_classes]` by the top-1 class, or the true one, of both sides.
+/// Counts images `[n_classes, n_classes]` by the top-1 class, or the true class, of both sides.
 ///
 /// # Errors
-/// `bad_argument` where a side needs a network that is not given, and as for [`StoredLogits::view`].
+/// `bad_argument` if a side needs a network that is not given, and the same as for [`StoredLogits::view`].
 pub fn confusion(stored: &StoredLogits, args: &ConfusionArgs) -> LabResult<Vec<u32>> {
     let lens = Lens::new(args.level, args.temperature);
     lens.check(stored.n_classes())?;
@@ -154,20 +161,20 @@ fn table(rows: &[u8], columns: &[u8], n_classes: usize) -> Vec<u32> {
     counts
 }
 
-/// What an agreement has to be compared with.
+/// What chance explains of an agreement.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chance {
     pub n_images: u32,
-    /// Of the student with the ensemble.
+    /// Agreement of the student with the ensemble.
     pub agreement: f64,
     /// Agreement expected of two predictors that are independent given the true class and have the class-wise confusion of these
-    /// two: sum over classes c of n_c / n * sum_k p_T(k | c) p_S(k | c). A class that never occurs counts nothing.
+    /// two: sum over classes c of n_c / n * sum_k p_T(k | c) p_S(k | c). A class that never occurs contributes nothing.
     pub chance: f64,
     pub copied_errors: CopiedErrors,
 }
 
 /// # Errors
-/// As for [`StoredLogits::view`].
+/// The same as for [`StoredLogits::view`].
 pub fn chance(stored: &StoredLogits, args: &PairArgs) -> LabResult<Chance> {
     let lens = Lens::new(args.level, args.temperature);
     let teacher = stored.view(&args.teachers, lens)?;

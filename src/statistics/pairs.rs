@@ -9,6 +9,7 @@ use super::stored_logits::StoredLogits;
 use super::view::View;
 use crate::error::LabResult;
 
+/// Options of `pairs`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -16,12 +17,15 @@ pub struct PairsArgs {
     /// Default: all networks, by name.
     #[serde(default)]
     pub models: Option<Vec<String>>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
 }
 
+/// Top-1 agreement of every network with every other one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pairs {
     pub models: Vec<String>,
@@ -30,7 +34,7 @@ pub struct Pairs {
 }
 
 /// # Errors
-/// As for [`StoredLogits::view`].
+/// The same as for [`StoredLogits::view`].
 pub fn pairs(stored: &StoredLogits, args: &PairsArgs) -> LabResult<Pairs> {
     let by_name = || stored.by_name().into_iter().map(|network| network.name.clone());
     let models = args.models.clone().unwrap_or_else(|| by_name().collect());
@@ -38,7 +42,7 @@ pub fn pairs(stored: &StoredLogits, args: &PairsArgs) -> LabResult<Pairs> {
     Ok(Pairs { models, agreement })
 }
 
-/// `[names, names]`
+/// Returns the agreements `[names, names]`.
 pub(super) fn agreements(stored: &StoredLogits, names: &[String], lens: Lens) -> LabResult<Vec<f64>> {
     lens.check(stored.n_classes())?;
     let views = names.iter().map(|name| stored.view_of(name, lens));
@@ -54,7 +58,7 @@ pub(super) fn agreements(stored: &StoredLogits, names: &[String], lens: Lens) ->
     Ok(agreements)
 }
 
-/// Share of images with the same top-1 class.
+/// Returns the share of images with the same top-1 class.
 pub(super) fn agreement(a: &View, b: &View) -> f64 {
     let (a, b) = (&a.figures.top1, &b.figures.top1);
     a.iter().zip(b).filter(|(a, b)| a == b).count() as f64 / a.len() as f64

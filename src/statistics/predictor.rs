@@ -1,11 +1,11 @@
 //! What a question is about: one network, or the ensemble of several.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// One network by its name, or the ensemble of several.
+/// One network by name, or the ensemble of several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a network's name or an array of networks' names")]
 pub enum Predictor {
     Network(String),
     Ensemble(Vec<String>),
@@ -18,4 +18,12 @@ impl Predictor {
             Self::Ensemble(names) => names.clone(),
         }
     }
+}
+
+/// Reads one name or an array of names.
+///
+/// # Errors
+/// Those of the deserializer.
+pub(super) fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Predictor::deserialize(deserializer).map(|names| names.names())
 }

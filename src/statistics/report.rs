@@ -1,4 +1,4 @@
-//! The figures of an evaluation, over all images at once: each network, the ensemble, and the ensembles of fewer members.
+//! The metrics of an evaluation over all images at once: of each network, of the ensemble, and of the ensembles of fewer members.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -8,49 +8,56 @@ use serde::{Deserialize, Serialize};
 use super::calibration::{self, Binning};
 use super::figures::Figures;
 use super::lens::{Lens, Level};
+use super::predictor::one_or_more;
 use super::stored_logits::StoredLogits;
 use super::view::View;
 use crate::error::LabResult;
 use crate::metrics::{Fidelity, Generalisation, N_BINS, ReliabilityBin, share};
 
-/// Which networks are reported on, and how they are looked at.
+/// Options of `report`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct ReportArgs {
+    /// Members of the ensemble, at least one. `sizes` adds them in this order.
     pub teachers: Vec<String>,
-    #[serde(default)]
+    /// Default: none.
+    #[serde(rename = "student", default, deserialize_with = "one_or_more")]
+    #[cfg_attr(feature = "browser", tsify(type = "string | string[]"))]
     pub students: Vec<String>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
+    /// Softens every network and the ensemble: softmax(log p / temperature). Default 1.
     #[serde(default)]
     pub temperature: Option<f64>,
-    /// Whether to report on the ensembles of the first 1, 2, ... teachers too; default true.
+    /// Whether to report on the ensembles of the first 1, 2, ... teachers too. Default true; without them a report takes about half the
+    /// time.
     #[serde(default)]
     pub sizes: Option<bool>,
 }
 
-/// As [`crate::session::EvaluationReport`], over the whole test set.
+/// The metrics of `EvaluationReport`, over the whole test set.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null, hashmap_as_object))]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Images.
+    /// Number of images.
     pub n_images: u32,
-    /// Classes of the level.
+    /// Number of classes at the level.
     pub n_classes: u32,
     pub level: Level,
     pub temperature: f64,
     /// Members of the ensemble.
     pub teachers: Vec<String>,
-    /// Each teacher and each student by name.
+    /// Metrics of each teacher and each student, by name.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, Generalisation>"))]
     pub models: BTreeMap<String, Generalisation>,
     pub ensemble: Generalisation,
-    /// Each student against the ensemble, by name.
+    /// Fidelity of each student to the ensemble, by name.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, Fidelity>"))]
     pub students: BTreeMap<String, Fidelity>,
-    /// The ensembles of the first 1, 2, ... teachers; none where they were not asked for.
+    /// The ensembles of the first 1, 2, ... teachers; empty if they were not requested.
     pub sizes: Vec<SizeReport>,
 }
 
@@ -62,13 +69,13 @@ pub struct SizeReport {
     /// Number of members.
     pub size: u32,
     pub ensemble: Generalisation,
-    /// Each student against this ensemble.
+    /// Fidelity of each student to this ensemble, by name.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, Fidelity>"))]
     pub students: BTreeMap<String, Fidelity>,
 }
 
 /// # Errors
-/// `unknown_model`, and `bad_argument` as for [`StoredLogits::view`].
+/// `unknown_model`, and `bad_argument` for the same reasons as [`StoredLogits::view`].
 pub fn report(stored: &StoredLogits, args: &ReportArgs) -> LabResult<Report> {
     let lens = Lens::new(args.level, args.temperature);
     lens.check(stored.n_classes())?;
@@ -93,7 +100,7 @@ pub fn report(stored: &StoredLogits, args: &ReportArgs) -> LabResult<Report> {
         let (ensemble, kl) = stored.against(&args.teachers, lens, &students)?;
         (of_size(n_teachers, &ensemble, &kl), Vec::new())
     };
-    // After the sizes: where the first teacher is softened there, its KL comes from the same pass.
+    // This follows the sizes because softening the first teacher there also computes its KL.
     let mut models = BTreeMap::new();
     for name in args.teachers.iter().chain(&args.students) {
         models.insert(name.clone(), generalisation(&stored.view_of(name, lens)?.figures));
@@ -111,7 +118,7 @@ pub fn report(stored: &StoredLogits, args: &ReportArgs) -> LabResult<Report> {
     })
 }
 
-/// Over all images, of which there is at least one.
+/// Computes metrics over all images; there is at least one.
 pub(super) fn generalisation(figures: &Figures) -> Generalisation {
     let n = figures.rank.len() as f64;
     let top5 = figures.rank.iter().filter(|&&rank| rank < 5).count();
@@ -132,10 +139,10 @@ pub(super) fn generalisation(figures: &Figures) -> Generalisation {
     }
 }
 
-/// A student against its teacher, with the KL of each image.
+/// Compares a student with its teacher, from the KL of each image.
 pub(super) fn fidelity(teacher: &Figures, student: &Figures, kl: &[f64]) -> Fidelity {
     let n = kl.len() as f64;
-    // Images and agreeing ones, where the teacher is wrong and where it is right.
+    // Counts of images and of agreeing images, for those that the teacher gets wrong and those it gets right.
     let mut counts = [(0u32, 0u32); 2];
     for image in 0..kl.len() {
         let (n_images, n_agreeing) = &mut counts[usize::from(teacher.is_right(image))];

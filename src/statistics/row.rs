@@ -1,4 +1,4 @@
-//! One image's answer, and what is computed along it.
+//! One image's prediction, and what is computed from it.
 
 use super::elementary::{SMALLEST_PROBABILITY, exp_into, ln, ln_into};
 use super::lens::Lens;
@@ -44,7 +44,7 @@ impl Row {
         (largest * inverse + ln(sum), 1.0 / sum)
     }
 
-    /// Superclasses of a row of fine classes.
+    /// Sums a row of fine classes to superclasses.
     pub fn gather(&mut self, fine: &Self, lens: Lens) {
         self.probs.fill(0.0);
         for (fine, p) in fine.probs.iter().enumerate() {

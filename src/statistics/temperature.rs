@@ -1,4 +1,4 @@
-//! Temperature scaling (Guo et al. 2017): softmax(log p / T), with T by the NLL of half of the images; and figures over T.
+//! Temperature scaling (Guo et al. 2017): softmax(log p / T), with T fitted by the NLL of half of the images; and metrics as functions of T.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -9,6 +9,7 @@ use super::calibration::{Binning, bins, ece};
 use super::elementary::exp_in_place;
 use super::figures::Figures;
 use super::lens::{Lens, Level, TEMPERATURES};
+use super::predictor::one_or_more;
 use super::row::sum;
 use super::stored_logits::{Against, StoredLogits};
 use super::view::View;
@@ -16,21 +17,26 @@ use crate::data::random::{Purpose, Random};
 use crate::error::{LabError, LabResult};
 use crate::metrics::N_BINS;
 
+/// Options of `fitTemperature`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct FitTemperatureArgs {
     pub teachers: Vec<String>,
-    #[serde(default)]
+    /// Default: none.
+    #[serde(rename = "student", default, deserialize_with = "one_or_more")]
+    #[cfg_attr(feature = "browser", tsify(type = "string | string[]"))]
     pub students: Vec<String>,
-    /// Of the split, default 0.
+    /// Seed of the split; default 0.
     #[serde(default)]
     pub seed: Option<u32>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
 }
 
-/// Fitted by NLL of the fine classes on one half of the images, reported on the other.
+/// Temperature scaling (Guo et al. 2017): temperatures are fitted by the NLL of the fine classes on one half of the images, and metrics
+/// are reported on the other half.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null, hashmap_as_object))]
 #[serde(rename_all = "camelCase")]
@@ -39,34 +45,36 @@ pub struct TemperatureFits {
     pub n_fitted: u32,
     pub n_reported: u32,
     pub ensemble: TemperatureFit,
-    /// Each teacher and each student.
+    /// Each teacher and each student, by name.
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, TemperatureFit>"))]
     pub models: BTreeMap<String, TemperatureFit>,
 }
 
+/// The fitted temperature of one predictor, and its metrics before and after scaling.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct TemperatureFit {
-    /// From 0.01 to 100; at a bound where the NLL falls towards it, and 1 where all give the same NLL.
+    /// From 0.01 to 100; a bound if the NLL falls towards it, and 1 if all temperatures give the same NLL.
     pub temperature: f64,
     pub before: ScaledFigures,
     pub after: ScaledFigures,
 }
 
+/// Metrics at one temperature.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct ScaledFigures {
     pub nll: f64,
     pub ece: f64,
-    /// Of a student: KL(ensemble at 1 || student at its temperature); null for others.
+    /// KL(ensemble at 1 || student at its temperature); null unless the network is a student.
     #[cfg_attr(feature = "browser", tsify(type = "number | null"))]
     pub kl: Option<f64>,
 }
 
 /// # Errors
-/// `bad_argument` for fewer than 2 images, and as for [`StoredLogits::view`].
+/// `bad_argument` if there are fewer than 2 images, and the same as for [`StoredLogits::view`].
 pub fn fit_temperature(stored: &StoredLogits, args: &FitTemperatureArgs) -> LabResult<TemperatureFits> {
     let n_images = stored.n_images();
     if n_images < 2 {
@@ -108,7 +116,7 @@ pub fn fit_temperature(stored: &StoredLogits, args: &FitTemperatureArgs) -> LabR
     })
 }
 
-/// As [`StoredLogits::against`], with a view that is kept only where it is one that others look at too.
+/// Does the same as [`StoredLogits::against`], but keeps the view only if it is used elsewhere too.
 fn at(stored: &StoredLogits, names: &[String], lens: Lens, students: &[Rc<View>]) -> LabResult<Against> {
     if lens.temperature == 1.0 {
         return stored.against(names, lens, students);
@@ -129,15 +137,15 @@ fn mean_of(values: &[f64], images: &[usize]) -> f64 {
     images.iter().map(|&image| values[image]).sum::<f64>() / images.len() as f64
 }
 
-/// The temperature of the least NLL of some images. In 1 / T the NLL is convex, its derivative the sum of E_p[log p] - log p_label:
-/// Newton's steps in log T, or bisection where these leave the bracket.
+/// Returns the temperature that minimises the NLL of some images. The NLL is convex in 1 / T, and its derivative is the sum of
+/// E_p[log p] - log p_label. Newton steps in log T find the minimum, with bisection if a step leaves the bracket.
 fn best_temperature(plain: &View, labels: &[u8], images: &[usize]) -> f64 {
     let mut logs = Vec::new();
     let mut of_labels = Vec::with_capacity(images.len());
     let mut row = vec![0.0; plain.n_classes()];
     for &image in images {
         plain.log_row(image, &mut row);
-        // From the largest down, so that equal answers are zeros and no exponential overflows.
+        // Logits are relative to the largest, so that equal logits are zeros and no exponential overflows.
         let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         row.iter_mut().for_each(|log| *log -= largest);
         of_labels.push(row[usize::from(labels[image])]);
@@ -188,37 +196,43 @@ fn best_temperature(plain: &View, labels: &[u8], images: &[usize]) -> f64 {
     (-log_inverse).exp()
 }
 
-/// Enough for bisection alone.
+/// This is enough for bisection alone.
 const MAX_STEPS: usize = 60;
-/// Of log T.
+/// The precision of log T.
 const PRECISION: f64 = 1e-10;
 
+/// Options of `temperatureCurves`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
 pub struct TemperatureCurvesArgs {
     pub teachers: Vec<String>,
-    #[serde(default)]
+    /// Default: none.
+    #[serde(rename = "student", default, deserialize_with = "one_or_more")]
+    #[cfg_attr(feature = "browser", tsify(type = "string | string[]"))]
     pub students: Vec<String>,
-    /// Each from 0.01 to 100.
-    pub temperatures: Vec<f64>,
+    /// Each from 0.01 to 100. Default: 33 from 1/4 to 4, evenly spaced in the logarithm.
+    #[serde(default)]
+    pub temperatures: Option<Vec<f64>>,
+    /// Default "fine".
     #[serde(default)]
     pub level: Option<Level>,
 }
 
+/// Metrics as functions of the temperature.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify), tsify(missing_as_null, hashmap_as_object))]
 #[serde(rename_all = "camelCase")]
 pub struct TemperatureCurves {
     pub temperatures: Vec<f64>,
-    /// KL(ensemble at the temperature || first student at 1); null without a student.
+    /// The ensemble. `kl` is KL(ensemble at the temperature || first student at 1), or null without a student.
     pub ensemble: TemperatureCurve,
-    /// Each student; KL(ensemble at 1 || student at the temperature).
+    /// Each student, by name. `kl` is KL(ensemble at 1 || student at the temperature).
     #[cfg_attr(feature = "browser", tsify(type = "Record<string, TemperatureCurve>"))]
     pub students: BTreeMap<String, TemperatureCurve>,
 }
 
-/// A figure a temperature.
+/// One value per temperature.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -241,22 +255,30 @@ impl TemperatureCurve {
     }
 }
 
+/// The temperatures to compute curves at.
+///
 /// # Errors
-/// `bad_argument` without temperatures, and as for [`StoredLogits::view`].
-pub fn temperature_curves(stored: &StoredLogits, args: &TemperatureCurvesArgs) -> LabResult<TemperatureCurves> {
-    if args.temperatures.is_empty() {
+/// `bad_argument` if there are none, if one is out of range, or if superclasses are requested without 100 classes.
+pub fn temperatures(stored: &StoredLogits, args: &TemperatureCurvesArgs) -> LabResult<Vec<f64>> {
+    let evenly_spaced = || (-16..=16).map(|eighth| (f64::from(eighth) / 8.0).exp2()).collect();
+    let temperatures = args.temperatures.clone().unwrap_or_else(evenly_spaced);
+    if temperatures.is_empty() {
         return Err(LabError::bad_argument(
-            "temperatures are empty; there must be at least one",
+            "temperatures is empty; it must hold at least one temperature",
         ));
     }
-    let plain = Lens::new(args.level, None);
-    let lenses: Vec<Lens> = args
-        .temperatures
-        .iter()
-        .map(|&temperature| Lens { temperature, ..plain })
-        .collect();
+    for &temperature in &temperatures {
+        Lens::new(args.level, Some(temperature)).check(stored.n_classes())?;
+    }
+    Ok(temperatures)
+}
+
+/// # Errors
+/// The same as for [`temperatures`] and [`StoredLogits::view`].
+pub fn temperature_curves(stored: &StoredLogits, args: &TemperatureCurvesArgs) -> LabResult<TemperatureCurves> {
     // All are checked before any is computed.
-    lenses.iter().try_for_each(|lens| lens.check(stored.n_classes()))?;
+    let temperatures = temperatures(stored, args)?;
+    let plain = Lens::new(args.level, None);
     let teacher = stored.view(&args.teachers, plain)?;
     let first = args
         .students
@@ -265,7 +287,8 @@ pub fn temperature_curves(stored: &StoredLogits, args: &TemperatureCurvesArgs) -
         .transpose()?;
     let mut ensemble = TemperatureCurve::default();
     let mut students = BTreeMap::<String, TemperatureCurve>::new();
-    for lens in lenses {
+    for &temperature in &temperatures {
+        let lens = Lens { temperature, ..plain };
         let (view, kl) = at(stored, &args.teachers, lens, first.as_slice())?;
         ensemble.push(&view.figures, kl.first());
         for name in &args.students {
@@ -278,7 +301,7 @@ pub fn temperature_curves(stored: &StoredLogits, args: &TemperatureCurvesArgs) -
         }
     }
     Ok(TemperatureCurves {
-        temperatures: args.temperatures.clone(),
+        temperatures,
         ensemble,
         students,
     })
@@ -353,7 +376,7 @@ mod tests {
             let args = TemperatureCurvesArgs {
                 teachers: vec!["a".to_owned(), "b".to_owned()],
                 students: students.iter().map(|&name| name.to_owned()).collect(),
-                temperatures: temperatures.to_vec(),
+                temperatures: Some(temperatures.to_vec()),
                 level: None,
             };
             temperature_curves(&stored, &args)

@@ -1,4 +1,4 @@
-//! Logits that were computed here, held against those that were given.
+//! Compares logits that were computed here with the stored ones.
 
 use serde::Serialize;
 
@@ -6,6 +6,7 @@ use super::stored_logits::StoredLogits;
 use crate::error::{LabError, LabResult};
 use crate::metrics::{FidelityError, argmax};
 
+/// Differences between computed and stored logits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "browser", derive(tsify::Tsify))]
 #[serde(rename_all = "camelCase")]
@@ -13,14 +14,14 @@ pub struct Verification {
     pub n_images: u32,
     /// Largest absolute difference of a logit.
     pub max_difference: f64,
-    /// Images whose top-1 class differs.
+    /// Number of images whose top-1 class differs.
     pub n_top1_changed: u32,
 }
 
-/// `logits`: `[k, n_classes]` of the images `indices`, by default of all.
+/// Compares `logits`, `[k, n_classes]`, with those stored for the images `indices`, or for all images.
 ///
 /// # Errors
-/// `unknown_model`, and `bad_argument` for no images, another number of values, an image that there is not, or a value that is not
+/// `unknown_model`, or `bad_argument` if there are no images, the number of values is wrong, an index is out of range or a value is not
 /// finite.
 pub fn verify(stored: &StoredLogits, name: &str, logits: &[f32], indices: Option<&[u32]>) -> LabResult<Verification> {
     let given = stored.network(name)?;

@@ -1,4 +1,4 @@
-//! What one predictor, a network or an ensemble, says of every image.
+//! The predictions of one network or ensemble for every image.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -8,16 +8,16 @@ use super::figures::Figures;
 use super::lens::Lens;
 use super::row::{Row, divergence, mean};
 
-/// Log-probabilities and probabilities `[n, n_classes]`, and what counts of them.
+/// Log-probabilities and probabilities `[n, n_classes]`, and the per-image values derived from them.
 pub(super) struct View {
     n_classes: usize,
     source: Source,
     pub figures: Figures,
 }
 
-/// What an image's row is computed from: as little is held as can be, since 10,000 images take 8 MB.
+/// What an image's row is computed from. It holds as little as possible, because 10,000 images take 8 MB.
 enum Source {
-    /// A network as it is. Its probabilities are held for the ensembles that it is a member of.
+    /// A plain network. Its probabilities are held for the ensembles that it belongs to.
     Logits {
         logits: Rc<Vec<f32>>,
         log_sums: Vec<f64>,
@@ -29,7 +29,7 @@ enum Source {
         inverse: f64,
         log_sums: Vec<f64>,
     },
-    /// The mean of plain views. Its probabilities are held from the first [`View::kl`] on.
+    /// The mean of plain views. It holds its probabilities from the first [`View::kl`] on.
     Ensemble {
         members: Vec<Rc<View>>,
         logs: Vec<f64>,
@@ -40,7 +40,7 @@ enum Source {
 }
 
 impl View {
-    /// A network as it is, from its finite logits.
+    /// Makes the view of a plain network from its finite logits.
     pub fn of_logits(logits: &Rc<Vec<f32>>, n_classes: usize, labels: &[u8]) -> Self {
         let mut figures = Figures::with_capacity(labels.len());
         let mut row = Row::new(n_classes);
@@ -66,7 +66,7 @@ impl View {
         }
     }
 
-    /// The mean of the members' probabilities, from its log-probabilities `[n, n_classes]`. There is at least one member, all plain.
+    /// Makes the view of an ensemble from its log-probabilities `[n, n_classes]`. There is at least one member, and all are plain.
     pub fn of_ensemble(members: Vec<Rc<Self>>, logs: Vec<f64>, figures: Figures) -> Self {
         Self {
             n_classes: members[0].n_classes,
@@ -79,8 +79,8 @@ impl View {
         }
     }
 
-    /// A plain view at a temperature, and KL(view || student) of each student and image: one pass for both, since each exponential
-    /// that a report saves is worth milliseconds.
+    /// Returns a plain view at another temperature, and KL(view || student) for each student and image. One pass computes both,
+    /// because every exponential that a report saves is worth milliseconds.
     pub fn soft(plain: &Rc<Self>, temperature: f64, students: &[Rc<Self>]) -> (Self, Vec<Vec<f64>>) {
         let inverse = 1.0 / temperature;
         let (n_images, n_classes) = (plain.n_images(), plain.n_classes);
@@ -116,7 +116,7 @@ impl View {
         (view, kl)
     }
 
-    /// Superclasses of a view of fine classes; `labels` are superclasses too.
+    /// Returns the superclass view of a view of fine classes. `labels` are superclasses too.
     pub fn coarse(fine: &Self, lens: Lens, labels: &[u8]) -> Self {
         let n_classes = lens.n_classes(fine.n_classes);
         let mut figures = Figures::with_capacity(labels.len());
@@ -144,7 +144,7 @@ impl View {
         self.n_classes
     }
 
-    /// Without what it shares with others.
+    /// Returns the size in bytes, without what it shares with other views.
     pub fn bytes(&self) -> usize {
         let values = match &self.source {
             Source::Logits { log_sums, probs, .. } => log_sums.len() + probs.len(),
@@ -182,7 +182,7 @@ impl View {
         }
     }
 
-    /// An image's probabilities.
+    /// Returns an image's probabilities.
     pub fn probs(&self, image: usize) -> Cow<'_, [f64]> {
         match &self.source {
             Source::Logits { probs, .. } | Source::Coarse { probs, .. } => Cow::Borrowed(&probs[self.at(image)]),
@@ -203,7 +203,7 @@ impl View {
         }
     }
 
-    /// Writes both.
+    /// Writes an image's probabilities and log-probabilities.
     pub fn read(&self, image: usize, row: &mut Row) {
         match &self.source {
             Source::Logits { .. } | Source::Ensemble { .. } | Source::Coarse { .. } => {
@@ -217,12 +217,12 @@ impl View {
         }
     }
 
-    /// Of the log-probabilities in its row. A temperature changes no order.
+    /// Returns the largest log-probability of an image. A temperature keeps the order of classes.
     fn largest(&self, image: usize, row: &Row) -> f64 {
         row.logs[usize::from(self.figures.top1[image])]
     }
 
-    /// Who asks for one KL of an ensemble asks for many, one a temperature: its members are read but once.
+    /// A caller that needs one KL of an ensemble needs many, one per temperature, so the members are read only once.
     fn hold_probs(&self) {
         if let Source::Ensemble { logs, probs, .. } = &self.source
             && probs.get().is_none()
@@ -233,7 +233,7 @@ impl View {
         }
     }
 
-    /// KL(self || student) of each student and image, in nats.
+    /// Returns KL(self || student) for each student and image, in nats.
     pub fn kl(&self, students: &[Rc<Self>]) -> Vec<Vec<f64>> {
         let mut rows = StudentRows::new(students);
         let mut kl = rows.no_kl(self.n_images());
@@ -251,7 +251,7 @@ impl View {
     }
 }
 
-/// What students say of one image.
+/// The students' predictions for one image.
 pub(super) struct StudentRows<'a> {
     students: &'a [Rc<View>],
     logs: Vec<Vec<f64>>,
@@ -263,7 +263,7 @@ impl<'a> StudentRows<'a> {
         Self { students, logs }
     }
 
-    /// Where KL goes: by student, an image after the other.
+    /// Returns an empty list of KLs per student, with room for all images.
     pub fn no_kl(&self, n_images: usize) -> Vec<Vec<f64>> {
         let none = self.students.iter().map(|_| Vec::with_capacity(n_images));
         none.collect()
@@ -275,7 +275,7 @@ impl<'a> StudentRows<'a> {
         }
     }
 
-    /// Appends KL(teacher || student) of each student, the teacher's row being of the same image.
+    /// Appends KL(teacher || student) of each student. The teacher's row is of the same image.
     pub fn push_kl(&self, teacher: &Row, kl: &mut [Vec<f64>]) {
         for (kl, logs) in kl.iter_mut().zip(&self.logs) {
             kl.push(divergence(teacher, logs));

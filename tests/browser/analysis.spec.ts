@@ -103,6 +103,14 @@ for (const { where, module, name } of [
           await fl.failure(analysis.imageAnswers({ teachers, index: 10_000 })),
           await fl.failure(analysis.temperatureCurves({ teachers, temperatures: [1, 0] })),
           await fl.failure(analysis.verify({ name: "teacher0", logits: new Float32Array(1) })),
+          await fl.failure(analysis.verify({ name: "teacher0", logits: [1] as never })),
+          await fl.failure(analysis.report({ ...pair, temprature: 2 } as never)),
+          await fl.failure(analysis.report({ teachers: "teacher0" as never })),
+          await fl.failure(analysis.report({ ...pair, level: "medium" as never })),
+          await fl.failure(analysis.report({ ...pair, student: ["student0", 1] as never })),
+          await fl.failure(analysis.calibration({ models: [teachers, 3 as never] })),
+          await fl.failure(analysis.images({ ...pair, filter: { bin: { of: "teacher", index: -1 } } })),
+          await fl.failure(analysis.add("other", new Float32Array(1), { role: "pupil" as never })),
         ];
         const same = before === JSON.stringify(await analysis.report(pair));
         const models = analysis.models;
@@ -119,17 +127,25 @@ for (const { where, module, name } of [
         "bad_argument",
         "bad_argument",
         "cancelled",
-        ...Array<string>(7).fill("bad_argument"),
+        ...Array<string>(15).fill("bad_argument"),
         "disposed",
       ]);
       const named = [
         "teachers is missing",
-        "teachers is missing; it must be an array of networks' names",
+        "teachers is missing; it must be an array",
         "filter.bin.of",
         "trueClass",
         "index is 10000",
         "temperature is 0",
         "1 values",
+        "logits is [1]; it must be a Float32Array",
+        "temprature is not an option; the options are teachers, student, level, temperature, sizes",
+        'teachers is "teacher0"; it must be an array',
+        'level is "medium"; it must be "fine" or "coarse"',
+        "student is [\"student0\",1]; it must be a network's name or an array of networks' names",
+        "models[1] is 3; it must be a network's name or an array of networks' names",
+        "filter.bin.index is -1; it must be a whole number from 0",
+        'role is "pupil"; it must be "teacher" or "student"',
       ];
       named.forEach((part, i) => expect(failures.all[7 + i]!.message).toContain(part));
       expect(failures.all[1]!.message).toMatch(/999999|1999998|1,?000,?000|2,?000,?000/);

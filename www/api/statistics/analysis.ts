@@ -1,59 +1,46 @@
 /** `Analysis`: the statistics in the thread that creates it. */
 import type {
-  AnalysisOptions,
   AnalysisInterface,
-  Baselines,
-  BaselinesOptions,
-  Calibration,
-  CalibrationOptions,
+  AnalysisOptions,
   Cancellable,
-  Cells,
   Cka,
   CkaInterface,
   Confusion,
   ConfusionOptions,
-  FitTemperatureOptions,
-  ImageAnswers,
-  ImageAnswersOptions,
   Images,
   ImagesOptions,
   Intervals,
   IntervalsOptions,
   Logits,
-  McNemar,
-  McNemarOptions,
   NetworkFacts,
-  PairOptions,
   Pairs,
   PairsOptions,
-  Report,
-  ReportOptions,
   TemperatureCurve,
   TemperatureCurves,
   TemperatureCurvesOptions,
-  TemperatureFits,
   Verification,
   VerifyOptions,
 } from "./types.js";
 import { loadStatistics, type Statistics, type StatisticsModule } from "./module.js";
-import { checked } from "./options.js";
+import { type Question, WithQuestions, questionMethods } from "./questions.js";
 import { LabError } from "../wasm/errors.js";
 import { yieldToEvents } from "../wasm/yield.js";
 
 /** How long resamples are drawn before waiting events have their turn. */
 const SLICE_MS = 20;
-/** From 1/4 to 4, evenly in the logarithm. */
-const TEMPERATURES = Array.from({ length: 33 }, (_, i) => 2 ** ((i - 16) / 8));
 
-export class Analysis implements AnalysisInterface {
+export class Analysis extends WithQuestions implements AnalysisInterface {
   #statistics: Statistics;
   #module: StatisticsModule;
   #ended: LabError | null = null;
   /** Rejects once the module has panicked. */
   readonly whenEnded: Promise<never>;
+  /** The questions that have a method. */
+  readonly questions: Question[];
   #release: () => void;
 
   private constructor(module: StatisticsModule, statistics: Statistics, handlers: Set<(error: LabError) => void>) {
+    super();
     this.#module = module;
     this.#statistics = statistics;
     let end: (error: LabError) => void = () => undefined;
@@ -67,6 +54,10 @@ export class Analysis implements AnalysisInterface {
     };
     handlers.add(handler);
     this.#release = () => handlers.delete(handler);
+    const ask = (question: Question, options: Cancellable) =>
+      this.#call(options, () => statistics.ask(question, argsOf(options) as never));
+    this.questions = module.questions();
+    Object.assign(this, questionMethods(this.questions, ask));
   }
 
   static async create(options: AnalysisOptions): Promise<Analysis> {
@@ -85,30 +76,16 @@ export class Analysis implements AnalysisInterface {
   }
 
   add(name: string, logits: Logits, facts: NetworkFacts = {}): Promise<void> {
-    return this.#call({}, () => {
-      if (typeof name !== "string") throw new LabError("bad_argument", `name is ${String(name)}; it must be a string`);
-      if (logits instanceof Float32Array) return this.#statistics.add(name, logits, facts);
-      if (!(logits instanceof Uint8Array || logits instanceof Uint16Array))
-        throw new LabError("bad_argument", "logits must be a Float32Array, or f16 as a Uint8Array or Uint16Array");
-      return this.#statistics.addF16(name, new Uint8Array(logits.buffer, logits.byteOffset, logits.byteLength), facts);
-    });
+    return this.#call({}, () => this.#statistics.add(name, logits, facts));
   }
 
   remove(name: string): Promise<void> {
     return this.#call({}, () => this.#statistics.remove(name));
   }
 
-  report(options: ReportOptions): Promise<Report> {
-    return this.#call(options, () => this.#statistics.report(withStudents(checked(options, "report"))));
-  }
-
-  baselines(options: BaselinesOptions): Promise<Baselines> {
-    return this.#call(options, () => this.#statistics.baselines(checked(options, "baselines")));
-  }
-
   pairs(options: PairsOptions = {}): Promise<Pairs> {
     return this.#call(options, () => {
-      const result = this.#statistics.pairs(checked(options, "pairs"));
+      const result = this.#statistics.pairs(argsOf(options));
       const { models, agreement } = result;
       result.free();
       return { models, agreement: agreement as Float64Array<ArrayBuffer> };
@@ -116,7 +93,7 @@ export class Analysis implements AnalysisInterface {
   }
 
   async intervals(options: IntervalsOptions): Promise<Intervals> {
-    const run = await this.#call(options, () => this.#statistics.intervals(checked(options, "intervals")));
+    const run = await this.#call(options, () => this.#statistics.intervals(argsOf(options)));
     try {
       const { nTotal } = run;
       let [nDone, slice] = [0, 1];
@@ -136,51 +113,31 @@ export class Analysis implements AnalysisInterface {
     }
   }
 
-  mcnemar(options: McNemarOptions): Promise<McNemar> {
-    return this.#call(options, () => this.#statistics.mcnemar(checked(options, "mcnemar")));
-  }
-
-  cells(options: PairOptions): Promise<Cells> {
-    return this.#call(options, () => this.#statistics.cells(checked(options, "cells")));
-  }
-
   confusion(options: ConfusionOptions): Promise<Confusion> {
     return this.#call(options, () => {
-      const counts = this.#statistics.confusion(checked(options, "confusion")) as Uint32Array<ArrayBuffer>;
+      const counts = this.#statistics.confusion(argsOf(options)) as Uint32Array<ArrayBuffer>;
       const { rows = "teacher", columns = "student" } = options;
       return { nClasses: Math.sqrt(counts.length), rows, columns, counts };
     });
   }
 
-  calibration(options: CalibrationOptions): Promise<Calibration> {
-    return this.#call(options, () => this.#statistics.calibration(checked(options, "calibration")));
-  }
-
-  fitTemperature(options: FitTemperatureOptions): Promise<TemperatureFits> {
-    return this.#call(options, () => this.#statistics.fitTemperature(withStudents(checked(options, "fitTemperature"))));
-  }
-
   async temperatureCurves(options: TemperatureCurvesOptions): Promise<TemperatureCurves> {
-    const { temperatures = TEMPERATURES, ...rest } = await this.#call(options, () =>
-      withStudents(checked(options, "temperatureCurves")),
-    );
-    const ask = (temperatures: number[]) =>
-      this.#call({}, () => this.#statistics.temperatureCurves({ ...rest, temperatures }));
-    if (temperatures.length < 2) return { ...(await ask(temperatures)), cancelled: false };
-    // One that is out of range must be told before any is computed.
-    const outside = temperatures.find((temperature) => !(temperature >= 0.01 && temperature <= 100));
-    if (outside !== undefined) await ask([outside]);
+    const args = argsOf(options);
+    const temperatures = await this.#call(options, () => this.#statistics.temperatures(args));
+    const ask = (temperature: number) =>
+      this.#call({}, () => this.#statistics.temperatureCurves({ ...args, temperatures: [temperature] }));
     const points: Awaited<ReturnType<typeof ask>>[] = [];
     for (const temperature of temperatures) {
       if (options.signal?.aborted && points.length > 0) break;
-      points.push(await ask([temperature]));
+      points.push(await ask(temperature));
     }
     const joined = (curves: TemperatureCurve[]): TemperatureCurve => ({
       nll: curves.flatMap(({ nll }) => nll),
       ece: curves.flatMap(({ ece }) => ece),
       kl: curves[0]?.kl ? curves.flatMap(({ kl }) => kl ?? []) : null,
     });
-    const students = rest.students.map((name) => [name, joined(points.map((point) => point.students[name]!))]);
+    const names = Object.keys(points[0]?.students ?? {});
+    const students = names.map((name) => [name, joined(points.map((point) => point.students[name]!))]);
     return {
       temperatures: points.flatMap((point) => point.temperatures),
       cancelled: points.length < temperatures.length,
@@ -191,10 +148,7 @@ export class Analysis implements AnalysisInterface {
 
   images(options: ImagesOptions): Promise<Images> {
     return this.#call(options, () => {
-      const args = checked(options, "images");
-      if (args.filter) args.filter = checked(args.filter, "filter", "filter.");
-      if (args.filter?.bin) args.filter.bin = checked(args.filter.bin, "bin", "filter.bin.");
-      const result = this.#statistics.images(args);
+      const result = this.#statistics.images(argsOf(options));
       const { indices, trueClass, teacherClass, studentClass, cell, kl } = result;
       const { teacherConfidence, studentConfidence, teacherMargin, studentMargin } = result;
       result.free();
@@ -213,13 +167,9 @@ export class Analysis implements AnalysisInterface {
     });
   }
 
-  imageAnswers(options: ImageAnswersOptions): Promise<ImageAnswers> {
-    return this.#call(options, () => this.#statistics.imageAnswers(withStudents(checked(options, "imageAnswers"))));
-  }
-
   verify(options: VerifyOptions): Promise<Verification> {
     return this.#call(options, () => {
-      const { name, logits, indices } = checked(options, "verify");
+      const { name, logits, indices } = options;
       return this.#statistics.verify(name, logits, indices);
     });
   }
@@ -231,8 +181,7 @@ export class Analysis implements AnalysisInterface {
       push: (first, second, n, options = {}): Promise<Cka> =>
         this.#call(options, () => {
           if (isFreed) throw new LabError("disposed", "this alignment was freed; ask for another one");
-          const given = checked({ first, second, n }, "cka");
-          return run.push(given.first, given.second, given.n);
+          return run.push(first, second, n);
         }),
       free: () => {
         if (!isFreed) this.#free(run);
@@ -267,10 +216,9 @@ export class Analysis implements AnalysisInterface {
   }
 }
 
-/** The students as the module takes them. */
-function withStudents<T extends { student?: string | string[] }>({
-  student,
-  ...rest
-}: T): Omit<T, "student"> & { students: string[] } {
-  return { ...rest, students: student === undefined ? [] : typeof student === "string" ? [student] : student };
+/** Returns the options that go to the module, which checks them: all but those of the call itself. */
+function argsOf<T extends object>(options: T): Omit<T, "signal" | "onProgress"> {
+  if (typeof options !== "object" || options === null) return options;
+  const { signal: _, onProgress: __, ...args } = options as T & { signal?: unknown; onProgress?: unknown };
+  return args;
 }

@@ -5,39 +5,26 @@
 import type {
   AnalysisOptions,
   AnalysisInterface,
-  Baselines,
-  BaselinesOptions,
-  Calibration,
-  CalibrationOptions,
   Cancellable,
-  Cells,
   Cka,
   CkaInterface,
   Confusion,
   ConfusionOptions,
-  FitTemperatureOptions,
-  ImageAnswers,
-  ImageAnswersOptions,
   Images,
   ImagesOptions,
   Intervals,
   IntervalsOptions,
   Logits,
-  McNemar,
-  McNemarOptions,
   NetworkFacts,
-  PairOptions,
   Pairs,
   PairsOptions,
-  Report,
-  ReportOptions,
   TemperatureCurves,
   TemperatureCurvesOptions,
-  TemperatureFits,
   Verification,
   VerifyOptions,
 } from "./types.js";
 import type { AnalysisCall, AnalysisMethod, AnalysisProtocol } from "./protocol.js";
+import { type Question, WithQuestions, questionMethods } from "./questions.js";
 import { LabError } from "../wasm/errors.js";
 import { WorkerClient } from "../workers/worker_client.js";
 
@@ -50,7 +37,7 @@ export interface AnalysisClientOptions extends AnalysisOptions {
 
 type OnProgress = IntervalsOptions["onProgress"];
 
-export class AnalysisClient implements AnalysisInterface {
+export class AnalysisClient extends WithQuestions implements AnalysisInterface {
   models: string[] = [];
   #worker: WorkerClient<AnalysisProtocol>;
   /** What was added, to add it again. */
@@ -58,6 +45,7 @@ export class AnalysisClient implements AnalysisInterface {
   #nAlignments = 0;
 
   private constructor({ labels, nClasses, createWorker, onRestart }: AnalysisClientOptions) {
+    super();
     this.#worker = new WorkerClient({
       createWorker: createWorker ?? (() => new Worker(new URL("./worker.js", import.meta.url), { type: "module" })),
       create: { labels: labels?.slice(), nClasses },
@@ -73,7 +61,11 @@ export class AnalysisClient implements AnalysisInterface {
   static async create(options: AnalysisClientOptions): Promise<AnalysisClient> {
     const client = new AnalysisClient(options);
     await client.#worker.start();
-    return client;
+    const questions = await client.#send<Question[]>("questions", []);
+    return Object.assign(
+      client,
+      questionMethods(questions, (question, options) => client.#ask(question, options)),
+    );
   }
 
   *#restore(): Iterable<AnalysisCall> {
@@ -93,14 +85,6 @@ export class AnalysisClient implements AnalysisInterface {
     this.#networks.delete(name);
   }
 
-  report(options: ReportOptions): Promise<Report> {
-    return this.#ask("report", options);
-  }
-
-  baselines(options: BaselinesOptions): Promise<Baselines> {
-    return this.#ask("baselines", options);
-  }
-
   pairs(options: PairsOptions = {}): Promise<Pairs> {
     return this.#ask("pairs", options);
   }
@@ -109,24 +93,8 @@ export class AnalysisClient implements AnalysisInterface {
     return this.#ask("intervals", options);
   }
 
-  mcnemar(options: McNemarOptions): Promise<McNemar> {
-    return this.#ask("mcnemar", options);
-  }
-
-  cells(options: PairOptions): Promise<Cells> {
-    return this.#ask("cells", options);
-  }
-
   confusion(options: ConfusionOptions): Promise<Confusion> {
     return this.#ask("confusion", options);
-  }
-
-  calibration(options: CalibrationOptions): Promise<Calibration> {
-    return this.#ask("calibration", options);
-  }
-
-  fitTemperature(options: FitTemperatureOptions): Promise<TemperatureFits> {
-    return this.#ask("fitTemperature", options);
   }
 
   temperatureCurves(options: TemperatureCurvesOptions): Promise<TemperatureCurves> {
@@ -135,10 +103,6 @@ export class AnalysisClient implements AnalysisInterface {
 
   images(options: ImagesOptions): Promise<Images> {
     return this.#ask("images", options);
-  }
-
-  imageAnswers(options: ImageAnswersOptions): Promise<ImageAnswers> {
-    return this.#ask("imageAnswers", options);
   }
 
   verify(options: VerifyOptions): Promise<Verification> {

@@ -2,7 +2,7 @@
 import type * as Module from "./fidelity_lab_statistics.js";
 import { type Loaded, loadModule, source } from "../wasm/module.js";
 
-export type StatisticsModule = Pick<typeof Module, "changePicture" | "CkaRun" | "Statistics" | "onFatal">;
+export type StatisticsModule = Pick<typeof Module, "changePicture" | "CkaRun" | "Statistics" | "onFatal" | "questions">;
 export type Statistics = Module.Statistics;
 
 let loaded: Promise<Loaded<StatisticsModule>> | null = null;

@@ -1,9 +1,10 @@
 /** What the messages between `AnalysisClient` and its Worker hold. */
 import type { AnalysisInterface, AnalysisOptions } from "./types.js";
 
-/** Every method but those that answer at once, and those of an alignment, which the Worker keeps by a number of the client's. */
+/** All methods that return a promise, the names of the questions, and the methods of an alignment, which the client numbers. */
 export type AnalysisMethod =
   | Exclude<keyof AnalysisInterface, "models" | "cka" | "dispose">
+  | "questions"
   | "ckaCreate"
   | "ckaPush"
   | "ckaFree";

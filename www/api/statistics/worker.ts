@@ -21,6 +21,8 @@ async function perform(
 ): Promise<unknown> {
   const key = args[0] as number;
   switch (method) {
+    case "questions":
+      return on.questions;
     case "ckaCreate":
       return void alignments.set(key, await on.cka());
     case "ckaPush": {
