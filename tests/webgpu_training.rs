@@ -1,6 +1,5 @@
 //! A training step of whole networks on burn's wgpu backend against PyTorch's numbers (tests/golden), natively, by each family of
 //! kernels: `cargo test --features native-wgpu --test webgpu_training`. tests/webgpu_golden.rs says which adapters will do.
-#![cfg(feature = "native-wgpu")]
 
 mod common;
 

@@ -9,10 +9,10 @@ use crate::kernels::Plan;
 use crate::weights::{Network, Normalisation, StateDict};
 
 /// A network that is only evaluated.
-pub struct Evaluator(Laid);
+pub struct Evaluator(DeviceNetwork);
 
 /// A network laid out for its device.
-enum Laid {
+enum DeviceNetwork {
     #[cfg(feature = "cpu")]
     Cpu(Box<std::cell::RefCell<crate::kernels::cpu::CpuNetwork>>),
     #[cfg(feature = "wgsl")]
@@ -44,16 +44,16 @@ impl Evaluator {
         let plan = || Plan::from_state(architecture, state, normalisation).map_err(invalid);
         Ok(Self(match executor {
             #[cfg(feature = "cpu")]
-            Executor::Cpu => Laid::Cpu(Box::new(crate::kernels::cpu::CpuNetwork::new(&plan()?).into())),
+            Executor::Cpu => DeviceNetwork::Cpu(Box::new(crate::kernels::cpu::CpuNetwork::new(&plan()?).into())),
             #[cfg(feature = "wgsl")]
-            Executor::Gpu(scheduler) => Laid::Gpu(Box::new(OnGpu {
+            Executor::Gpu(scheduler) => DeviceNetwork::Gpu(Box::new(OnGpu {
                 network: crate::kernels::webgpu::GpuNetwork::new(scheduler.context(), &plan()?),
                 scheduler: scheduler.clone(),
             })),
             #[cfg(feature = "cuda")]
             Executor::Tensors(device) => {
                 let network = super::plain::PlainNetwork::new(architecture, state, normalisation, device);
-                Laid::Tensors(Box::new(network.map_err(invalid)?))
+                DeviceNetwork::Tensors(Box::new(network.map_err(invalid)?))
             }
         }))
     }
@@ -81,18 +81,18 @@ impl Evaluator {
     pub async fn logits_of_side(&self, pixels: &[u8], side: usize) -> LabResult<Vec<f32>> {
         match &self.0 {
             #[cfg(feature = "cpu")]
-            Laid::Cpu(network) => Ok(network.borrow_mut().logits_of_side(pixels, side)),
+            DeviceNetwork::Cpu(network) => Ok(network.borrow_mut().logits_of_side(pixels, side)),
             #[cfg(feature = "wgsl")]
-            Laid::Gpu(on_gpu) if side == SIDE => {
+            DeviceNetwork::Gpu(on_gpu) if side == SIDE => {
                 let mut logits = on_gpu.scheduler.logits(&[&on_gpu.network], pixels).await?;
                 Ok(logits.swap_remove(0))
             }
             #[cfg(feature = "wgsl")]
-            Laid::Gpu(_) => Err(LabError::bad_argument(format!(
+            DeviceNetwork::Gpu(_) => Err(LabError::bad_argument(format!(
                 "images are {side} pixels wide and high; on WebGPU they must be {SIDE}"
             ))),
             #[cfg(feature = "cuda")]
-            Laid::Tensors(network) => network.logits_of_side(pixels, side).await,
+            DeviceNetwork::Tensors(network) => network.logits_of_side(pixels, side).await,
         }
     }
 
@@ -103,11 +103,11 @@ impl Evaluator {
     pub async fn stage(&self, pixels: &[u8], stage: usize) -> LabResult<Vec<f32>> {
         match &self.0 {
             #[cfg(feature = "cpu")]
-            Laid::Cpu(network) => Ok(network.borrow_mut().stage(pixels, stage)),
+            DeviceNetwork::Cpu(network) => Ok(network.borrow_mut().stage(pixels, stage)),
             #[cfg(feature = "wgsl")]
-            Laid::Gpu(on_gpu) => on_gpu.scheduler.stage(&on_gpu.network, pixels, stage).await,
+            DeviceNetwork::Gpu(on_gpu) => on_gpu.scheduler.stage(&on_gpu.network, pixels, stage).await,
             #[cfg(feature = "cuda")]
-            Laid::Tensors(network) => network.stage(pixels, stage).await,
+            DeviceNetwork::Tensors(network) => network.stage(pixels, stage).await,
         }
     }
 
@@ -149,7 +149,7 @@ impl Evaluator {
         Vec<&'a crate::kernels::webgpu::GpuNetwork>,
     )> {
         let on_gpu = |network: &&'a Self| match &network.0 {
-            Laid::Gpu(on_gpu) => Some(&**on_gpu),
+            DeviceNetwork::Gpu(on_gpu) => Some(&**on_gpu),
             #[cfg(any(feature = "cpu", feature = "cuda"))]
             _ => None,
         };

@@ -19,7 +19,7 @@ const CHUNK_3X3: usize = 16;
 /// The convolution's kernel; `None` if rows are not whole vectors.
 pub fn stationary(shape: &ConvShape, batch: BatchSize) -> Option<Kernel> {
     let workgroups = stationary_workgroups(shape)?;
-    let writer = Writer::new(shape);
+    let writer = StationaryWriter::new(shape);
     let (c_in, c_out, size_out) = (shape.c_in / 4, shape.c_out / 4, shape.size_out());
     let sizes = [
         ("WORKGROUP", LANES),
@@ -74,7 +74,7 @@ pub fn stationary_workgroups(shape: &ConvShape) -> Option<Workgroups> {
         // A strip is as many tiles as it has rows.
         _ => (size_out / LANES, (TILES_PER_WORKER / size_out).max(1)),
     };
-    let groups = shape.c_out / 4 / Writer::new(shape).vectors;
+    let groups = shape.c_out / 4 / StationaryWriter::new(shape).vectors;
     Some(Workgroups::Workers {
         tiles,
         tiles_per_worker,
@@ -84,7 +84,7 @@ pub fn stationary_workgroups(shape: &ConvShape) -> Option<Workgroups> {
 }
 
 /// Writes the parts of a kernel.
-struct Writer<'a> {
+struct StationaryWriter<'a> {
     shape: &'a ConvShape,
     /// Vectors of input channels whose weights are kept at a time.
     chunk: usize,
@@ -98,7 +98,7 @@ struct Writer<'a> {
     private: usize,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> StationaryWriter<'a> {
     fn new(shape: &'a ConvShape) -> Self {
         let taps = shape.kernel * shape.kernel;
         let chunk = shape.c_in.min(if shape.kernel == 1 { CHUNK_1X1 } else { CHUNK_3X3 }) / 4;

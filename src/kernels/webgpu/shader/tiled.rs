@@ -11,7 +11,7 @@ pub fn tiled_workgroups(shape: &ConvShape, tile: ThreadTile) -> Workgroups {
 
 /// The kernel whose threads compute a tile each.
 pub fn tiled(shape: &ConvShape, tile: ThreadTile, batch: BatchSize) -> Kernel {
-    let writer = Writer(shape);
+    let writer = TiledWriter(shape);
     let (pixels, vectors) = (tile.pixels, tile.channels / 4);
     let (c_in, c_out) = (shape.c_in / 4, shape.c_out / 4);
     let taps = shape.kernel * shape.kernel;
@@ -59,9 +59,9 @@ pub fn tiled(shape: &ConvShape, tile: ThreadTile, batch: BatchSize) -> Kernel {
 }
 
 /// Writes the parts of a kernel.
-struct Writer<'a>(&'a ConvShape);
+struct TiledWriter<'a>(&'a ConvShape);
 
-impl Writer<'_> {
+impl TiledWriter<'_> {
     /// Sums over the rows of the window and the input channels.
     fn rows(&self, pixels: usize, vectors: usize) -> String {
         if self.0.kernel == 1 {

@@ -11,7 +11,7 @@ use crate::kernels::webgpu::shader::{LANES, component, fill, lines, with_constan
 
 /// The kernel's WGSL.
 pub fn source(tile: &GradientTile, shape: &LayerShape) -> String {
-    let writer = Writer { tile, shape };
+    let writer = GradientWriter { tile, shape };
     let constants = [
         ("WORKGROUP", LANES),
         ("KERNEL", shape.kernel),
@@ -66,12 +66,12 @@ enum Kept {
 }
 
 /// Writes the parts of the kernel.
-struct Writer<'a> {
+struct GradientWriter<'a> {
     tile: &'a GradientTile,
     shape: &'a LayerShape,
 }
 
-impl Writer<'_> {
+impl GradientWriter<'_> {
     fn n_sums(&self) -> usize {
         self.shape.kernel * 4 * self.tile.tile_in * self.tile.tile_out
     }
