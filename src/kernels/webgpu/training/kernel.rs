@@ -88,7 +88,7 @@ impl TrainingKernel {
     pub fn workgroups(&self) -> [u32; 3] {
         let cover = |threads: usize| [threads.div_ceil(WORKGROUP) as u32, 1, 1];
         match *self {
-            Self::Moments { pixels, channels } => cover(Chunks::of(pixels).n * channels / 4),
+            Self::Moments { pixels, channels } => cover(Chunks::new(pixels).n * channels / 4),
             Self::MomentsCombined { channels, .. } => [channels as u32 / 4, 1, 1],
             Self::Running { channels, .. } => cover(channels),
             Self::Sgd { n } => cover(n),
@@ -97,7 +97,7 @@ impl TrainingKernel {
             Self::Forward(shape) => convolution_workgroups(&forward(&shape), shape.family).count(shape.n),
             Self::Backward(shape) => convolution_workgroups(&backward(&shape), shape.family).count(shape.n),
             Self::Dilated { n, size, channels } => cover(n * size * size * channels),
-            Self::NormSums(shape) => cover(Chunks::of(shape.pixels_in()).n * shape.c_in / 4),
+            Self::NormSums(shape) => cover(Chunks::new(shape.pixels_in()).n * shape.c_in / 4),
             Self::NormGradients(shape) => [shape.c_in as u32 / 4, 1, 1],
             Self::NormInput(shape) => cover(Chunks::short(shape.pixels_in()).n * shape.c_in / 4),
             Self::Weight(shape) => GradientTile::new(&shape).workgroups(&shape),
@@ -110,11 +110,11 @@ impl TrainingKernel {
         match *self {
             Self::Moments { pixels, channels } => with_constants(
                 include_str!("../wgsl/training/moments.wgsl"),
-                &Chunks::of(pixels).constants(pixels, channels, workgroup),
+                &Chunks::new(pixels).constants(pixels, channels, workgroup),
             ),
             Self::MomentsCombined { pixels, channels, .. } => with_constants(
                 include_str!("../wgsl/training/moments_combined.wgsl"),
-                &Chunks::of(pixels).constants(pixels, channels, workgroup),
+                &Chunks::new(pixels).constants(pixels, channels, workgroup),
             ),
             Self::Running { pixels, channels } => with_constants(
                 &fill(
@@ -151,11 +151,11 @@ impl TrainingKernel {
             ),
             Self::NormSums(shape) => with_constants(
                 include_str!("../wgsl/training/norm_sums.wgsl"),
-                &Chunks::of(shape.pixels_in()).norm_constants(&shape, workgroup),
+                &Chunks::new(shape.pixels_in()).norm_constants(&shape, workgroup),
             ),
             Self::NormGradients(shape) => with_constants(
                 &with_epsilon(include_str!("../wgsl/training/norm_gradients.wgsl")),
-                &Chunks::of(shape.pixels_in()).norm_constants(&shape, workgroup),
+                &Chunks::new(shape.pixels_in()).norm_constants(&shape, workgroup),
             ),
             Self::NormInput(shape) => with_constants(
                 include_str!("../wgsl/training/norm_input.wgsl"),
@@ -179,7 +179,7 @@ impl TrainingKernel {
     /// Values that it writes.
     pub(super) fn n_written(&self) -> usize {
         match *self {
-            Self::Moments { pixels, channels } => 2 * Chunks::of(pixels).n * channels,
+            Self::Moments { pixels, channels } => 2 * Chunks::new(pixels).n * channels,
             Self::MomentsCombined { channels, .. } => 2 * channels,
             Self::Running { channels, .. } => channels,
             Self::Sgd { n } => n,
@@ -190,7 +190,7 @@ impl TrainingKernel {
             Self::Backward(shape) if shape.kernel == 1 => shape.pixels_out() * shape.c_in,
             Self::Backward(shape) | Self::NormInput(shape) => shape.pixels_in() * shape.c_in,
             Self::Dilated { n, size, channels } => 4 * n * size * size * channels,
-            Self::NormSums(shape) => 2 * Chunks::of(shape.pixels_in()).n * shape.c_in,
+            Self::NormSums(shape) => 2 * Chunks::new(shape.pixels_in()).n * shape.c_in,
             Self::NormGradients(shape) => 3 * shape.c_in,
             Self::Weight(shape) => GradientTile::new(&shape).parts * shape.n_weights(),
         }
@@ -204,7 +204,7 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn cover(pixels: usize) -> Self {
+    fn new(pixels: usize) -> Self {
         let a_chunk = pixels.div_ceil(MOST_CHUNKS).max(PIXELS_PER_CHUNK);
         Self {
             n: pixels.div_ceil(a_chunk),
