@@ -63,7 +63,7 @@ for (const colorScheme of ["light", "dark"] as const) {
           .setInputFiles(payload("a-network-with-a-rather-long-name-of-its-own.safetensors", Buffer.from("x")));
         await isFine(page, "Networks panel");
         await page.getByTestId("network-input").setInputFiles(payload("mine.json", Buffer.from("{}")));
-        await expect(page.getByTestId("alerts")).toContainText("mine.json was not taken over");
+        await expect(page.getByTestId("alerts")).toContainText("mine.json was not imported");
         await isFine(page, "Networks panel, a manifest refused");
         await page.getByTestId("place-student").click();
         await closePanel(page, "networks");

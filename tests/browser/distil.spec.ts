@@ -140,7 +140,7 @@ test("starts with the defaults, pauses, goes on, stops; the charts follow and th
   await answered(page, 21);
   await openPanel(page, "networks");
   await expect(page.getByTestId("networks-panel")).toContainText(
-    "The networks cannot be changed while a student is distilled.",
+    "You cannot change the networks while a student is being distilled.",
   );
   await page.keyboard.press("Escape");
   await go(page, "distil");
@@ -158,7 +158,7 @@ test("starts with the defaults, pauses, goes on, stops; the charts follow and th
   await phase(page, "stopped");
   const done = await stepsDone(page);
   expect(done).toBeLessThan(12);
-  await expect(status(page)).toContainText(`student0-distilled-1 came of it after ${done} steps`);
+  await expect(status(page)).toContainText(`The run made student0-distilled-1 in ${done} steps`);
   await expect(page.getByTestId("after-kl")).toHaveText(/^\d\.\d{3}$/);
   const rows = rowsOfCsv((await saved(page, "export-curves")).bytes);
   expect(rows.map(({ step }) => Number(step))).toEqual(Array.from({ length: done + 1 }, (_, i) => i));
@@ -240,7 +240,7 @@ test("wrong settings are named at once and keep the run from starting; the defau
   await opened(page);
   await settle(page, { steps: 0 });
   await expect(page.getByTestId("start")).toBeDisabled();
-  await expect(page.getByTestId("recipe")).toContainText("A whole number between 1 and 100,000.");
+  await expect(page.getByTestId("recipe")).toContainText("Enter a whole number between 1 and 100,000.");
   await settle(page, { steps: 5, learningRate: 7 });
   await expect(page.getByTestId("setting-learningRate")).toHaveAttribute("aria-invalid", "true");
   await expect(page.getByTestId("start")).toBeDisabled();
@@ -323,7 +323,7 @@ test.describe("WebGPU", () => {
     await page.getByTestId("start").click();
     await expect.poll(() => stepsDone(page), { timeout: 120_000 }).toBe(1);
     await loseDevice(page);
-    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", {
+    await expect(page.getByTestId("statuses")).toContainText("The engine was restarted and the work continued.", {
       timeout: 120_000,
     });
     await phase(page, "done", 180_000);

@@ -90,7 +90,7 @@ test("measures the samples at once, as PyTorch does", async ({ page }) => {
   await isDone(page);
   const first = golden["20"]!;
   await expect(status(page)).toHaveText(
-    "Measured here just now: Samples, n = 20. So few images say little: look at the intervals.",
+    "Measured here just now: Samples, n = 20. So few images tell little: look at the intervals.",
   );
   await expect(page.getByTestId("ensemble-accuracy")).toHaveText(`${(100 * first.ensemble.acc).toFixed(1)}%`);
   await expect(page.getByTestId("student-accuracy")).toHaveText(`${(100 * first.student0.acc).toFixed(1)}%`);
@@ -318,7 +318,7 @@ test.describe("WebGPU", () => {
     await open(page, "fidelity", "webgpu");
     await expect(page.getByTestId("rate"), "the first batch is done").toBeVisible({ timeout: 120_000 });
     await loseDevice(page);
-    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", {
+    await expect(page.getByTestId("statuses")).toContainText("The engine was restarted and the work continued.", {
       timeout: 120_000,
     });
     await isDone(page, 180_000);
@@ -328,7 +328,7 @@ test.describe("WebGPU", () => {
 
     await page.getByTestId("notice-info").getByRole("button").first().click();
     await loseDevice(page);
-    await expect(page.getByTestId("statuses")).toContainText("The engine was started anew and the work went on.", {
+    await expect(page.getByTestId("statuses")).toContainText("The engine was restarted and the work continued.", {
       timeout: 120_000,
     });
     await ready(page, "webgpu");

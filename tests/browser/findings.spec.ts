@@ -105,9 +105,9 @@ test("what is not trained is said to be missing", async ({ page }) => {
   if (!students.some(({ recipe }) => recipe?.policy === "mixup"))
     await expect(missing("policies")).toContainText("MixUp (temperature 4)");
   if (!students.some(({ recipe }) => recipe?.lambda !== undefined))
-    await expect(missing("cliff")).toContainText("not trained yet");
+    await expect(missing("cliff")).toContainText("not trained");
   if (!students.some(({ curve }) => curve))
-    await expect(missing("curve")).toContainText("No student that ships has a record by epoch");
+    await expect(missing("curve")).toContainText("no record by epoch for any student");
   for (const m of [1, 3, 5]) {
     const isTrained = students.some(({ taughtBy, recipe }) => taughtBy?.length === m && recipe?.lambda === undefined);
     await expect(missing("sizes").getByText(`of ${m} teacher`)).toHaveCount(isTrained ? 0 : 1);
@@ -156,14 +156,15 @@ test.describe("with more networks", () => {
     await page.route(/\/assets\/manifest-[^/]*\.json$/, (route) => route.fulfill({ json: fuller() }));
     await opened(page);
     await expect(page.getByTestId("plane").locator('[data-name="mixed"]')).toHaveAccessibleName(
-      /As measured by the maker/,
+      /As shipped with the network/,
     );
     await expect(page.getByTestId("cliff").locator('[data-name="near"]')).toHaveAccessibleName(/λ = 0.375: 90.0%/);
     const trained = fuller().networks.flatMap(({ recipe }) => recipe?.lambda ?? []);
     const lacking = [0, 0.25, 0.375, 0.5, 0.75, 1].filter((lambda) => !trained.includes(lambda)).map(String);
     const listed = lacking.length < 2 ? lacking.join() : `${lacking.slice(0, -1).join(", ")} and ${lacking.at(-1)}`;
     if (lacking.length === 0) await expect(page.getByTestId("finding-cliff-missing")).toHaveCount(0);
-    else await expect(page.getByTestId("finding-cliff-missing")).toContainText(`Not trained yet by us: λ = ${listed}.`);
+    else
+      await expect(page.getByTestId("finding-cliff-missing")).toContainText(`We have not trained yet: λ = ${listed}.`);
     await expect(page.getByTestId("finding-policies-missing")).not.toContainText("MixUp (temperature 4)");
     await expect(page.getByTestId("policies").getByRole("img")).toHaveAccessibleName(
       /MixUp \(temperature 4\): paper 85.5% · ours 76.0%/,
@@ -207,7 +208,7 @@ test.describe("when the logits cannot be had", () => {
     await page.route(/\.f16$/, (route) => route.fulfill({ status: 404, body: "" }));
     await open(page, "findings", "cpu");
     await expect(page.getByTestId("plane").locator('[data-name="student0"]')).toHaveAccessibleName(
-      /As measured by the maker/,
+      /As shipped with the network/,
     );
     await expect(page.getByTestId("findings").getByRole("alert")).toContainText("student0");
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(375);

@@ -207,7 +207,7 @@ test("a network with the wrong checksum is refused by name, and the others work"
   await ready(page);
   const notice = page.getByTestId("notice-error");
   await expect(notice).toContainText("1 network could not be loaded. The others are in use.");
-  await expect(notice).toContainText(`${files[1]}: the file’s checksum is not the one in the manifest`);
+  await expect(notice).toContainText(`${files[1]}: the file was not loaded, because its checksum differs`);
   await answered(page);
   await expect(page.getByTestId("members-agreeing")).toContainText("of 2");
   await notice.getByRole("button").click();

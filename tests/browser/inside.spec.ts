@@ -73,7 +73,7 @@ test("teacher and student by stage, on the samples, are what the definition give
   await page.getByTestId("inside-run").click();
   await expect(status(page)).toHaveAttribute("data-phase", "done");
   await expect(status(page)).toContainText("Samples");
-  await expect(status(page)).toContainText("So few images say little");
+  await expect(status(page)).toContainText("So few images tell little");
   await expect(page.getByTestId("inside-plot").getByRole("img")).toHaveAccessibleName(
     /Stage 1: student 0\.\d+.*Stage 3: student/,
   );
@@ -122,7 +122,7 @@ test("teacher and student by stage, on the samples, are what the definition give
   await page.getByTestId("inside-pairs").locator("summary").click();
   await expect(page.getByTestId(`inside-pair-${STUDENT.name}-${TEACHERS[0]}`).locator("td")).toHaveCount(9);
   const svg = (await saved(page, "lab-inside-svg")).bytes.toString();
-  for (const word of ["Likeness by stage", STUDENT.name, "RBF", `n = ${n}`, "Fidelity Lab 0."])
+  for (const word of ["Similarity by stage", STUDENT.name, "RBF", `n = ${n}`, "Fidelity Lab 0."])
     expect(svg).toContain(word);
   const json = JSON.parse((await saved(page, "lab-inside-json")).bytes.toString()) as {
     networks: string[];

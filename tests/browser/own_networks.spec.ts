@@ -66,7 +66,7 @@ test("networks of ten classes: not beside those of a hundred, but for themselves
   await answered(page);
   const before = await page.getByTestId("picture-kl").textContent();
   await addNetwork(page, payload("ten.safetensors", preResNet(20, 10, 1, "ours", { name: "ten" })), "teacher");
-  await expect(lastError(page)).toContainText("ten knows 10 classes, the networks in use 100");
+  await expect(lastError(page)).toContainText("ten has 10 classes, but the networks in use have 100");
   await expect(page.getByTestId("picture-kl")).toHaveText(before!);
   await addNetwork(
     page,
@@ -131,7 +131,7 @@ test("a manifest chosen with its files is a family of its own, and the way back 
   await answered(page);
   const before = await page.getByTestId("picture-kl").textContent();
   await choose(page, payloads(own()));
-  await expect(info(page)).toContainText("mine.json: 3 networks are listed, and PreResNet-20, yours is in use.");
+  await expect(info(page)).toContainText("mine.json lists 3 networks; PreResNet-20, yours is in use.");
   await expect(info(page)).toContainText("teacher0 is called teacher0-2 here");
   await answered(page);
   await expect(page.getByTestId("members-agreeing")).toContainText("of 2");
@@ -162,7 +162,7 @@ test("a drop of manifest and files does the same, of ten classes too, and a seco
       },
       payloads(files, name).map(({ name, buffer }) => ({ name, data: buffer.toString("base64") })),
     );
-    await expect(info(page)).toContainText(`${name}: 3 networks are listed`);
+    await expect(info(page)).toContainText(`${name} lists 3 networks`);
   }
   await go(page, "compare");
   await answered(page);
@@ -218,14 +218,14 @@ const wrong: { what: string; change: Change; words: string[] }[] = [
     change: (f) => {
       f.manifest.networks[1]!.name = "teacher0";
     },
-    words: ["“name” must be different from all others’"],
+    words: ["“name” must be unique"],
   },
   {
     what: "a teacher that is not listed",
     change: (f) => {
       f.manifest.networks[2]!.taughtBy = ["teacher7"];
     },
-    words: ["“taughtBy” must be made of teachers that are listed; teacher7 is none"],
+    words: ["“taughtBy” must be a list of teachers that the manifest lists; teacher7 is not one"],
   },
   {
     what: "no student",
@@ -267,7 +267,7 @@ const wrong: { what: string; change: Change; words: string[] }[] = [
     change: (f) => {
       (f.manifest.networks[2]!.logits as Record<string, unknown>).bytes = 1_000;
     },
-    words: ["own-student.logits.f16 should hold 2,000,000 bytes"],
+    words: ["own-student.logits.f16 must hold 2,000,000 bytes"],
   },
   {
     what: "another class count than listed",
@@ -277,7 +277,7 @@ const wrong: { what: string; change: Change; words: string[] }[] = [
       f.files["teacher0.safetensors"] = bytes;
     },
     words: [
-      "teacher0.safetensors: the file holds a PreResNet-20 of 10 classes, the list says PreResNet-20 of 100 classes",
+      "teacher0.safetensors: the file was not loaded, because it holds a PreResNet-20 of 10 classes and the list says PreResNet-20 of 100 classes",
     ],
   },
   {
@@ -288,7 +288,7 @@ const wrong: { what: string; change: Change; words: string[] }[] = [
       delete f.manifest.networks[0]!.logits;
       f.files["teacher0.safetensors"] = bytes;
     },
-    words: ["knows 10 classes and", "a set needs networks of the same number of classes"],
+    words: ["has 10 classes and", "networks can only be compared if they have the same number of classes"],
   },
   {
     what: "no network in a file",
@@ -311,15 +311,15 @@ test("manifests that are wrong: each says what is, and nothing else changes", as
     const files = own();
     change(files);
     await choose(page, payloads(files));
-    await expect(lastError(page), what).toContainText("mine.json was not taken over; everything stays as it was.");
+    await expect(lastError(page), what).toContainText("mine.json was not imported; nothing changed.");
     for (const word of words) await expect(lastError(page), what).toContainText(word);
     await expect(page.getByTestId("load-state"), what).toBeEmpty();
     await expect(page.getByTestId("notice-info"), what).toHaveCount(0);
   }
   await choose(page, [payload("mine.json", Buffer.from("{ networks: 3 }"))]);
-  await expect(lastError(page)).toContainText("It is no JSON");
+  await expect(lastError(page)).toContainText("Not valid JSON");
   await choose(page, [payload("lonely.logits.f16", Buffer.alloc(100))]);
-  await expect(lastError(page)).toContainText("read together with the manifest");
+  await expect(lastError(page)).toContainText("need the manifest that lists them");
   await openPanel(page, "networks");
   await expect(page.getByTestId("networks-panel").locator("li[data-testid]")).toHaveCount(4);
   await page.keyboard.press("Escape");
@@ -348,7 +348,7 @@ test.describe("by its address", () => {
     await host(page, own());
     await page.goto("/?device=cpu&manifest=mine/manifest.json#/compare");
     await ready(page);
-    await expect(info(page)).toContainText("mine/manifest.json: 3 networks are listed");
+    await expect(info(page)).toContainText("mine/manifest.json lists 3 networks");
     await answered(page);
     await expect(page.getByTestId("answers").locator("thead")).toContainText("own-student");
     await openPanel(page, "device");

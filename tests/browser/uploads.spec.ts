@@ -28,7 +28,7 @@ async function isShown(page: Page, { name, width, height }: Expected, n = 21): P
   await expect(page.getByTestId("detail")).toContainText(
     `from ${width.toLocaleString("en")} × ${height.toLocaleString("en")} pixels`,
   );
-  await expect(page.getByTestId("truth")).toContainText("not known");
+  await expect(page.getByTestId("truth")).toContainText("unknown");
   await answered(page, n);
   await expect(page.getByTestId("verdict")).toBeVisible();
 }

@@ -20,7 +20,7 @@ const TICKS = [0, 0.2, 0.4, 0.6, 0.8, 1];
 const x = (share: number) => LEFT + SIDE * share;
 const y = (share: number) => TOP + SIDE * (1 - share);
 
-/** Accuracy over confidence for ensemble and student on the same axes; below, how many images each bin holds. */
+/** Draws accuracy by confidence for ensemble and student and, below, the number of images per bin. */
 export function Reliability({ series }: { series: readonly ReliabilitySeries[] }) {
   const most = Math.max(1, ...series.flatMap(({ bins }) => bins.map((bin) => bin.count)));
   return (

@@ -1,4 +1,4 @@
-/** Numbers as the visitor reads them. */
+/** Formats numbers for the visitor. */
 const locale = "en";
 const percentFormat = new Intl.NumberFormat(locale, {
   style: "percent",
@@ -22,7 +22,7 @@ export const megabytes = (bytes: number): string => `${fixed(1).format(bytes / 1
 
 export const plural = (n: number, one: string, many: string): string => `${count(n)} ${n === 1 ? one : many}`;
 export const images = (n: number): string => plural(n, "image", "images");
-/** Names or numbers in a sentence. */
+/** Joins names or numbers as in a sentence. */
 export const inWords = (parts: readonly string[]): string =>
   parts.length < 2 ? parts.join() : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)!}`;
 

@@ -1,4 +1,4 @@
-/** The little arithmetic that showing answers needs. */
+/** The arithmetic that showing predictions needs. */
 
 export function logSoftmax(logits: Float32Array): Float32Array {
   let max = -Infinity;
@@ -15,7 +15,7 @@ export function argmax(values: Float32Array): number {
   return best;
 }
 
-/** Classes by falling value. */
+/** Returns the `k` classes with the largest values, largest first. */
 export function topClasses(values: Float32Array, k: number): number[] {
   return Array.from(values.keys())
     .sort((a, b) => values[b]! - values[a]! || a - b)

@@ -1,4 +1,4 @@
-/** Files that the page gives to the visitor. */
+/** Saves files for the visitor. */
 
 export function save(name: string, content: Blob): void {
   const link = document.createElement("a");

@@ -20,7 +20,7 @@ function BadgeText() {
   );
 }
 
-/** The badge says what computes; the panel says why. */
+/** The badge names the device; the panel says why it was chosen. */
 export function DevicePanel() {
   const state = clientState.value;
   return (

@@ -5,7 +5,7 @@ import { words, type TermName } from "../common/strings.ts";
 const WIDTH = 320;
 const GAP = 8;
 
-/** A term's meaning in plain words, behind a small button beside it. */
+/** Explains a term in plain words behind a small button. */
 export function Help({ term }: { term: TermName }) {
   const id = useId();
   const [name, meaning] = words.help.terms[term];

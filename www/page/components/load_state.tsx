@@ -5,7 +5,7 @@ import { loadProgress } from "../state/networks.ts";
 import { addressWithDevice, deviceFromAddress } from "../state/route.ts";
 import { words } from "../common/strings.ts";
 
-/** One line under the header while something is on its way, or a card where the engine did not start. */
+/** Shows a line under the header while something is loading, or a card if the engine did not start. */
 export function LoadState() {
   const state = clientState.value;
   if (state.phase === "failed") {

@@ -1,7 +1,7 @@
 import { dismiss, notices } from "../state/notices.ts";
 import { words } from "../common/strings.ts";
 
-/** Both regions are always there, so that a screen reader hears what comes into them. */
+/** Both regions always exist, so that screen readers announce what is added to them. */
 export function Notices() {
   return (
     <section class="notices" aria-label={words.notices}>

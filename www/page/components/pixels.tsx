@@ -2,7 +2,7 @@ import { useEffect, useRef } from "preact/hooks";
 
 const SIDE = 32;
 
-/** 32 x 32 RGB pixels, enlarged without smoothing by CSS; without a label they only adorn what names them. */
+/** Shows 32 x 32 RGB pixels, which CSS enlarges without smoothing. Without a label they are decoration. */
 export function Pixels({ pixels, label }: { pixels: Uint8Array; label?: string }) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {

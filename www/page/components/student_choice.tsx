@@ -1,7 +1,7 @@
 import { chooseStudent, student, students } from "../state/networks.ts";
 import { words } from "../common/strings.ts";
 
-/** Only there where there is something to choose. */
+/** Shown only if there is a choice. */
 export function StudentChoice({ label = words.networks.showStudent }: { label?: string }) {
   if (students.value.length < 2) return null;
   return (

@@ -1,12 +1,12 @@
-/** Reads CIFAR-100's binary archive as a stream: 170 MB pass by, the test records and the first training records stay. */
+/** Streams CIFAR-100's binary archive (170 MB) and keeps the test records and the first training records. */
 import { createTarDecoder } from "modern-tar";
 import { words } from "../common/strings.ts";
 import { N_TEST_IMAGES } from "./class_names.ts";
 
 export const RECORD_BYTES = 3074;
-/** As many training images as the page keeps of an archive. */
+/** The most training images that the page keeps from an archive. */
 export const KEPT_TRAIN_RECORDS = 10_000;
-/** A `test.bin` that says it is larger than this is not read. */
+/** The page does not read a `test.bin` whose header names a larger size. */
 const LARGEST_TEST_BYTES = 2 * N_TEST_IMAGES * RECORD_BYTES;
 
 export interface ArchiveContent {
@@ -15,7 +15,7 @@ export interface ArchiveContent {
   train: Uint8Array<ArrayBuffer> | null;
 }
 
-/** The first `nBytes` of a stream; the rest of it passes by. */
+/** Reads the first `nBytes` of a stream and discards the rest. */
 async function takeBytes(stream: ReadableStream<Uint8Array>, nBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(nBytes);
   const reader = stream.getReader();

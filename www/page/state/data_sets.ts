@@ -1,4 +1,4 @@
-/** CIFAR-100 in this page: offered by the server that serves it, or brought by the visitor. */
+/** CIFAR-100's images: offered by the page's server, or opened by the visitor. */
 import { computed, signal } from "@preact/signals";
 import type { Records } from "../../../pkg/api.js";
 import { words } from "../common/strings.ts";
@@ -31,7 +31,7 @@ export const reading = signal<ReadProgress | null>(null);
 const offer = (name: string): OfferedSet | undefined => offered.value.find((set) => set.name === name);
 export const hasTestSet = computed(() => loadedTest.value !== null || offer("cifar-100-test") !== undefined);
 export const hasTrainSet = computed(() => loadedTrain.value !== null || offer("cifar-100-train") !== undefined);
-/** As far as is known before it is read. */
+/** The number of images, if it is known before the set is read. */
 export const nTestImages = computed(
   () => loadedTest.value?.records.nImages ?? Math.floor((offer("cifar-100-test")?.bytes ?? 0) / RECORD_BYTES),
 );
@@ -95,14 +95,14 @@ async function keepTest(bytes: Uint8Array, source: string): Promise<LoadedSet> {
   return (loadedTest.value = { title, records });
 }
 
-/** The test set, read now where the server offers it; null where there is none. */
+/** The test set, which is read now if the server offers it; null if there is none. */
 export async function testSet(): Promise<LoadedSet | null> {
   const set = offer("cifar-100-test");
   if (loadedTest.value || !set) return loadedTest.value;
   return keepTest(await fetchSet(set, set.bytes), set.name);
 }
 
-/** The first `n` training images, or as many as there are. */
+/** The first `n` training images, or all if there are fewer. */
 export async function trainSet(n: number): Promise<LoadedSet | null> {
   const has = loadedTrain.value;
   const set = offer("cifar-100-train");

@@ -23,7 +23,7 @@ import {
 import { recipe } from "./recipe.ts";
 
 export type TrainingSource = "train" | "own" | "samples";
-/** Pixels of n images and their classes, null where these are not known. */
+/** Pixels of n images and their classes, which are null if they are unknown. */
 export interface Images {
   title: string;
   pixels: Uint8Array;
@@ -54,7 +54,7 @@ const trainingPictures = computed(() =>
 );
 const heldOutPictures = computed(() => (trainsOnSamples.value ? halves.value.second : samples.value));
 
-/** What the page says before a run about the images that a run would take. */
+/** The titles of the images that a run would use, shown before it starts. */
 export const trainingTitle = computed(() => {
   if (trainingSource.value === "train")
     return words.sets.firstOf(Math.min(recipe.value.nImages, nTrainImages.value), trainTitle.value);
@@ -68,7 +68,7 @@ export const heldOutTitle = computed(() =>
       ? words.sets.otherSamples(heldOutPictures.value.length)
       : words.sets.samples(heldOutPictures.value.length),
 );
-/** Samples are decoded one after the other; a run must not begin with the few that are there. */
+/** Samples are decoded one after the other, and a run must not start with only some of them. */
 export const areImagesReady = computed(
   () => areSamplesDecoded.value || (trainingSource.value !== "samples" && hasTestSet.value),
 );
@@ -94,7 +94,7 @@ export async function trainingImages(): Promise<Images> {
 
 const textOf = (pixels: Uint8Array): string => String.fromCharCode(...pixels);
 
-/** Never an image that is distilled on: the samples, for one, are the first images of the test set. */
+/** The images that measure a run, without those that it trains on: the samples, for example, are the first images of the test set. */
 export async function heldOutImages(training: Images): Promise<Images> {
   const set = await testSet();
   if (!set) return fromPictures(heldOutTitle.value, heldOutPictures.value);

@@ -1,4 +1,4 @@
-/** One distillation at a time, on the visitor's device, while the other views go on. */
+/** Runs one distillation at a time on the visitor's device, while the other views stay usable. */
 import { batch, computed, signal } from "@preact/signals";
 import type { DistillReport, HoldOutMetrics, StepProgress } from "../../../pkg/api.js";
 import { save } from "../common/save.ts";
@@ -23,7 +23,7 @@ export interface Run {
 }
 
 export const run = signal<Run | null>(null);
-/** All steps of the run so far; `nPoints` tells when it grew. */
+/** All steps of the run so far. `nPoints` changes when the list grows. */
 let points: StepProgress[] = [];
 export const nPoints = signal(0);
 export const pointsSoFar = (): readonly StepProgress[] => points;
@@ -51,7 +51,7 @@ const update = (change: Partial<Run>): void => {
   if (run.value) run.value = { ...run.value, ...change };
 };
 
-/** Steps may come faster than a screen is drawn: the charts follow the frames. */
+/** Steps may come faster than the screen is drawn, so the charts follow its frames. */
 let frame = 0;
 function show(progress: StepProgress): void {
   // After a lost device a run goes on from its last checkpoint: the steps since then come again.
@@ -170,7 +170,7 @@ export function stop(): void {
   resume = null;
 }
 
-/** Back to before the run and to the student it began with; the one it made stays among the networks. */
+/** Discards the run and selects the student that it started from. The student that it made stays among the networks. */
 export function reset(): void {
   if (isActive.value) return;
   points = [];

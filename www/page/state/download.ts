@@ -1,4 +1,4 @@
-/** Bytes from the page's own host, with progress, and checked against what they should be. */
+/** Downloads bytes from the page's own host, reports progress, and checks length and checksum. */
 
 import { words } from "../common/strings.ts";
 
@@ -44,7 +44,7 @@ export async function download(
   return checked(await readAll(response.body, expected.bytes, onBytes), name, expected);
 }
 
-/** The bytes, where they are what they should be. */
+/** Returns the bytes if length and checksum are right. */
 export async function checked(
   bytes: Uint8Array<ArrayBuffer>,
   name: string,

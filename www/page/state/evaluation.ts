@@ -1,4 +1,4 @@
-/** One evaluation at a time: the samples at once, the test set or own pictures when asked. */
+/** Runs one evaluation at a time: of the samples at once, of the test set or own pictures on request. */
 import { computed, effect, signal } from "@preact/signals";
 import type { EvaluationReport } from "../../../pkg/api.js";
 import { words } from "../common/strings.ts";
@@ -31,7 +31,7 @@ export const source = signal<Source>("samples");
 export const size = signal<number>(1_000);
 export const evaluation = signal<Evaluation | null>(null);
 export const isEvaluating = computed(() => evaluation.value?.phase === "running");
-/** Up to all that there are, be it a small set of the visitor's own. */
+/** The sizes on offer, up to the size of the set. */
 export const sizes = computed<number[]>(() =>
   nTestImages.value === 0 ? [...SIZES] : [...SIZES.filter((n) => n < nTestImages.value), nTestImages.value],
 );
@@ -107,7 +107,7 @@ export async function evaluate(): Promise<void> {
   }
 }
 
-/** The samples cost little: whoever opens the view, or changes the networks while in it, sees them measured. */
+/** Measures the samples, which cost little, whenever the view is opened or its networks change. */
 export function watchEvaluation(): void {
   let measured = "";
   effect(() => {

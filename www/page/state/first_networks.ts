@@ -6,7 +6,7 @@ import { messageOf, notifyError } from "./notices.ts";
 import { manifestFromAddress } from "./route.ts";
 import { words } from "../common/strings.ts";
 
-/** Those that ship, unless the address names a manifest whose networks are to be shown. */
+/** Starts with the shipped networks, unless the address names a manifest. */
 export async function startNetworks(lab: LabClient): Promise<void> {
   const manifest = manifestFromAddress();
   try {

@@ -1,4 +1,4 @@
-/** Files that are dropped, pasted or chosen: by name they are networks, manifests with their files, data sets or pictures. */
+/** Takes in dropped, pasted or chosen files. Their names tell networks, manifests with their files, data sets and pictures apart. */
 import { signal } from "@preact/signals";
 import { readDroppedSet } from "./data_sets.ts";
 import { messageOf, notifyError } from "./notices.ts";
@@ -6,7 +6,7 @@ import { addPictures } from "./pictures.ts";
 import { view } from "./route.ts";
 import { words } from "../common/strings.ts";
 
-/** Dropped networks that wait for the visitor to say teacher or student. */
+/** Dropped networks whose role, teacher or student, the visitor still has to choose. */
 export const networksToPlace = signal<readonly File[]>([]);
 export const isDragging = signal(false);
 
@@ -37,7 +37,7 @@ export function takeIn(files: readonly File[]): void {
   }
 }
 
-/** Each manifest takes the files that it lists; what none lists is taken in by itself. */
+/** Gives each manifest the files that it lists and takes in all other files one by one. */
 async function takeManifests(files: readonly File[]): Promise<void> {
   try {
     const { takeManifest } = await import("./own_manifest.ts");

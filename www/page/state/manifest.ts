@@ -12,12 +12,12 @@ export interface ManifestMetrics {
   kl?: number;
 }
 
-/** What of a recipe is told; more may be listed. */
+/** The fields of a recipe that the page shows; a manifest may hold more. */
 export interface ManifestRecipe {
   trainer: string;
   seed?: number;
   epochs?: number;
-  /** The first epochs, on pictures of 24 pixels a side. */
+  /** How many of the first epochs used pictures of 24 x 24 pixels. */
   smallEpochs?: number;
   batch?: number;
   learningRate?: number;
@@ -29,7 +29,7 @@ export interface ManifestRecipe {
   split?: string;
 }
 
-/** A student's training, an element an epoch; null where it was not measured. */
+/** A student's training, one element per epoch; null if the epoch was not measured. */
 export interface ManifestCurve {
   loss: number[];
   trainAgreement: (number | null)[];
@@ -37,7 +37,7 @@ export interface ManifestCurve {
   accuracy: (number | null)[];
 }
 
-/** Answers to the 10,000 test images, f16, in the order of test-records.bin. */
+/** Logits of the 10,000 test images, as f16, in the order of test-records.bin. */
 export interface ManifestLogits {
   file: string;
   bytes: number;
@@ -63,7 +63,7 @@ export interface ManifestNetwork {
   read?: ReadFile;
 }
 
-/** The bytes of a file that a manifest lists, checked; `onBytes` tells how many are there. */
+/** Reads and checks a file that a manifest lists. `onBytes` receives the number of bytes so far. */
 export type ReadFile = (
   file: string,
   expected: Expected,
@@ -76,11 +76,11 @@ export interface NetworkSet {
   depth: number;
   teachers: ManifestNetwork[];
   students: ManifestNetwork[];
-  /** The rest of the family, which is loaded when it is asked for. */
+  /** Offers the rest of the family, which is loaded on request. */
   others: ManifestNetwork[];
 }
 
-/** From so many teachers on, an ensemble's size does not make a set better. */
+/** Beyond this many teachers, a larger ensemble does not make a set better. */
 const N_TEACHERS = 3;
 
 const urls = import.meta.glob<string>("../../weights/*.{json,bin,safetensors,f16}", {
@@ -146,7 +146,7 @@ export async function fetchManifest(): Promise<ManifestNetwork[]> {
   return manifest.networks;
 }
 
-/** The best set of each family that has a teacher and a student taught by its teachers alone, the one whose teachers are most accurate first. */
+/** The best set of each family with a teacher and a student of its teachers alone, ordered by the teachers' accuracy. */
 export function setsOf(networks: readonly ManifestNetwork[]): NetworkSet[] {
   const families = [...new Set(networks.filter((n) => n.role === "teacher").map((n) => n.family))];
   const sets = families.flatMap((family) => bestSet(family, networks) ?? []);
@@ -156,7 +156,7 @@ export function setsOf(networks: readonly ManifestNetwork[]): NetworkSet[] {
 const meanAccuracy = (networks: readonly ManifestNetwork[]): number =>
   networks.reduce((sum, { metrics }) => sum + metrics.accuracy, 0) / networks.length;
 
-/** Students are told apart by who taught them: a set's ensemble is its students' own. Of several, an ensemble of three or more comes first, then the one that a student follows best. */
+/** Groups students by their teachers, who are the ensemble of the set. Prefers ensembles of three or more, then the one that a student follows best. */
 function bestSet(family: string, networks: readonly ManifestNetwork[]): NetworkSet | null {
   const members = networks.filter((n) => n.family === family);
   const all = new Set(members.filter((n) => n.role === "teacher").map((n) => n.name));

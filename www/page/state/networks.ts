@@ -36,7 +36,7 @@ export const student = computed(
 export const nClasses = computed(
   () => networks.value.find(({ info }) => inUse.value.has(info.name))?.info.nClasses ?? null,
 );
-/** No predictions before a family is there as a whole: its ensemble would change under the visitor's eyes. */
+/** Predictions wait until a family is complete, because its ensemble would change before the visitor's eyes. */
 export const isReady = computed(
   () => client.value !== null && loadProgress.value === null && networks.value.length > 0,
 );
@@ -47,7 +47,7 @@ export const available = computed(() => {
   return others.filter(({ name }) => !isLoaded(name));
 });
 
-/** All that any manifest lists, in their order. */
+/** All networks that any manifest lists, in the manifests' order. */
 export const everyListed = computed(() =>
   sets.value.flatMap((set) => [...set.teachers, ...set.students, ...set.others]),
 );
@@ -80,7 +80,7 @@ export function addNetwork(info: ModelInfo, origin: Origin): void {
   });
 }
 
-/** Loads what is missing of a family and puts it in use, alone. */
+/** Loads the missing networks of a family and puts only that family in use. */
 export async function useFamily(family: string): Promise<void> {
   const lab = client.value;
   const set = sets.value.find((candidate) => candidate.family === family);
@@ -98,7 +98,7 @@ export async function useFamily(family: string): Promise<void> {
   });
 }
 
-/** Loads one that is available and puts it in use beside the others. */
+/** Loads an available network and puts it in use beside the others. */
 export async function addShipped(entry: ManifestNetwork): Promise<void> {
   const lab = client.value;
   if (!lab || loadProgress.value) return;
@@ -111,7 +111,7 @@ export async function addShipped(entry: ManifestNetwork): Promise<void> {
   });
 }
 
-/** Loads those of these networks that are not here yet, without putting them in use. Throws a sentence where one cannot be had. */
+/** Loads those of these networks that are missing, without putting them in use. Throws an error if one is not available. */
 export async function haveLoaded(names: readonly string[]): Promise<void> {
   const lab = client.value;
   const missing = names.filter((name) => !isLoaded(name));
@@ -127,7 +127,7 @@ export async function haveLoaded(names: readonly string[]): Promise<void> {
   if (failures.length > 0) throw new Error(failures.join(" "));
 }
 
-/** Takes over sets of the visitor's and puts the first in use; where one of its networks cannot be loaded, nothing changes. */
+/** Imports the visitor's sets and puts the first in use. Nothing changes if one of its networks cannot be loaded. */
 export async function addSets(lab: LabClient, own: readonly NetworkSet[]): Promise<void> {
   const [first] = own;
   if (!first || loadProgress.value) throw new Error(words.networks.notNow);
@@ -154,7 +154,7 @@ const tellFailures = (failures: string[]): void => {
   if (failures.length > 0) notifyError(words.networks.loadFailed(failures.length), failures);
 };
 
-/** Adds those that can be loaded, and says of each other why not. */
+/** Adds the files that can be loaded and says why each of the others cannot. */
 async function loadListed(lab: LabClient, missing: readonly ManifestNetwork[]): Promise<string[]> {
   const nBytesTotal = missing.reduce((sum, entry) => sum + entry.bytes, 0);
   const nBytesDone = new Map<string, number>();
@@ -213,7 +213,7 @@ export async function removeNetwork(name: string): Promise<void> {
   }
 }
 
-/** "student0-2", the first number that is free; the name itself where nothing has it. */
+/** Returns the name itself if it is free, or the first free one of "student0-2", "student0-3", … */
 export function freeCopyName(
   base: string,
   taken: ReadonlySet<string> = new Set(networks.value.map(({ info }) => info.name)),
@@ -223,7 +223,7 @@ export function freeCopyName(
   return name;
 }
 
-/** "student0-distilled-1", the first number that is free. */
+/** Returns the first free name of "student0-distilled-1", "student0-distilled-2", … */
 export function freeName(base: string): string {
   const stem = base.replace(/-distilled-\d+$/, "");
   const taken = new Set(networks.value.map(({ info }) => info.name));

@@ -5,7 +5,7 @@ export interface Notice {
   id: number;
   kind: "error" | "info";
   text: string;
-  /** One line for each thing that went wrong, where there are several. */
+  /** One line per problem, if there are several. */
   details: string[];
 }
 
@@ -24,7 +24,7 @@ export const dismiss = (id: number): void => {
   notices.value = notices.value.filter((notice) => notice.id !== id);
 };
 
-/** The sentence an error carries, whoever threw it. */
+/** The message of an error of any kind. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error && error.message) return error.message;
   return String(error);

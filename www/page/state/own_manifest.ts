@@ -1,4 +1,4 @@
-/** A manifest of the visitor's, in the form of the page's own: dropped together with its files, or by its address on this host. */
+/** Visitors' manifests, in the form of the page's own: dropped together with their files, or named by an address on this host. */
 import { N_TEST_IMAGES } from "./class_names.ts";
 import { checked, download } from "./download.ts";
 import { client } from "./client.ts";
@@ -10,7 +10,7 @@ import { manifestWords } from "./manifest_strings.ts";
 
 const BYTES_OF_F16 = 2;
 
-/** Takes a dropped manifest over, with those of the dropped files that it lists; the names of those come back, or all where it is refused. */
+/** Imports a dropped manifest with the dropped files that it lists. Returns the names of these files, or of all files if the manifest is refused. */
 export async function takeManifest(manifest: File, files: readonly File[]): Promise<string[]> {
   let listed: string[] = [];
   const isTaken = await takeOver(manifest.name, async () => {
@@ -37,7 +37,7 @@ export async function takeManifest(manifest: File, files: readonly File[]): Prom
   return isTaken ? listed : files.map(({ name }) => name);
 }
 
-/** Takes over the manifest at an address of this host; whether its networks are in use then. */
+/** Imports the manifest at an address of this host. Returns whether its networks are in use then. */
 export async function openManifest(address: string): Promise<boolean> {
   return takeOver(address, async () => {
     if (!URL.canParse(address, location.href)) throw new Error(manifestWords.noAddress(address));
@@ -50,7 +50,7 @@ export async function openManifest(address: string): Promise<boolean> {
   });
 }
 
-/** All of it, or nothing but a message. */
+/** Imports the whole manifest, or shows a message and changes nothing. */
 async function takeOver(name: string, entries: () => Promise<ManifestNetwork[]>): Promise<boolean> {
   try {
     const lab = client.value;
@@ -75,7 +75,7 @@ async function takeOver(name: string, entries: () => Promise<ManifestNetwork[]>)
 
 const baseName = (path: string): string => path.split("/").at(-1)!;
 
-/** Names that nobody has: loaded networks, and listed ones that are not loaded yet. */
+/** Gives each network a name that no loaded or listed network has. */
 function withFreeNames(entries: readonly ManifestNetwork[]): { own: ManifestNetwork[]; renamed: string[] } {
   const taken = new Set([
     ...networks.value.map(({ info }) => info.name),
@@ -107,7 +107,7 @@ function checkClasses({ teachers, students }: NetworkSet): void {
   if (other) throw new Error(manifestWords.classes(first!.name, first!.nClasses, other.name, other.nClasses));
 }
 
-/** The networks of a manifest; throws what is wrong with the first that is wrong, and what would be right. */
+/** Reads the networks of a manifest. Throws an error that says what is wrong with the first wrong one, and what would be right. */
 export function parseManifest(text: string): ManifestNetwork[] {
   let json: unknown;
   try {
@@ -136,14 +136,14 @@ type Json = Record<string, unknown>;
 const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isText = (value: unknown) => typeof value === "string" && value.length > 0;
-/** Below the manifest: no other host, no way up. */
+/** Whether a path stays below the manifest: no other host, no parent folder. */
 const isPath = (value: unknown) =>
   typeof value === "string" && /^[^/\\:?#]+(\/[^/\\:?#]+)*$/.test(value) && !value.split("/").includes("..");
 const isCount = (value: unknown) => Number.isInteger(value) && (value as number) > 0;
 const isSha256 = (value: unknown) => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 const isShare = (value: unknown) => typeof value === "number" && Number.isFinite(value);
 
-/** The first field that is wrong, and what it must be. */
+/** Finds the first wrong field and says what it must be. */
 function faultOf(entry: unknown, list: readonly unknown[]): [string, string] | null {
   const { should } = manifestWords;
   if (!isObject(entry)) return ["networks", should.object];

@@ -1,4 +1,4 @@
-/** The gallery: 20 samples that ship, whatever the visitor adds, and test images that a list of them led to. */
+/** The gallery: 20 shipped samples, the visitor's pictures, and test images opened from a list. */
 import { computed, signal } from "@preact/signals";
 import type { LabClient } from "../../../pkg/client.js";
 import { words } from "../common/strings.ts";
@@ -11,13 +11,13 @@ export interface Picture {
   id: string;
   name: string;
   origin: "sample" | "visitor" | "test";
-  /** Index of the true class, where it is known. */
+  /** The index of the true class, if it is known. */
   label: number | null;
   /** [32, 32, 3]; null until decoded. */
   pixels: Uint8Array | null;
   width: number;
   height: number;
-  /** Address of a sample's file, to be seen before it is decoded. */
+  /** The address of a sample's file, which is shown until the sample is decoded. */
   url: string | null;
 }
 
@@ -49,7 +49,7 @@ export const samples = computed(() =>
   pictures.value.filter((picture) => picture.origin === "sample" && picture.pixels),
 );
 export const ownPictures = computed(() => pictures.value.filter((picture) => picture.origin === "visitor"));
-/** How many files are being decoded now. */
+/** The number of files that are being decoded. */
 export const nDecoding = signal(0);
 
 /** Whether all samples that can be read are there. */
@@ -75,7 +75,7 @@ export async function decodeSamples(lab: LabClient): Promise<void> {
 
 let nextId = 1;
 
-/** Each file for itself: what is no picture is named, the others are added. */
+/** Adds every file that is a picture and names the others. */
 export async function addPictures(fileList: readonly File[]): Promise<void> {
   const lab = client.value;
   if (!lab) {
@@ -119,7 +119,7 @@ export function joinPixels(list: readonly Picture[]): Uint8Array {
   return pixels;
 }
 
-/** Labels of all, or null where one of them is not known. */
+/** The labels of all pictures, or null if one of them is unknown. */
 export function joinLabels(list: readonly Picture[]): Uint8Array | null {
   return list.every((picture) => picture.label !== null) ? Uint8Array.from(list, (picture) => picture.label!) : null;
 }

@@ -1,4 +1,4 @@
-/** What a distillation is set to, its defaults and its bounds. */
+/** The settings of a distillation, their defaults and their bounds. */
 import { signal } from "@preact/signals";
 import type { Policy, Schedule } from "../../../pkg/api.js";
 import { words } from "../common/strings.ts";
@@ -13,9 +13,9 @@ export interface Recipe {
   policy: Policy;
   schedule: Schedule;
   seed: number;
-  /** Training images. */
+  /** How many training images the run uses. */
   nImages: number;
-  /** Images of the test set that measure the run. */
+  /** How many test images measure the run. */
   nHeldOut: number;
 }
 
@@ -48,7 +48,7 @@ export const BOUNDS: Readonly<Record<NumberSetting, { min: number; max: number; 
   nHeldOut: { min: 1, max: 10_000, step: 1 },
 };
 
-/** Those of the paper's Fig. 3 that need no other images, the usual one first. */
+/** The policies of the paper's Fig. 3 that need no other images, with the usual one first. */
 export const POLICIES: readonly Policy[] = [
   "flip_crop",
   "none",

@@ -21,11 +21,11 @@ function parse(hash: string): Route {
 
 const first = parse(location.hash);
 export const view = signal<View>(first.view);
-/** The state of each view that has been shown, as it stands in the address. */
+/** The state of each view that has been shown, as the address holds it. */
 const queries = signal<Readonly<Partial<Record<View, string>>>>({ [first.view]: first.query });
 export const queryOf = (name: View): string => queries.value[name] ?? "";
 
-/** Leads back to a view as it was left. */
+/** The address of a view in the state in which the visitor left it. */
 export const hrefOf = (name: View): string => hrefWith(name, queryOf(name));
 export const hrefWith = (name: View, query: string): string => `#/${name}${query && `?${query}`}`;
 
@@ -51,7 +51,7 @@ export function deviceFromAddress(): DeviceChoice {
   return DEVICES.find((device) => device === wanted) ?? "auto";
 }
 
-/** A manifest on this host whose networks are to be shown. */
+/** The address of a manifest on this host whose networks the page shows. */
 export const manifestFromAddress = (): string | null => new URLSearchParams(location.search).get("manifest");
 
 /** The same view on another device: a new page load, since a module holds one backend. */

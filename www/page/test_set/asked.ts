@@ -1,30 +1,30 @@
-/** A question to the statistics that is asked anew whenever what it depends on changes; the newest one wins. */
+/** A question to the statistics that is asked again whenever its inputs change; the newest question wins. */
 import { effect, signal, type Signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { AnalysisClient } from "../../../pkg/analysis_client.js";
 import { messageOf } from "../state/notices.ts";
 import { analysis, revision } from "./stored_logits.ts";
 
-/** An answer and what was asked, so that an old answer is never shown under a new name. */
+/** An answer with its question, so that an old answer is never shown under a new name. */
 export interface Answer<Q, T> {
   question: Q;
   value: T;
 }
 
 export class Asked<Q extends object, T> {
-  /** The last answer; it stays until the next one is there. */
+  /** The last answer, which stays until the next one arrives. */
   readonly answer: Signal<Answer<Q, T> | null> = signal(null);
   readonly isBusy = signal(false);
   readonly error = signal<string | null>(null);
   #question: () => Q | null;
   #ask: (analysis: AnalysisClient, question: Q, signal: AbortSignal) => Promise<T>;
-  /** Of the question that was asked last. */
+  /** The key of the question that was asked last. */
   #key = "";
   #abort: AbortController | null = null;
   #nWatchers = 0;
   #stop: (() => void) | null = null;
 
-  /** `question` reads signals and is null while there is nothing to ask. It must survive JSON. */
+  /** `question` reads signals and returns null while there is nothing to ask. Its result must survive JSON. */
   constructor(
     question: () => Q | null,
     ask: (analysis: AnalysisClient, question: Q, signal: AbortSignal) => Promise<T>,
@@ -33,7 +33,7 @@ export class Asked<Q extends object, T> {
     this.#ask = ask;
   }
 
-  /** Asks from now on, until the function that comes back is called. */
+  /** Asks from now on, until the returned function is called. */
   watch = (): (() => void) => {
     if (this.#nWatchers++ === 0) {
       this.#stop = effect(() => {
@@ -70,7 +70,7 @@ export class Asked<Q extends object, T> {
   }
 }
 
-/** Asks while the component is shown. */
+/** Asks while the component is shown, and returns the state of the question. */
 export function useAsked<Q extends object, T>(
   asked: Asked<Q, T>,
 ): { answer: Answer<Q, T> | null; isBusy: boolean; error: string | null } {

@@ -1,4 +1,4 @@
-/** What is looked at: networks, classes, temperature, filters. It stands in the address, and a link restores it. */
+/** The state of the view: networks, classes, temperature, filters. The address holds it, and a link restores it. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { CELLS, type Binning, type Cell, type Level, type SortKey } from "../../../pkg/analysis_api.js";
 import { N_TEST_IMAGES } from "../state/class_names.ts";
@@ -36,7 +36,7 @@ export const MATRICES = ["teacher-student", "truth-student", "truth-teacher"] as
 export type Matrix = (typeof MATRICES)[number];
 export const KERNELS = ["linear", "rbf"] as const;
 export type Kernel = (typeof KERNELS)[number];
-/** What a lesson may hide. */
+/** The parts of the view that a lesson may hide. */
 export const HIDEABLE = ["builder", "lens", "sections", "live", "exports"] as const;
 export type Hideable = (typeof HIDEABLE)[number];
 /** One bin of a reliability diagram: whose, and which. */
@@ -48,7 +48,7 @@ export interface BinChoice {
 export interface Choice {
   section: Section;
   family: string | null;
-  /** In the order in which the ensemble takes them in; null: those who taught the student. */
+  /** In the order in which the ensemble adds them; null stands for the student's own teachers. */
   teachers: string[] | null;
   student: string | null;
   level: Level;
@@ -113,14 +113,14 @@ export const FIELDS: Fields<Choice> = {
 export const choice = signal<Choice>(initialOf(FIELDS));
 export const isHidden = (part: Hideable): boolean => choice.value.hidden.includes(part);
 
-/** Families with a teacher and a student whose answers ship, in the other views' order. */
+/** Families with a teacher and a student that have stored logits, in the order of the other views. */
 export const families = computed(() =>
   [...new Set([...setsOf(listed.value), ...listed.value].map(({ family }) => family))].filter((name) => {
     const roles = listed.value.filter((entry) => entry.family === name).map(({ role }) => role);
     return roles.includes("teacher") && roles.includes("student");
   }),
 );
-/** The chosen one, else that of the chosen networks, else the one in use in the other views. */
+/** The chosen family, else that of the chosen networks, else the one that the other views use. */
 export const family = computed(() => {
   const { family: chosen, student: own, teachers: members } = choice.value;
   const named = [own, ...(members ?? [])].flatMap((name) => listed.value.find((entry) => entry.name === name) ?? [])[0]
@@ -135,9 +135,9 @@ const inFamily = (role: Listed["role"]) =>
   listed.value.filter((entry) => entry.role === role && entry.family === family.value);
 export const allTeachers = computed(() => inFamily("teacher"));
 export const allStudents = computed(() => inFamily("student"));
-/** Of all families: two students of different kinds can be held against one ensemble as well. */
+/** Students of all families, because one ensemble can be compared with students of different kinds. */
 export const everyStudent = computed(() => listed.value.filter(({ role }) => role === "student"));
-/** The chosen one, else that of the family's best set, which is in use in the other views. */
+/** The chosen student, else that of the family's best set, which the other views use. */
 export const student = computed(() => {
   const [best] = setsOf(listed.value).find((set) => set.family === family.value)?.students ?? [];
   const names = allStudents.value.map(({ name }) => name);
@@ -168,7 +168,7 @@ const FILTERS = {
   bin: null,
 } satisfies Partial<Choice>;
 
-/** Changes what is looked at, and the address with it. What was default before is written out, so that a link says all. */
+/** Changes the view's state and the address. Defaults are written out, so that a link is complete. */
 export function change(patch: Partial<Choice>): void {
   batch(() => {
     let next = { ...choice.value, ...patch };
@@ -183,23 +183,23 @@ export function change(patch: Partial<Choice>): void {
   });
 }
 
-/** Leads to the same state with some of it changed; for what is a step of the visitor's way. */
+/** The address of the same state with some changes, for links that add to the history. */
 export const hrefTo = (patch: Partial<Choice>): string =>
   hrefWith("fidelity", writeLink(FIELDS, explicit({ ...choice.value, ...patch })));
-/** Leads to the images that a figure is made of, and to no others. */
+/** The address of exactly the images that a figure counts. */
 export const imagesHref = (filter: Partial<Choice>): string => hrefTo({ ...FILTERS, ...filter, section: "images" });
 export const showImages = (filter: Partial<Choice>): void => {
   location.hash = imagesHref(filter);
 };
 export const clearFilters = (): void => change(FILTERS);
-/** The whole address of what is seen now. */
+/** The full address of the present view. */
 export const linkTo = (patch: Partial<Choice> = {}): string => new URL(hrefTo(patch), location.href).href;
 
 function tellIgnored(ignored: readonly string[]): void {
   if (ignored.length > 0) notifyInfo(testSetWords.link.ignored, [...ignored]);
 }
 
-/** Follows the address while the view is open, and has the answers loaded that are looked at. */
+/** Follows the address while the view is open, and loads the logits that it needs. */
 export function watchChoice(): () => void {
   const stops = [
     effect(() => {

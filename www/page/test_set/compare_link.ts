@@ -17,7 +17,7 @@ export const COMPARE_FIELDS: Fields<CompareLink> = {
 
 /** On either side of the image. */
 const N_NEIGHBOURS = 10;
-/** Leads to an image of a list, by its place in it. */
+/** The address of an image in a list. */
 export const compareHref = (list: ArrayLike<number>, place: number): string =>
   hrefWith("compare", compareQuery(list, place));
 
@@ -27,7 +27,7 @@ export function compareQuery(list: ArrayLike<number>, place: number): string {
   return writeLink(COMPARE_FIELDS, { image: list[place]!, list: near });
 }
 
-/** Puts exactly these networks in use, where their weights can be had. */
+/** Puts exactly these networks in use, as far as their weights are available. */
 export async function alignNetworks(family: string, teachers: readonly string[], student: string): Promise<void> {
   if (activeFamily.value !== family) await useFamily(family);
   const wanted = [...teachers, student];

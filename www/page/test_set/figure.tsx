@@ -22,9 +22,9 @@ interface Props {
   hint?: string | undefined;
   testId: string;
   isBusy?: boolean;
-  /** What the figure shows was asked with these; null while there is nothing to save. */
+  /** The question that the figure answers; null while there is nothing to save. */
   question: Pair | null;
-  /** Of a figure over other networks than one pair: its caption, and what stands in its JSON file beside the figures. */
+  /** For a figure that covers more than one pair: the caption, and the facts that its JSON file adds to the values. */
   about?: { lines: readonly string[]; facts: object };
   table: Table;
   /** Default: the table's rows by their header. */
@@ -47,7 +47,7 @@ export const captionOf = (title: string, question: Pair): Caption => ({
   ],
 });
 
-/** What stands in every JSON file beside the figures. */
+/** The facts that every JSON file adds to the values. */
 export const provenance = (question: Pair) => ({
   version: __VERSION__,
   nImages: N_TEST_IMAGES,

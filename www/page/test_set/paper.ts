@@ -1,6 +1,6 @@
 /** Figures of the paper: Stanton, Izmailov, Kirichenko, Alemi, Wilson, "Does Knowledge Distillation Really Work?", NeurIPS 2021, arXiv 2106.05945v2. */
 
-/** Printed in the paper, or read off a figure: within about half a point, or worse. */
+/** Whether a value is printed in the paper or was read off a figure, to within about half a point or worse. */
 export type Kind = "exact" | "read off a figure";
 export interface Source {
   source: string;
@@ -29,7 +29,7 @@ const FIG3: readonly [policy: string, temperature: number | undefined, accuracy:
   ["SVHN images", undefined, 0.725, 0.795],
   ["noise", undefined, 0.715, 0.785],
 ];
-/** Five ResNet-56 taught one ResNet-56; without a temperature where the figure's label names none. */
+/** Five ResNet-56 taught one ResNet-56. The temperature is missing if the figure's label names none. */
 export const POLICIES: readonly PaperStudent[] = FIG3.map(([policy, temperature, accuracy, agreement]) => ({
   setting: `ResNet-56 of five, ${policy}${temperature === undefined ? "" : `, temperature ${temperature}`}`,
   accuracy,
@@ -81,7 +81,7 @@ export const PLANE: readonly PaperStudent[] = [
   ...TEMPERATURE_GRID,
 ];
 
-/** ResNet-56, temperature 1: a student of m teachers each; the ends of the curve. */
+/** ResNet-56 at temperature 1: one student per number of teachers m, at the ends of the curve. */
 export const SIZES: readonly (Source & { m: number; agreement: number })[] = [
   { m: 1, agreement: 0.775, source: "Fig. 10", kind: "read off a figure" },
   { m: 12, agreement: 0.86, source: "Fig. 10", kind: "read off a figure" },
@@ -103,7 +103,7 @@ export const CLIFF: readonly (Source & { lambda: number; low: number; high: numb
   kind: "exact",
 }));
 
-/** Self-distillation: agreement on the training images beside that on the test images, where both can be read. */
+/** Self-distillation: agreement on training and on test images, where the figure shows both. */
 export const TRAIN_AND_TEST: readonly (Source & { setting: string; train: number; test: number })[] = [
   {
     setting: "self-distilled ResNet-56, flips and crops",
@@ -121,7 +121,7 @@ export const TRAIN_AND_TEST: readonly (Source & { setting: string; train: number
   },
 ];
 
-/** Self-distilled ResNet-56: agreement on the training images by policy; a range where the figure's bars lie close. */
+/** Self-distilled ResNet-56: agreement on training images by policy, as a range if the figure's bars are too close to tell apart. */
 export const TRAIN_BY_POLICY: readonly (Source & { policy: string; low: number; high: number })[] = [
   ["baseline", 1, 1],
   ["rotation", 0.8, 0.9],
@@ -137,21 +137,21 @@ export const TRAIN_BY_POLICY: readonly (Source & { policy: string; low: number; 
   kind: "read off a figure",
 }));
 
-/** CKA of the three stages between a self-distilled ResNet-20 that began at random and its teacher. */
+/** CKA by stage between a self-distilled ResNet-20, started from random weights, and its teacher. */
 export const INSIDE: Source & { cka: readonly number[] } = {
   cka: [0.939, 0.925, 0.885],
   source: "Table 1",
   kind: "exact",
 };
 
-/** The paper's recipe: epochs, batch, highest learning rate; weight decay on all weights. */
+/** The paper's recipe: epochs, batch size, peak learning rate, and weight decay on all weights. */
 export const RECIPE = {
   teacher: { epochs: 200, batch: 256, learningRate: 0.1 },
   student: { epochs: 300, batch: 128, learningRate: 0.05 },
   weightDecay: 1e-4,
 } as const;
 
-/** The paper's word for a policy of a manifest. */
+/** The paper's names for the policies of a manifest. */
 const POLICY_WORDS: Readonly<Record<string, string>> = {
   flip_crop: "baseline",
   vertical_flip: "vertical flip",

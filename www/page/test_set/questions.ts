@@ -10,7 +10,7 @@ export interface Pair extends Lens {
   student: string;
 }
 
-/** The chosen networks; null until the answers of all of them are there. */
+/** The chosen networks; null until the logits of all of them are loaded. */
 export function pair(): Pair | null {
   const own = student.value;
   if (own === null || teachers.value.length === 0) return null;
@@ -22,7 +22,7 @@ const withPair = <T extends object>(more: (question: Pair) => T): (Pair & T) | n
   const question = pair();
   return question && { ...question, ...more(question) };
 };
-/** The second student that differences are taken with. */
+/** The second student, for differences; null if none is chosen. */
 export const other = (): string | null => {
   const name = choice.value.other;
   return name !== null && name !== student.value && loaded.value.has(name) ? name : null;
@@ -38,7 +38,7 @@ export const intervals = new Asked(
   () => withPair(() => (other() === null ? {} : { other: other()! })),
   (analysis, question, signal) => analysis.intervals({ ...question, signal }),
 );
-/** Of the chosen ensemble with every student of the family. */
+/** Reports of the chosen ensemble with every student of the family. */
 export const allReports = new Asked(
   () =>
     withPair(() => ({
@@ -87,7 +87,7 @@ export const otherTest = mcnemarOf(() => {
   return question && name !== null ? asTest(question, question.student, name) : null;
 });
 
-/** The images that all filters let through, in the chosen order. */
+/** The images that pass all filters, in the chosen order. */
 export const images = new Asked(
   () =>
     withPair(() => {
@@ -106,7 +106,7 @@ export const images = new Asked(
   (analysis, question, signal) => analysis.images({ ...question, signal }),
 );
 
-/** The image whose answers are shown in place. */
+/** The image whose predictions are shown below the list. */
 export const openImage = signal<number | null>(null);
 export const imageAnswers = new Asked(
   () => (openImage.value === null ? null : withPair(() => ({ index: openImage.value! }))),
@@ -131,7 +131,7 @@ export const calibration = new Asked(
     })),
   (analysis, { teachers: _, student: __, ...question }, signal) => analysis.calibration({ ...question, signal }),
 );
-/** Both start from the answers as they are: the view's temperature does not come in. */
+/** Both start from the unscaled logits: the view's temperature does not count. */
 export const fits = new Asked(
   () => withPair(() => ({ temperature: 1 })),
   (analysis, { teachers, student, level = "fine" }, signal) =>

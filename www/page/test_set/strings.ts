@@ -1,4 +1,4 @@
-/** Words of the lab's views, loaded with them. */
+/** Texts about the whole test set, loaded with the views that show it. */
 import type { Cell, Interval, McNemar, NoControl, SortKey } from "../../../pkg/analysis_api.js";
 import { brief, count, images, nats, plural } from "../common/format.ts";
 import type { ManifestRecipe } from "../state/manifest.ts";
@@ -9,19 +9,19 @@ const inOrder = (names: readonly string[]): string => names.join(", ");
 const pText = (p: number): string => (p < 0.001 ? "less than 0.001" : p.toFixed(3));
 
 export const testSetWords = {
-  restarted: "The statistics were started anew and go on.",
-  link: { ignored: "Parts of this link make no sense here and were ignored:" },
+  restarted: "The statistics were restarted and the work continued.",
+  link: { ignored: "Some parts of this link were not recognised:" },
   heading: (n: number) => `The whole test set: ${images(n)}`,
-  opening: "Opening the answers to the test set",
-  waiting: "The answers are on their way",
-  failed: "The answers to the test set could not be opened.",
-  none: "None of the networks comes with its answers to the test set, so there is nothing to show of it. Below, images are measured on this device.",
+  opening: "Opening the test set",
+  waiting: "Computing",
+  failed: "The test set could not be opened.",
+  none: "None of the networks comes with stored logits, so there is nothing to show for the whole test set. Below, images are measured on this device.",
   answersFailed: (n: string) =>
-    `Answers of ${n} ${n === "1" ? "network" : "networks"} could not be loaded. The others are in use.`,
+    `The stored logits of ${n} ${n === "1" ? "network" : "networks"} could not be loaded. The others are in use.`,
   loading: (name: string, done: string, total: string, nLeft: number) =>
-    `Answers of ${name}: ${done} of ${total}${nLeft > 0 ? `, then ${count(nLeft)} more` : ""}`,
+    `Loading the logits of ${name}: ${done} of ${total}${nLeft > 0 ? `, then ${count(nLeft)} more` : ""}`,
 
-  sectionsLabel: "Parts of the test set’s analysis",
+  sectionsLabel: "Sections of the test-set analysis",
   sections: {
     overview: "Overview",
     worth: "What a number is worth",
@@ -45,8 +45,8 @@ export const testSetWords = {
   },
 
   cells: {
-    title: (share: string) => `They say the same on ${share} of the images`,
-    hint: "Every image is in one of five cells: who is right, and whether both make the same mistake. Click one to see its images.",
+    title: (share: string) => `Student and ensemble agree on ${share} of the images`,
+    hint: "Every image is in one of five cells, by who is right and whether both make the same mistake. Click a cell to see its images.",
     agree: (n: string) => `Agree: ${n}`,
     differ: (n: string) => `Differ: ${n}`,
     names: (student: string): Record<Cell, string> => ({
@@ -54,22 +54,22 @@ export const testSetWords = {
       bothWrongSame: "both wrong, same class",
       onlyTeacher: "only the ensemble right",
       onlyStudent: `only ${student} right`,
-      bothWrongOther: "both wrong, another class",
+      bothWrongOther: "both wrong, different classes",
     }),
   },
-  sizes: "Over the ensemble’s size",
+  sizes: "By ensemble size",
   sizesHint: (teachers: readonly string[]) =>
-    `Members are taken in in this order: ${inOrder(teachers)}. The student stays the same; what it is held against changes.`,
+    `Teachers are added in this order: ${inOrder(teachers)}. The student stays the same; the ensemble it is compared with grows.`,
   sizeAxis: "members",
-  oneSize: "An ensemble of one has only one size. Take another teacher in.",
+  oneSize: "Select at least two teachers to compare ensemble sizes.",
 
   verify: {
     title: "Where these figures come from",
     precomputed: "precomputed",
     verified: "verified here",
-    text: "They are computed here, just now, from stored answers: the logits of each network for every test image, which ship with it. The answers themselves were computed when the networks were trained, and are verified by computing them again on this device, as is done with what is measured below.",
+    text: "They were computed here, just now, from stored logits, which ship with each network and cover every test image. The logits were computed when the networks were trained. This device verifies them by computing some of them again, including those of the images measured below.",
     result: (n: number, difference: string, nChanged: number, nNetworks: number, device: string) =>
-      `Computed again on this device (${device}) for the first ${images(n)} and ${count(nNetworks)} networks: the largest difference of a logit is ${difference}, and ${nChanged === 0 ? "no answer’s first class changed" : `the first class changed in ${plural(nChanged, "answer", "answers")}`}. Stored logits have 11 significant bits.`,
+      `Computed again on this device (${device}) for the first ${images(n)} and ${count(nNetworks)} networks: the largest difference of a logit is ${difference}, and ${nChanged === 0 ? "no top class changed" : `the top class changed in ${plural(nChanged, "case", "cases")}`}. Stored logits have 11 significant bits.`,
     recipe: ({ trainer, epochs, temperature, policy, lambda }: ManifestRecipe) =>
       [
         `trained by ${trainer}`,
@@ -82,19 +82,19 @@ export const testSetWords = {
         .join(", "),
     yours: "from your manifest",
     noRecipe: "no recipe is listed",
-    howMany: "Images to compute again",
+    howMany: "Images to recompute",
     button: "Verify here",
-    failed: "The answers could not be computed again.",
+    failed: "The logits could not be recomputed.",
     notLoaded: (names: readonly string[]) =>
-      `The weights of these are not loaded, so they cannot be verified: ${inOrder(names)}. They are listed under Networks.`,
+      `These networks cannot be verified, because their weights are not loaded: ${inOrder(names)}. You can load them under Networks.`,
     useFamily: (family: string) => `Use ${family} on this device`,
-    more: "The samples are the first images of the test set; for more, its pictures are needed.",
+    more: "The samples are the first images of the test set; to verify more, open its pictures.",
   },
 
   guess: {
     question: "Guess the agreement before you see it",
     known: (ensemble: string, student: string) =>
-      `On the test set the ensemble is right on ${ensemble} of the images, the student on ${student}. On how many do both say the same class, right or wrong?`,
+      `On the test set the ensemble is right on ${ensemble} of the images, the student on ${student}. On how many do both give the same class, right or wrong?`,
     label: "Your guess",
     reveal: "Show the answer",
     result: (guess: string, agreement: string) => `You guessed ${guess}; it is ${agreement}.`,
@@ -103,50 +103,49 @@ export const testSetWords = {
   },
 
   worth: {
-    title: "Agreement beside its yardsticks",
-    hint: "A share of equal answers says little alone: two networks that are often right agree often without knowing of each other.",
+    title: "Agreement and what to compare it with",
+    hint: "Agreement alone tells little: two networks that are often right agree often, even if neither learned from the other.",
     student: (name: string) => name,
     control: (name: string) => `control: ${name}`,
-    agreementText: (share: string) => `Student and ensemble put the same class first on ${share} of the test images.`,
+    agreementText: (share: string) => `Student and ensemble rank the same class first on ${share} of the test images.`,
     controlTitle: "control",
     controlText: (name: string, share: string, lead: number) =>
-      `${name}, taught by teachers that are none of these, agrees with this ensemble on ${share}. The student is ${points(lead)} ${lead >= 0 ? "above" : "below"} it: ${lead > 0 ? "that much it has from its own teachers" : "its own teachers gave it no lead"}.`,
+      `${name}, trained by different teachers, agrees with this ensemble on ${share}. The student is ${points(lead)} ${lead >= 0 ? "above" : "below"} it: ${lead > 0 ? "that lead comes from its own teachers" : "its own teachers gave it no lead"}.`,
     noControl: {
       none_fits:
-        "None fits: a control is a student of the same family whose teachers are all others than the chosen ones, and there is none among the networks here. Teacher against teacher, below, is the next best.",
-      shares_teachers: "The chosen network shares teachers with this ensemble, so it is no control.",
-      teachers_unknown: "Nobody knows who taught the chosen network, so it is no control.",
-      other_family: "The chosen network is of another family, so it is no control.",
-      is_the_student: "The chosen network is the student itself.",
-      is_no_student: "The chosen network is no student.",
+        "No network here can serve as a control: a control is a student of the same family that shares no teacher with the chosen ensemble. The next best comparison is teacher with teacher, below.",
+      shares_teachers: "This network shares teachers with the ensemble, so it cannot serve as a control.",
+      teachers_unknown: "This network’s teachers are unknown, so it cannot serve as a control.",
+      other_family: "This network belongs to another family, so it cannot serve as a control.",
+      is_the_student: "This network is the student itself, so it cannot serve as a control.",
+      is_no_student: "This network is not a student, so it cannot serve as a control.",
     } satisfies Record<NoControl, string>,
     chooseControl: "Control",
     pairs: "teacher with teacher",
     pairsText: (n: number, mean: string, low: string, high: string) =>
       n === 1
-        ? `The two teachers, trained alike but apart, agree on ${mean}.`
-        : `Two of the teachers, trained alike but apart, agree on ${mean} (mean of ${count(n)} pairs; ${low} to ${high}). A student that only learned the task as well as they did would lie there.`,
-    noPairs: "With one teacher there is no pair. Take another one in.",
+        ? `The two teachers, trained alike but separately, agree on ${mean}.`
+        : `Two of the teachers, trained alike but separately, agree on ${mean} (mean of ${count(n)} pairs; ${low} to ${high}). A student that learned only the task, as well as they did, would be there.`,
+    noPairs: "Select at least two teachers to compare teacher with teacher.",
     ceiling: "ceiling",
     ceilingText: (share: string, n: number, m: number) =>
-      `Two ensembles of ${count(m)} that share no member agree on ${share}${n > 1 ? ` (mean over ${count(n)} others)` : ""}: as much as a network of an ensemble’s skill reaches without knowing this one.`,
-    noCeiling: "Not known: it takes as many other teachers of this family as the ensemble has members.",
+      `Two ensembles of ${count(m)} that share no member agree on ${share}${n > 1 ? ` (mean over ${count(n)} others)` : ""}: the most that a model as good as the ensemble reaches without having learned from it.`,
+    noCeiling: "Unknown: this needs as many other teachers of this family as the ensemble has members.",
     chance: "chance",
     chanceText: (share: string) =>
-      `Two networks that make their mistakes independently, each in its own habit, would agree on ${share}.`,
+      `Two networks that make the same kinds of mistakes as these, but independently, would agree on ${share}.`,
     chanceDefinition:
-      "Definition: for each true class, the probability that both draw the same answer, when each draws from its own confusion of that class; averaged over the images.",
+      "Definition: for each true class, the probability that both draw the same class when each draws from its own row of the confusion matrix; averaged over the images.",
     copied: "Copied errors",
     copiedShare: "share of the ensemble’s errors",
-    copiedHint:
-      "Of the images that the ensemble gets wrong: how many does the student get wrong with the very same class?",
+    copiedHint: "Of the images that the ensemble gets wrong, how many does the student get wrong with the same class?",
     copiedText: (nWrong: string, nCopied: string, share: string, chance: string) =>
-      `The ensemble is wrong on ${nWrong} images; on ${nCopied} of them (${share}) the student says the same wrong class. Independent mistakes would meet on ${chance}.`,
+      `The ensemble is wrong on ${nWrong} images; on ${nCopied} of them (${share}) the student gives the same wrong class. Independent mistakes would coincide on ${chance}.`,
     neverWrong: "The ensemble is never wrong here, so there is no error to copy.",
-    certainty: "How sure are the figures?",
+    certainty: "How certain are the figures?",
     certaintyHint: (n: string, seed: string) =>
-      `The test set is one sample of images. Drawn again ${n} times from itself (bootstrap, seed ${seed}), a figure would lie in its interval 95 times of 100.`,
-    resampling: "Intervals are computed",
+      `The test set is one sample of images. Each interval holds a figure in 95% of ${n} samples drawn from it with replacement (bootstrap, seed ${seed}).`,
+    resampling: "Computing the intervals",
     points: (difference: number) => `${signed(difference)} pt`,
     figure: "Figure",
     estimate: "Value",
@@ -154,29 +153,29 @@ export const testSetWords = {
     range: (low: string, high: string) => `${low} to ${high}`,
     minus: (first: string, second: string) => `${first} minus ${second}`,
     difference: (first: string, second: string, figure: string, { estimate, lower, upper }: Interval) =>
-      `${figure}: ${first} minus ${second} is ${signed(estimate)} points (${signed(lower)} to ${signed(upper)}, paired). ${lower > 0 || upper < 0 ? "0 is outside: other images would hardly turn the order." : "0 is inside: other images might turn the order."}`,
+      `${figure}: ${first} minus ${second} is ${signed(estimate)} points (${signed(lower)} to ${signed(upper)}, paired). ${lower > 0 || upper < 0 ? "0 is outside: other images would hardly reverse the order." : "0 is inside: other images might reverse the order."}`,
     other: "Second student, for differences",
     nobody: "none",
-    noOther: "There is no second student here to hold the student against.",
+    noOther: "There is no second student to compare with.",
     tests: "Is one more accurate than the other?",
     testsHint:
-      "McNemar’s test looks only at images on which one alone is right: if both were equally good, these would fall to either side like coin throws.",
+      "McNemar’s test looks only at images that exactly one of the two gets right: if both were equally good, each of these would be a coin toss.",
     versus: (first: string, second: string) => `${first} and ${second}`,
     right: (name: string) => `${name} right`,
     wrong: (name: string) => `${name} wrong`,
     testText: (first: string, second: string, { onlyFirst, onlySecond, method, statistic, pValue }: McNemar) =>
-      `On ${images(onlyFirst + onlySecond)} one alone is right: ${first} on ${count(onlyFirst)}, ${second} on ${count(onlySecond)}. Coin throws would be at least as uneven with probability ${pText(pValue)} (${method === "exact" ? "exact binomial test" : `χ² = ${nats(statistic ?? 0)} with continuity correction`}). ${pValue < 0.05 ? `So ${onlyFirst > onlySecond ? first : second} is more accurate, and not by the luck of these images.` : "So the images cannot tell which is more accurate."}`,
+      `On ${images(onlyFirst + onlySecond)} one alone is right: ${first} on ${count(onlyFirst)}, ${second} on ${count(onlySecond)}. Coin tosses would be at least as uneven with probability ${pText(pValue)} (${method === "exact" ? "exact binomial test" : `χ² = ${nats(statistic ?? 0)} with continuity correction`}). ${pValue < 0.05 ? `So ${onlyFirst > onlySecond ? first : second} is more accurate, and not by chance.` : "So these images cannot tell which is more accurate."}`,
   },
 
   images: {
     title: "Images",
     count: (n: number, total: number) => (n === total ? `All ${images(n)}` : `${count(n)} of ${images(total)}`),
-    none: "No image has all of this.",
+    none: "No images match these filters.",
     howToAdd:
-      "To see the pictures, open CIFAR-100’s binary archive (cifar-100-binary.tar.gz) or its test.bin below, or drop it anywhere. It is read on this device.",
+      "To see the pictures, open CIFAR-100’s binary archive (cifar-100-binary.tar.gz) or its test.bin below, or drop it anywhere. It stays on this device.",
     failed: "The test images could not be shown.",
     otherOrder: (title: string) =>
-      `${title}: these are not CIFAR-100’s test images in their usual order, which the stored answers are in. Open the test.bin of the original archive.`,
+      `${title}: these are not CIFAR-100’s test images in their original order, which the stored logits follow. Open the test.bin of the original archive.`,
     load: "Show the pictures",
     sort: "Sorted by",
     sorts: {
@@ -190,7 +189,7 @@ export const testSetWords = {
     order: "Order",
     orders: { down: "largest first", up: "smallest first" },
     cell: "Who is right",
-    agree: "Answers",
+    agree: "Predictions",
     agrees: { all: "all", yes: "agree", no: "differ" },
     trueClass: "True class",
     teacherClass: "Ensemble says",
@@ -200,7 +199,7 @@ export const testSetWords = {
       `bin ${count(index + 1)} of ${count(nBins)} of ${who}’s confidence`,
     clear: "Show all images",
     clearBin: "Any confidence",
-    grid: "Test images, one row each; arrow keys move, Enter opens",
+    grid: "Test images; arrow keys move, Enter opens",
     number: "No.",
     truth: "True",
     ensemble: "Ensemble",
@@ -217,10 +216,10 @@ export const testSetWords = {
     saveCsv: "Save these as CSV",
     savePredictions: "Save all predictions as CSV",
     pictures: (n: number) => `Test images of the list: ${images(n)}`,
-    answers: (index: number) => `Answers to test image ${count(index)}`,
+    answers: (index: number) => `Predictions for test image ${count(index)}`,
     close: "Close",
-    compareHint: "Enter or a click opens an image in Compare, with its neighbours.",
-    answersHint: "Enter or a click shows all answers to an image.",
+    compareHint: "Press Enter or click to open an image in Compare, with its neighbours.",
+    answersHint: "Press Enter or click to see all predictions for an image.",
   },
 
   confusion: {
@@ -231,11 +230,11 @@ export const testSetWords = {
     },
     hint: {
       "teacher-student":
-        "On the diagonal the two say the same class. What lies off it is where they part, darker for more images.",
+        "On the diagonal both give the same class. Off it they differ; darker fields hold more images.",
       "truth-student": "On the diagonal the student is right.",
       "truth-teacher": "On the diagonal the ensemble is right.",
     },
-    which: "Rows against columns",
+    which: "Rows and columns",
     rows: { teacher: "ensemble says", student: "student says", truth: "true class" },
     zoom: "Zoom",
     zoomIn: "Zoom in",
@@ -252,48 +251,49 @@ export const testSetWords = {
 
   calibration: {
     title: "Reliability",
-    hint: "On the diagonal, a network is right as often as it is confident; below it, it is overconfident. Click a bin for its images.",
+    hint: "On the diagonal, a network is right as often as it is confident; below it, it is overconfident. Click a bin to see its images.",
     nBins: "Bins",
     binning: "Bins of",
     binnings: { equal_width: "equal width", equal_mass: "equal count" },
-    lanes: (n: string) => `Where the bins lie, up to ${n} images each`,
+    lanes: (n: string) => `Images per bin, up to ${n}`,
     ece: (name: string, value: string) => `${name}: ECE ${value}`,
     binLabel: (who: string, lower: string, upper: string, n: number, accuracy: string, confidence: string) =>
       `${who}, confidence ${lower} to ${upper}: ${images(n)}, ${accuracy} right at mean confidence ${confidence}`,
     fits: "Temperature scaling",
     fitsHint: (nFitted: string, nReported: string, seed: string) =>
-      `One number softens or sharpens all answers of a network without changing which class comes first. It is fitted by NLL on ${nFitted} images and reported on the other ${nReported} (split by seed ${seed}).`,
+      `One number softens or sharpens all probabilities of a network without changing which class comes first. It is fitted by NLL on ${nFitted} images and evaluated on the other ${nReported} (split by seed ${seed}).`,
     fitted: "Fitted temperature",
     before: "before",
     after: "after",
-    curves: "Over the temperature",
+    curves: "By temperature",
     curvesHint:
-      "NLL and ECE of each by itself; KL of the student at that temperature against the ensemble as it is. The line is the slider’s.",
+      "NLL and ECE of student and ensemble; KL from the unchanged ensemble to the student at that temperature. The vertical line marks the slider’s temperature.",
     temperatureAxis: "temperature",
     slider: "Temperature of the student or ensemble",
     atTemperature: (temperature: string, name: string, nll: string, ece: string, kl: string | null) =>
       `At ${temperature}, ${name}: NLL ${nll}, ECE ${ece}${kl === null ? "" : `, KL ${kl}`}`,
     plane: "Fidelity against calibration",
     planeHint:
-      "Each point is a student. The paper’s finding: among students of ensembles, the more faithful one is the better calibrated one, which would be a slope from the upper left to the lower right.",
-    planeFew: "With so few students that cannot be seen yet.",
+      "Each point is a student. The paper found that among students of ensembles, the more faithful ones are better calibrated: points would fall from the upper left to the lower right.",
+    planeFew: "So few students do not show that yet.",
     agreementAxis: "agreement with the ensemble",
     klAxis: "KL, nats",
-    x: "Fidelity as",
-    ownTeachers: (family: string, teachers: string) => `${family}, against its own teachers ${teachers}, as listed`,
-    chosenTeachers: (family: string) => `${family}, against the chosen ensemble`,
+    x: "Measure of fidelity",
+    ownTeachers: (family: string, teachers: string) =>
+      `${family}, compared with its own teachers ${teachers}, as listed`,
+    chosenTeachers: (family: string) => `${family}, compared with the chosen ensemble`,
     inPlane: (agreement: string, kl: string, ece: string, how: string) =>
       `agreement ${agreement}, KL ${kl}, ECE ${ece}; ${how}`,
   },
 
   home: {
     title: "Take it home",
-    link: "Link to exactly this",
+    link: "Link to this view",
     copy: "Copy",
     copied: "Copied",
     lesson: "Link for a lesson",
-    lessonText: "Whoever opens it sees what you see now, without the parts that are ticked here, and is asked first.",
-    lessonLink: "Lesson’s link",
+    lessonText: "Whoever opens it sees what you see now, without the parts ticked here, and has to guess first.",
+    lessonLink: "The lesson’s link",
     hide: {
       builder: "without the choice of networks",
       lens: "without classes and temperature",
@@ -306,21 +306,21 @@ export const testSetWords = {
     save: "Save the report (JSON)",
     open: "Open a saved report",
     notSaved: "The report could not be saved.",
-    notOpened: (name: string) => `${name} was not opened; everything stays as it was.`,
-    noReport: "It is no report of this page: “kind” must be “fidelity-lab report”.",
-    noPart: (part: string) => `Its “${part}” is missing or not in the expected form.`,
-    opened: (name: string) => `${name} was opened: networks and view are those of the report.`,
+    notOpened: (name: string) => `${name} was not opened; nothing changed.`,
+    noReport: "It is not a report of this page: “kind” must be “fidelity-lab report”.",
+    noPart: (part: string) => `Its “${part}” is missing or does not have the expected form.`,
+    opened: (name: string) => `${name} was opened; networks and view now match the report.`,
     heading: (name: string, savedAt: string, version: string) =>
       `${name}, saved ${savedAt.slice(0, 16).replace("T", " ")} UTC by version ${version}`,
     saved: "In the report",
     now: "Computed now",
     equal: "Computed now, the figures are the same.",
     differs: "Computed now, figures differ.",
-    elsewhere: "Other networks or another way of looking are chosen by now, so nothing is held against it.",
+    elsewhere: "You have chosen other networks or settings since, so there is nothing to compare the report with.",
     missing: (names: readonly string[]) =>
-      `These networks are not here, so the report’s figures stand alone: ${inOrder(names)}.`,
+      `These networks are not available, so the report’s figures cannot be compared: ${inOrder(names)}.`,
     changed: (names: readonly string[]) =>
-      `These networks give other answers by now than when the report was saved: ${inOrder(names)}.`,
+      `The stored logits of these networks have changed since the report was saved: ${inOrder(names)}.`,
     close: "Close the report",
   },
 } as const;

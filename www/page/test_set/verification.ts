@@ -1,4 +1,4 @@
-/** Stored answers held against those that this device computes. */
+/** Compares stored logits with those that this device computes. */
 import { computed, effect, signal } from "@preact/signals";
 import type { DeviceInfo, Records } from "../../../pkg/api.js";
 import { N_TEST_IMAGES } from "../state/class_names.ts";
@@ -25,17 +25,17 @@ export interface Run {
   models: string[];
 }
 
-/** By network, over all images on which it was computed here. */
+/** By network, over all images that were recomputed here. */
 export const verified = signal<ReadonlyMap<string, Verified>>(new Map());
 export const run = signal<Run | null>(null);
 
 const BATCH = 50;
 let abort: AbortController | null = null;
 export const cancelVerification = (): void => abort?.abort();
-/** Weights are needed, which not every network has here. */
+/** Whether a network's weights are loaded, so that this device can compute its logits. */
 export const canCompute = isLoaded;
 
-/** The test images in the order of the stored answers; throws a sentence where they are not to be had. */
+/** The test images in the order of the stored logits. Throws an error if they are not available. */
 export async function testImages(): Promise<Records> {
   const set = await testSet();
   if (!set) throw new Error(testSetWords.images.howToAdd);
@@ -48,18 +48,18 @@ export async function testImages(): Promise<Records> {
   return records;
 }
 
-/** The samples that ship are the first images of the test set, in its order; none of them where one could not be read. */
+/** The shipped samples, which are the first images of the test set in its order; none if one of them could not be read. */
 export const nSamples = computed(() =>
   samples.value.every(({ id, label }, i) => id === `sample-${i}` && label === labels.value?.fine[i])
     ? samples.value.length
     : 0,
 );
 
-/** The first `n` images or more: of the samples, where they are enough. */
+/** The first `n` images or more, from the samples if these suffice. */
 const firstImages = async (n: number): Promise<Uint8Array> =>
   n <= nSamples.value ? joinPixels(samples.value) : (await testImages()).pixels;
 
-/** Computes the first `n` test images with these networks, a batch after the other. */
+/** Recomputes the first `n` test images with these networks, one batch after the other. */
 export async function verify(names: readonly string[], n: number): Promise<void> {
   const lab = client.value;
   if (!lab) return notifyError(words.compare.notReady);
@@ -111,7 +111,7 @@ export async function verify(names: readonly string[], n: number): Promise<void>
   }
 }
 
-/** Images that are computed again when the visitor has measured the test set. */
+/** How many images are recomputed after the visitor has measured the test set. */
 const N_ALONG = 100;
 
 /** Whoever measures images on this device has the stored answers of the same networks verified along with it. */

@@ -14,7 +14,7 @@ interface Column {
   logP: Float32Array;
 }
 
-/** Rows are the union of everyone's top classes in the ensemble's order, so that bars can be compared across. */
+/** The rows are the union of all networks' top classes in the ensemble's order, so that bars can be compared across columns. */
 export function AnswerTable({ comparison, label }: { comparison: Comparison; label: number | null }) {
   const columns = columnsOf(comparison);
   const lead = columns[0];
@@ -82,7 +82,7 @@ function columnsOf({ ensemble, student: studentAnswer, members }: Comparison): C
   return columns;
 }
 
-/** The dots are the members' own answers; they stand in for their columns where there is no room. */
+/** The dots show the members' predictions, in place of their columns if there is no room for these. */
 function Bar({ share, dots }: { share: number; dots: readonly number[] }) {
   return (
     <div class="cell">

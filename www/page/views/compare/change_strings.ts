@@ -1,4 +1,4 @@
-/** Words of the picture under change, loaded with it. */
+/** Texts of the picture under change, loaded with it. */
 import { probability } from "../../common/format.ts";
 
 const signed = (value: number, text: string): string => `${value > 0 ? "+" : ""}${text}`;
@@ -6,7 +6,7 @@ const points = (value: number): string => signed(value, `${Math.round(100 * valu
 
 export const changeWords = {
   heading: "The picture under change",
-  lead: "Move a slider and see when the answers turn. The curves hold the others where they are and run over all of the one that was moved last; the networks compute each point on this device.",
+  lead: "Move a slider and see when the predictions change. The curves cover the full range of the slider that you moved last and hold the others still; the networks compute each point on this device.",
   kinds: {
     rotation: { name: "Rotation", text: (value: number) => `${value}°`, axis: "Rotation, degrees counter-clockwise" },
     shift: { name: "Shift", text: (value: number) => `${value} px`, axis: "Shift to the right, pixels" },
@@ -20,18 +20,18 @@ export const changeWords = {
     noise: {
       name: "Noise",
       text: (value: number) => `${Math.round(100 * value)}%`,
-      axis: "Noise, share of values drawn anew",
+      axis: "Noise, share of values replaced",
     },
   },
   changes: "Changes",
-  reset: "As it was",
-  otherNoise: "Other noise",
+  reset: "Reset",
+  otherNoise: "New noise",
   now: "What the network sees now",
   nowOf: (name: string) => `What the network sees now: ${name}, changed`,
   says: (name: string, share: number) => `${name} (${probability(share)})`,
   progress: (done: number, total: number) => `${done} of ${total} points of the curves computed`,
-  answers: "Answers",
-  answersLabel: (axis: string) => `Likeliest class of ensemble and student over: ${axis}`,
+  answers: "Predictions",
+  answersLabel: (axis: string) => `Most likely class of ensemble and student by: ${axis}`,
   follow: "Probability of",
   followLabel: (name: string) => `Probability of ${name}`,
   probability: "Probability",
@@ -40,7 +40,7 @@ export const changeWords = {
   strength: "Strength",
   ensembleSays: "Ensemble says",
   studentSays: "Student says",
-  tableTitle: (axis: string) => `Answers over: ${axis}`,
+  tableTitle: (axis: string) => `Predictions by: ${axis}`,
   saveCsv: "Save curves as CSV",
-  failed: "The answers to the changed picture could not be computed.",
+  failed: "The predictions for the changed picture could not be computed.",
 } as const;

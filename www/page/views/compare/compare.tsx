@@ -62,7 +62,7 @@ const loadNeighbours = async () => (await import("./neighbours.tsx")).Neighbours
 
 const loadChange = async () => (await import("./picture_change_view.tsx")).PictureChangeView;
 
-/** How often the two agree over what has been computed so far. */
+/** Counts how often the two agree on the pictures that have been computed so far. */
 function Summary() {
   const known = pictures.value
     .map((picture) => comparisonOf(picture)?.agrees ?? null)

@@ -27,7 +27,7 @@ export const placeInList = computed(() => {
   return place < 0 ? null : { list, place };
 });
 
-/** Another image of the same list, without a step of the history. */
+/** Replaces the image by another one of the list, without adding to the history. */
 export const goToPlace = (list: ArrayLike<number>, place: number): void =>
   setQuery("compare", compareQuery(list, place));
 
@@ -36,7 +36,7 @@ function imageOf(picture: Picture | null): number | null {
   return text === undefined ? null : Number(text);
 }
 
-/** Shows what the address asks for, and writes the picture that is looked at into it; the function that comes back ends it. */
+/** Shows the images that the address names and keeps the shown one in the address, until the returned function is called. */
 export function watchCompareLink(): () => void {
   const stops = [
     effect(() => {

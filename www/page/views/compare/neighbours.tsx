@@ -3,7 +3,7 @@ import { hrefOf } from "../../state/route.ts";
 import { testSetWords } from "../../test_set/strings.ts";
 import { goToPlace, placeInList, watchCompareLink } from "./compare_images.ts";
 
-/** Shows the test images that the address names; leads along their list and back to it. */
+/** Shows the test images that the address names, with links along their list and back to it. */
 export function Neighbours() {
   useEffect(watchCompareLink, []);
   if (!placeInList.value) return null;

@@ -34,7 +34,7 @@ import { PlotKey } from "../../charts/shape.tsx";
 import { ValuesTable } from "../../charts/values_table.tsx";
 import "./picture_change.css";
 
-/** The class that is followed; null for the ensemble's on the picture as it is. */
+/** The class whose probability is drawn; null stands for the ensemble's class on the unchanged picture. */
 const followed = signal<number | null>(null);
 
 const nameOf = (index: number, { ensemble }: Prediction) => className(index, ensemble.length);
@@ -96,7 +96,7 @@ function Slider({ kind }: { kind: Kind }) {
   );
 }
 
-/** The picture at the present strength, beside what is said of it. */
+/** Shows the picture as it is changed now, beside the predictions for it. */
 function Now() {
   const [pixels, prediction] = [pixelsNow.value, predictionNow.value];
   return (
@@ -282,7 +282,7 @@ function rowOf(value: number, prediction: Prediction, follow: number | null): st
   ];
 }
 
-/** Stretches of the same class, ensemble above student: where a border has no fellow, they part. */
+/** Shows stretches of the same class, ensemble above student: where only one of them changes, they start or cease to differ. */
 function Strip({
   points,
   axis: { label, min, max, format },

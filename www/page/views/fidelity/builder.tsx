@@ -50,7 +50,7 @@ function Members() {
     const next = on ? [...members, name] : members.filter((other) => other !== name);
     if (next.length > 0) change({ teachers: next });
   };
-  /** The slider takes members in and out at the end, in the order in which they stand. */
+  /** The slider adds and removes members at the end of their order. */
   const resize = (size: number) => {
     const order = [...members, ...all.map(({ name }) => name).filter((name) => !members.includes(name))];
     change({ teachers: order.slice(0, size) });

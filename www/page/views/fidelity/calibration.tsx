@@ -22,7 +22,7 @@ import { PlotKey } from "../../charts/shape.tsx";
 import { allReports, calibration, curves, fits, type Pair } from "../../test_set/questions.ts";
 import { listed } from "../../test_set/stored_logits.ts";
 
-/** How far confidence can be trusted, and what a temperature changes about it. */
+/** Shows how far confidence can be trusted, and how a temperature changes that. */
 export function Calibration() {
   const bins = useAsked(calibration);
   const scaled = useAsked(fits);
@@ -214,7 +214,7 @@ function Reliability({
   );
 }
 
-/** Beside each other where the bins are the same; of equal count they differ, and each network has a lane of its own. */
+/** Bins of equal width are the same for both networks and share a lane; bins of equal count differ, so each network has its own. */
 function countBar({ lower, upper, count: n }: Known, s: number, most: number, binning: Binning) {
   const width = x(upper) - x(lower) - 2;
   if (binning === "equal_mass")

@@ -6,7 +6,7 @@ import { imagesHref, showImages } from "../../test_set/choice.ts";
 import { Figure } from "../../test_set/figure.tsx";
 import { cells } from "../../test_set/questions.ts";
 
-/** Cells in which both say the same class, then those in which they differ. */
+/** The cells in which both give the same class, then those in which they differ. */
 const AGREE: readonly Cell[] = ["bothRight", "bothWrongSame"];
 const DIFFER: readonly Cell[] = ["onlyTeacher", "onlyStudent", "bothWrongOther"];
 const WIDTH = 1000;

@@ -1,4 +1,4 @@
-/** How alike networks are inside: CKA of the three stages between student and teachers and between two teachers, a batch after the other. */
+/** Computes CKA by stage between student and teachers and between two teachers, one batch after the other. */
 import { computed, signal } from "@preact/signals";
 import type { Cka, CkaInterface } from "../../../../pkg/analysis_api.js";
 import { LabError } from "../../../../pkg/client.js";
@@ -43,11 +43,11 @@ export const sizes = computed(() => {
     (a, b) => a - b,
   );
 });
-/** The chosen number, as far as there are images. */
+/** The chosen number, or all images if there are fewer. */
 export const size = computed(() =>
   sizes.value.includes(choice.value.insideImages) ? choice.value.insideImages : sizes.value.at(-1)!,
 );
-/** The chosen networks, in the order in which they are named. */
+/** The chosen networks, in the order of the choice. */
 export const chosen = computed(() => [...teachers.value, ...(student.value === null ? [] : [student.value])]);
 
 let abort: AbortController | null = null;
@@ -70,7 +70,7 @@ function pairsOf(own: string | null, members: readonly string[]): PairCka[] {
   ];
 }
 
-/** Kernel matrices of a batch after the other, from which each pair's alignment is summed. */
+/** Adds the kernel matrices of each batch to the alignment of every pair. */
 export async function compare(): Promise<void> {
   const [lab, statistics] = [client.value, analysis.value];
   if (isComparing.value) return;

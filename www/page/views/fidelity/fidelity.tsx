@@ -48,7 +48,7 @@ export function Fidelity() {
   );
 }
 
-/** What this device measures itself, on images. */
+/** Shows what this device measures itself, on images. */
 function Live() {
   const current = evaluation.value;
   const report = current?.report ?? null;

@@ -6,10 +6,10 @@ import { student } from "../../state/networks.ts";
 import { words, type TermName } from "../../common/strings.ts";
 import { Help } from "../../components/help.tsx";
 
-/** Below this many images the intervals are wide enough to warn of. */
+/** With fewer images the intervals are so wide that the page warns. */
 export const FEW_IMAGES = 500;
 
-/** Four figures side by side; while a measurement runs they fill live. */
+/** Shows four figures side by side, which follow a running measurement. */
 export function Figures({ report }: { report: EvaluationReport | null }) {
   const name = student.value;
   const n = report?.nImages ?? 0;
@@ -78,7 +78,7 @@ function Share({ who, value, n, testId }: FigureProps) {
   );
 }
 
-/** The mean and 1.96 standard errors on either side; ECE has no such error and says only how many images it is over. */
+/** The mean and 1.96 standard errors on either side. ECE has no standard error and names only its number of images. */
 function Mean({ who, value, n, testId, unit = "", standardError }: FigureProps) {
   if (value === null || value === undefined) return <Missing who={who} value={value} n={n} testId={testId} />;
   const margin = standardError ? 1.96 * standardError : null;
@@ -87,7 +87,7 @@ function Mean({ who, value, n, testId, unit = "", standardError }: FigureProps) 
   return <Value who={who} testId={testId} text={nats(value)} unit={unit} below={`${interval}${words.fidelity.n(n)}`} />;
 }
 
-/** A figure that needs true classes which are not there, or a network that came after the measurement. */
+/** Stands for a figure that needs unknown true classes, or belongs to a network added after the measurement. */
 function Missing({ who, value, n, testId }: FigureProps) {
   return (
     <Value

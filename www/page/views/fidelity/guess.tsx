@@ -13,7 +13,7 @@ const isRevealed = signal(false);
 /** A lesson asks first: figures that would give the answer away wait. */
 export const isGuessing = computed(() => choice.value.isGuess && !isRevealed.value);
 
-/** "Guess the agreement before you see it", and how near the guess was. */
+/** Asks for a guess of the agreement before showing it, and says how close the guess was. */
 export function Guess() {
   const id = useId();
   const { answer } = useAsked(report);

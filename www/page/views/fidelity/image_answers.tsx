@@ -8,7 +8,7 @@ import { nameOf } from "../../test_set/classes.ts";
 import { imageAnswers, openImage } from "../../test_set/questions.ts";
 import { labels } from "../../test_set/stored_logits.ts";
 
-/** What every network says of an image whose picture is not here. */
+/** Shows the predictions of every network for an image, also without its picture. */
 export function ImageAnswersCard() {
   const heading = useRef<HTMLHeadingElement>(null);
   const { answer } = useAsked(imageAnswers);

@@ -27,7 +27,7 @@ import "./inside.css";
 
 const FEW_IMAGES = 200;
 
-/** How alike the chosen networks are inside, computed here on a choice of images. */
+/** Compares the activations of the chosen networks on a choice of images. */
 export function Inside() {
   const current = comparison.value;
   const isPair = chosen.value.length > 1;

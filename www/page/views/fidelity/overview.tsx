@@ -136,7 +136,7 @@ function Value({ who, value, interval, format, unit, testId }: ValueProps) {
   );
 }
 
-/** A range with some air around the values. */
+/** A range with some room around the values. */
 export function around(values: readonly (number | null)[], label: string, format: (value: number) => string): Axis {
   const known = values.filter((value) => value !== null);
   const [low, high] = [Math.min(...known), Math.max(...known)];
@@ -265,7 +265,7 @@ function Sizes({ question, report: { sizes, models }, isBusy }: Part) {
   );
 }
 
-/** For who reads a figure rather than sees it. */
+/** The numbers of a figure for screen readers. */
 export function TableOf({ title, table: { header, rows } }: { title: string; table: Table }) {
   return (
     <table class="results">

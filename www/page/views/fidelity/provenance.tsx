@@ -12,7 +12,7 @@ import { listed } from "../../test_set/stored_logits.ts";
 import { cancelVerification, canCompute, nSamples, run, verified, verify } from "../../test_set/verification.ts";
 
 const SIZES = [100, 1_000, N_TEST_IMAGES];
-/** Null: as many as there are without further files. */
+/** Null stands for as many as are available without further files. */
 const size = signal<number | null>(null);
 
 /** Where the figures come from: stored answers, and what this device says to them. */

@@ -23,11 +23,11 @@ export interface ReportFile {
   kind: typeof KIND;
   version: string;
   savedAt: string;
-  /** What stands after the page's address. */
+  /** The part of the address after the page's own. */
   link: string;
   nImages: number;
   question: Required<Pair>;
-  /** Of the stored answers that the figures are of. */
+  /** Checksums of the stored logits that the figures are made from, by network. */
   logits: Record<string, string>;
   report: Report;
   cells: Cells;
@@ -96,7 +96,7 @@ export async function saveReport(): Promise<void> {
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
 const isShare = (value: unknown) => typeof value === "number" && value >= 0 && value <= 1;
 
-/** What is wrong with a file that should be a report; null for a good one. */
+/** Says what is wrong with a report file, or returns null for a good one. */
 export function faultOf(value: unknown): string | null {
   if (!isObject(value) || value.kind !== KIND) return testSetWords.file.noReport;
   const { question, report, link, logits } = value;
@@ -122,7 +122,7 @@ export function faultOf(value: unknown): string | null {
   return null;
 }
 
-/** Shows a report's figures beside those of now, and goes where it was saved. A file that is none changes nothing. */
+/** Shows a report's figures beside the present ones and restores its view. A file that is not a report changes nothing. */
 export function openReport(name: string, text: string): void {
   try {
     const value: unknown = JSON.parse(text);

@@ -4,7 +4,7 @@ import { activeFamily, sets } from "../../state/networks.ts";
 import { words } from "../../common/strings.ts";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 
-/** What the manifest says the shipped networks measured: told apart from what is computed here. */
+/** Shows the figures from the manifest, apart from those that are computed here. */
 export function ShippedFigures() {
   const set = sets.value.find((candidate) => candidate.family === activeFamily.value);
   if (!set) return null;
@@ -55,7 +55,7 @@ export function ShippedFigures() {
   );
 }
 
-/** Fetched when it is followed, not before. */
+/** A link whose file is fetched only when the visitor follows it. */
 function LogitsLink({ name, logits }: { name: string; logits: ManifestLogits }) {
   return (
     <a href={weightsUrl(logits.file)} download={logits.file} aria-label={words.fidelity.testLogitsOf(name)}>

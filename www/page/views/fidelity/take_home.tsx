@@ -128,7 +128,7 @@ const FIGURES: [string, (file: Pick<ReportFile, "report" | "question">) => numbe
   ];
 const EQUAL = 1e-6;
 
-/** A report that was opened: what it says, beside what is computed of the same networks now. */
+/** Shows an opened report beside the figures that are computed for the same networks now. */
 export function OpenedReport() {
   const { answer } = useAsked(report);
   if (!opened.value) return null;

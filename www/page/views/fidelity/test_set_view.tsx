@@ -44,7 +44,7 @@ const views: Record<Section, () => preact.JSX.Element> = {
   inside: Inside,
 };
 
-/** Everything about the whole test set, from answers that are stored: no images, no device. */
+/** Shows everything about the whole test set from stored logits, without images or a device. */
 export function TestSetView() {
   useEffect(() => {
     const stops = [
@@ -119,7 +119,7 @@ export function TestSetView() {
   );
 }
 
-/** What is on its way, and what could not be had. */
+/** Shows what is loading, and what could not be loaded. */
 function Arriving() {
   const now = progress.value;
   return (

@@ -17,7 +17,7 @@ import {
 } from "../../test_set/questions.ts";
 import { Ruler, type RulerMark } from "../../charts/ruler.tsx";
 
-/** What an agreement has to be held against, how sure the figures are, and whether errors are copied. */
+/** Compares the agreement with yardsticks, and shows how certain the figures are and whether errors are copied. */
 export function Worth() {
   const { answer, isBusy, error } = useAsked(baselines);
   if (error)

@@ -1,4 +1,4 @@
-/** What our own networks show of the paper's findings: figures of the manifest, and statistics of the stored test logits. */
+/** The figures of our networks for the paper's findings: from the manifest, and computed from stored test logits. */
 import { computed } from "@preact/signals";
 import type { Report } from "../../../../pkg/analysis_api.js";
 import type { ManifestNetwork, ManifestRecipe } from "../../state/manifest.ts";
@@ -9,7 +9,7 @@ import { listed, loaded, shipped } from "../../test_set/stored_logits.ts";
 export const students = computed(() => shipped.value.filter(({ role }) => role === "student"));
 export const teachers = computed(() => shipped.value.filter(({ role }) => role === "teacher"));
 
-/** A network against an ensemble; where that taught it, against the ensembles of its first 1, 2, ... members too. */
+/** Compares a network with an ensemble and, if that taught it, with the ensembles of its first 1, 2, … members. */
 export interface Question {
   student: string;
   teachers: string[];
@@ -19,7 +19,7 @@ const isThere = ({ student, teachers }: Question) => [student, ...teachers].ever
 const fellowsOf = ({ name, family }: ManifestNetwork) =>
   teachers.value.filter((other) => other.family === family && other.name !== name).map((other) => other.name);
 
-/** Every student against its teachers, and every teacher against the ensemble of its family's others: who was taught, and who was not. */
+/** Compares every student with its teachers, and every teacher with the ensemble of the other teachers of its family. */
 const questions = (): { pairs: Question[] } | null => {
   const all = [
     ...students.value.map(({ name, taughtBy }) => ({ student: name, teachers: taughtBy ?? [], sizes: true })),
@@ -40,7 +40,7 @@ export const reports = new Asked(
     ),
 );
 
-/** Names whose stored answers the figures are made from. */
+/** Names of the networks whose stored logits the figures need. */
 export const wantedNames = (): string[] => listed.value.filter(({ read }) => !read).map(({ name }) => name);
 
 /** Of a student with its teachers, as measured for the manifest or, once its logits are there, computed here. */
@@ -85,7 +85,7 @@ export interface Difference {
   paper: string | null;
 }
 
-/** What a recipe has otherwise than the paper's; null where it is not known. */
+/** How a recipe differs from the paper's; null if that is unknown. */
 export function differences({ role, recipe }: ManifestNetwork): Difference[] | null {
   if (!recipe) return null;
   const paper: Partial<Record<keyof ManifestRecipe, number>> = { ...RECIPE[role], weightDecay: RECIPE.weightDecay };
@@ -102,5 +102,5 @@ export function differences({ role, recipe }: ManifestNetwork): Difference[] | n
 
 export const policyOf = ({ recipe }: ManifestNetwork): string => policyWord(recipe?.policy);
 
-/** Those that begin near a teacher show where the optimisation begins to matter, and nothing else. */
+/** Whether a student started from random weights. Those that started near a teacher only show where optimisation matters. */
 export const isFromScratch = ({ recipe }: ManifestNetwork): boolean => recipe?.lambda === undefined;

@@ -1,4 +1,4 @@
-/** Words of the Findings view, loaded with it. */
+/** Texts of the Findings view, loaded with it. */
 import { brief, count, inWords, percent, plural } from "../../common/format.ts";
 import type { Difference } from "./evidence.ts";
 import type { Kind } from "../../test_set/paper.ts";
@@ -17,12 +17,12 @@ export const findingsWords = {
   failed: "The networks’ figures could not be opened.",
   loading: (name: string, done: string, total: string, nLeft: number) =>
     `Loading the test logits of ${name}: ${done} of ${total}${nLeft > 0 ? `, ${count(nLeft)} more to come` : ""}`,
-  withoutLogits: "Some test logits could not be loaded; where they are needed, the maker’s figures stand in.",
+  withoutLogits: "Some test logits could not be loaded; the figures that ship with the networks are shown instead.",
   legend:
-    "Filled marks are our networks, computed here from their stored test logits; outlines are the paper’s, which were trained far longer.",
+    "Filled marks are our networks, computed here from their stored test logits; outlines are the paper’s networks, which were trained far longer.",
   paper: "the paper",
   oursTaught: "our students",
-  oursUntaught: "our teachers, against the others’ ensemble",
+  oursUntaught: "our teachers, each compared with the ensemble of the others",
   source: (source: string, kind: Kind) => `[${kind}] ${source}`,
   paperValues: (source: string) => `The paper’s values: ${source}.`,
   missing: "Missing",
@@ -33,11 +33,11 @@ export const findingsWords = {
   ],
 
   recipe: {
-    unknown: "How its recipe differs from the paper’s is not known.",
-    same: "Its recipe is the paper’s.",
-    near: (lambda: number) => `It began at λ = ${brief(lambda)} of its teacher’s weights.`,
+    unknown: "How its recipe differs from the paper’s is unknown.",
+    same: "It was trained with the paper’s recipe.",
+    near: (lambda: number) => `It started at λ = ${brief(lambda)} on the way from random weights to its teacher’s.`,
     differs: (differences: readonly Difference[]) =>
-      `Otherwise than in the paper: ${inWords(differences.map(({ what, ours, paper }) => differenceNames[what](ours, paper)))}.`,
+      `Differences from the paper: ${inWords(differences.map(({ what, ours, paper }) => differenceNames[what](ours, paper)))}.`,
   },
   detail: {
     taught: (by: readonly string[], accuracy: number, agreement: number) =>
@@ -47,29 +47,29 @@ export const findingsWords = {
     paper: (accuracy: number, agreement: number, source: string) =>
       `accuracy ${percent(accuracy)}, agreement ${percent(agreement)}. ${source}.`,
     computed: "Computed here from stored logits.",
-    measured: "As measured by the maker.",
+    measured: "As shipped with the network.",
   },
 
   points: [
     {
       title: "A student can be accurate and unfaithful",
-      text: "Distillation often makes a good student without making a copy. In the paper, a student that is as accurate as its teachers still answers about every fifth to fourth test image otherwise than they do [read off a figure]. Right of the middle and low: accurate, and unfaithful.",
+      text: "Distillation often makes a good student without making a copy. In the paper, a student as accurate as its teachers still disagrees with them on about a fifth to a quarter of the test images [read off a figure]. Marks on the right and low are accurate but unfaithful.",
     },
     {
       title: "With ensembles, the more faithful student is the better calibrated one",
-      text: "An ensemble’s answer is smoother than a single network’s, and easier to match: agreement grows with the number of teachers. Among students of ensembles, those that follow more closely also know better how sure to be.",
+      text: "An ensemble’s probabilities are smoother than a single network’s and easier to match: agreement grows with the number of teachers. Among students of ensembles, the more faithful ones are also better calibrated.",
     },
     {
       title: "More or other data moves fidelity only so far",
-      text: "Stronger augmentation, MixUp or images from a generator tell the student more about its teachers, and raise agreement by some points. None of them brings it near 100%.",
+      text: "Stronger augmentation, MixUp or generated images tell the student more about its teachers and raise agreement by a few points. None of them brings it near 100%.",
     },
     {
       title: "Optimisation is the cause",
-      text: "The student does not even match its teachers on the images that it was distilled on: agreement there stays below 100% and the loss above its floor. Begun near enough to a teacher’s own weights, it does match: between the two lies a cliff.",
+      text: "The student does not match its teachers even on the images that it was distilled on: agreement there stays below 100% and the loss stays above its floor. A student that starts close enough to a teacher’s weights does match; a cliff separates the two cases.",
     },
     {
       title: "There is a trade-off",
-      text: "Data that pin the teacher down are harder to fit. The more the training images vary, the less agreement is reached on them, while agreement on the test images grows a little: what more images tell is partly lost again to optimisation.",
+      text: "Data that constrain the student more are harder to fit. The more the training images vary, the lower the agreement on them, while agreement on the test images grows a little: optimisation loses part of what more images would teach.",
     },
   ],
 
@@ -77,7 +77,7 @@ export const findingsWords = {
     title: "Accuracy and fidelity",
     x: "Test accuracy of the student",
     y: "Agreement with its teachers",
-    hint: "Each mark is a network. Teachers stand where they are by chance and skill alone: nobody taught them to agree.",
+    hint: "Each mark is a network. Teachers agree by skill and chance alone: they were not taught to.",
     missing: "None of our students was trained as long as the paper’s (300 epochs), and none on GAN or SVHN images.",
     header: ["network", "whose", "accuracy", "agreement", "compared with", "source"],
   },
@@ -85,7 +85,7 @@ export const findingsWords = {
     title: "Agreement over the number of teachers",
     x: "Teachers in the ensemble, m",
     y: "Agreement",
-    hint: "A line is one student of ours, held against ensembles of its first m teachers. The paper’s outlines are a student of m teachers each, at temperature 1.",
+    hint: "Each line is one of our students, compared with ensembles of its first m teachers. Each outline is a student of m teachers in the paper, at temperature 1.",
     student: (name: string, m: number, agreement: number) =>
       `${name} with the first ${count(m)}: ${percent(agreement)}`,
     detail: (m: number, agreement: number, source: string) =>
@@ -97,12 +97,12 @@ export const findingsWords = {
     title: "Fidelity and calibration",
     x: "Agreement with its teachers",
     y: "ECE of the student",
-    hint: "In the paper’s words for ensembles: to the right, and further down.",
+    hint: "The paper’s finding for ensembles: further right means further down.",
     detail: (agreement: number, ece: number) => `agreement ${percent(agreement)}, ECE ${brief(ece)}.`,
     few: (n: number) =>
-      `${n === 0 ? "No student" : n === 1 ? "One student" : `${count(n)} students`} shipped: three or more are needed to see a tendency.`,
+      `${n === 0 ? "No student ships" : n === 1 ? "One student ships" : `${count(n)} students ship`} with the page; a trend needs three or more.`,
     noPaper:
-      "None of the paper’s students is drawn here: pairs of agreement and ECE stand in figures that were not read off.",
+      "The paper’s students are not shown here: its pairs of agreement and ECE are only in figures that were not read off.",
     header: ["network", "agreement", "ece", "teachers"],
   },
   policies: {
@@ -111,54 +111,54 @@ export const findingsWords = {
     values: (paper: string, ours: string) => `paper ${paper} · ours ${ours}`,
     row: (policy: string, temperature: number | undefined) =>
       temperature === undefined ? policy : `${policy} (temperature ${brief(temperature)})`,
-    hint: "In the paper five ResNet-56 teach one. A row without a temperature is one whose temperature the figure’s label does not name; our students of any stand in it.",
+    hint: "In the paper, five ResNet-56 teach one. If a row names no temperature, neither does the paper’s figure; our students appear in it at every temperature.",
     grid: "Agreement by temperature",
     header: ["training", "temperature", "whose", "agreement", "accuracy", "source"],
-    missing: (rows: readonly string[]) => `Not trained yet by us: ${inWords(rows)}.`,
+    missing: (rows: readonly string[]) => `We have not trained yet: ${inWords(rows)}.`,
     gridX: "Temperature of the distillation",
     gridY: "Agreement",
     gridHint:
-      "In the paper ResNet-20 on half the data: a line for students of 1, 3 and 5 teachers, from below. Ours stand at their own temperature.",
-    gridMissing: "Students on half the data are not trained yet by us.",
+      "In the paper: ResNet-20 on half the data, with one line each for students of 1, 3 and 5 teachers, from bottom to top. Our students are at the temperature they were trained at.",
+    gridMissing: "We have not trained students on half the data yet.",
   },
   cliff: {
     title: "The cliff between two basins",
     x: "λ, the teacher’s share in the first weights",
     y: "Agreement on training images",
-    hint: "A student of one teacher begins at λ times the teacher’s weights plus 1 − λ times random ones.",
+    hint: "A student of one teacher starts at λ times the teacher’s weights plus 1 − λ times random weights.",
     detail: (lambda: number, low: number, high: number, source: string) =>
       `λ = ${brief(lambda)}: ${low === high ? percent(low) : `${percent(low)} to ${percent(high)}`} over runs of a self-distilled ResNet-20 with LayerNorm. ${source}.`,
     ours: (lambda: number, agreement: number) => `λ = ${brief(lambda)}: ${percent(agreement)}.`,
-    missing: "Students of ours that begin near a teacher are not trained yet.",
-    missingSome: (lambdas: readonly number[]) => `Not trained yet by us: λ = ${inWords(lambdas.map(brief))}.`,
+    missing: "We have not trained students that start near a teacher yet.",
+    missingSome: (lambdas: readonly number[]) => `We have not trained yet: λ = ${inWords(lambdas.map(brief))}.`,
     header: ["whose", "lambda", "train_agreement_low", "train_agreement_high", "source"],
   },
   trainTest: {
-    title: "Agreement in training and in the test",
+    title: "Agreement on training and test images",
     x: "Agreement on training images",
     y: "Agreement on test images",
-    hint: "On the dashed line both are the same. Ours are measured on training images as they are.",
+    hint: "On the dashed line both are equal. For our networks, agreement is measured on training images without augmentation.",
     detail: (train: number, test: number) => `training ${percent(train)}, test ${percent(test)}.`,
-    missing: (names: readonly string[]) => `Without a train agreement: ${inWords(names)}.`,
+    missing: (names: readonly string[]) => `No agreement on training images is known for: ${inWords(names)}.`,
     header: ["network", "whose", "train_agreement", "test_agreement", "source"],
   },
   curve: {
-    title: "A student by epoch",
+    title: "A student, epoch by epoch",
     student: "Student",
     x: "Epoch",
     y: "Share of images",
     train: "agreement, training",
     test: "agreement, test",
     accuracy: "accuracy, test",
-    hint: "The training’s own record: agreement on training images as they were augmented, on test images where it was measured.",
-    missing: "No student that ships has a record by epoch in its manifest yet.",
+    hint: "Recorded during training: agreement on augmented training images, and on test images at the epochs where it was measured.",
+    missing: "The manifest has no record by epoch for any student yet.",
     header: ["epoch", "loss", "train_agreement", "test_agreement", "accuracy"],
   },
   trade: {
     title: "Agreement in training by augmentation",
     x: "Agreement with the teacher on training images",
-    hint: "The paper’s self-distilled ResNet-56; a range where bars lie close together.",
-    missing: (rows: readonly string[]) => `Not trained yet by us: ${inWords(rows)}.`,
+    hint: "The paper’s self-distilled ResNet-56; bars too close to tell apart are shown as a range.",
+    missing: (rows: readonly string[]) => `We have not trained yet: ${inWords(rows)}.`,
     header: ["training", "whose", "train_agreement_low", "train_agreement_high", "source"],
   },
 } as const;
