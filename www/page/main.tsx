@@ -1,4 +1,5 @@
 import { render } from "preact";
+import { hasSimd } from "../../pkg/wasm/simd.js";
 import "./style/tokens.css";
 import "./style/base.css";
 import "./style/frame.css";
@@ -16,21 +17,12 @@ import { startNetworks } from "./state/first_networks.ts";
 import { decodeSamples } from "./state/pictures.ts";
 import { words } from "./common/strings.ts";
 
-/** The smallest module with a SIMD instruction: () -> v128, i32.const 0, i8x16.splat, i8x16.popcnt. */
-const SIMD_PROBE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
-]);
-
-function hasWasmSimd(): boolean {
-  return typeof WebAssembly === "object" && WebAssembly.validate(SIMD_PROBE);
-}
-
 function tellNoSimd(): void {
   const heading = document.querySelector("#boot h1");
   const text = document.querySelector("#boot p");
   if (heading) heading.textContent = words.boot.noSimd;
   if (text) text.textContent = words.boot.noSimdText;
-  document.querySelector("#boot ul")?.remove(); // the other causes are none here
+  document.querySelector("#boot ul")?.remove(); // the other causes do not apply
 }
 
 async function start(): Promise<void> {
@@ -45,5 +37,5 @@ async function start(): Promise<void> {
   if (lab) await Promise.all([decodeSamples(lab), startNetworks(lab)]);
 }
 
-if (hasWasmSimd()) void start();
+if (hasSimd()) void start();
 else tellNoSimd();

@@ -47,3 +47,13 @@ const RELAXED_SIMD = new Uint8Array([
 export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(RELAXED_SIMD);
 }
+
+/** The smallest module with a SIMD instruction: () -> v128, i32.const 0, i8x16.splat, i8x16.popcnt. */
+const SIMD = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/** Whether this environment has the vectors that every module needs. */
+export function hasSimd(): boolean {
+  return typeof WebAssembly === "object" && WebAssembly.validate(SIMD);
+}
