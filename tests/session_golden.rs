@@ -13,7 +13,7 @@ use fidelity_lab::distil::{Policy, Recipe, Schedule, Training};
 use fidelity_lab::error::ErrorCode;
 use fidelity_lab::metrics::ensemble_log_probs;
 use fidelity_lab::model::PreResNet;
-use fidelity_lab::session::{Evaluation, Gram, Images, Model, Models};
+use fidelity_lab::session::{Evaluation, Gram, Images, Model, Models, Prediction};
 use fidelity_lab::weights::{Network, Role};
 use pollster::block_on;
 
@@ -284,6 +284,52 @@ fn a_snapshot_goes_on_where_it_stopped() {
     assert_eq!(a.students["student"].agreement, b.students["student"].agreement);
     assert!((a.students["student"].kl - b.students["student"].kl).abs() < 1e-12);
     assert!(!b.cancelled && b.models["student"].accuracy.is_none());
+    // A snapshot does not hold the ensemble's log-probabilities.
+    assert_eq!(whole.into_ensemble().map(|values| values.len()), Some(600));
+    assert!(first.into_ensemble().is_none() && second.into_ensemble().is_none());
+}
+
+#[test]
+fn a_snapshot_of_other_networks_is_refused() {
+    let models = models("arbitrary20.safetensors");
+    let of = |teacher: &str, student: &str, n_images: usize| {
+        let [teacher, student] = [teacher, student].map(|name| models.get(name).unwrap());
+        let images = Images::new(Golden::new().pixels(n_images), None).unwrap();
+        Evaluation::new(vec![teacher], vec![student], images, 2).unwrap()
+    };
+    let mut run = of("teacher0", "student", 2);
+    block_on(run.advance()).unwrap();
+    // As many networks, but others; and fewer images than were evaluated.
+    for other in [
+        of("teacher1", "student", 2),
+        of("student", "teacher0", 2),
+        of("teacher0", "student", 1),
+    ] {
+        let error = other.resume(run.snapshot().clone()).err().unwrap();
+        assert_eq!(error.code, ErrorCode::CheckpointInvalid);
+    }
+    assert!(of("teacher0", "student", 2).resume(run.snapshot().clone()).is_ok());
+}
+
+#[test]
+fn a_prediction_s_ensemble_has_the_teachers_among_its_models() {
+    let models = models("arbitrary20.safetensors");
+    let [teacher, other, student] = ["teacher0", "teacher1", "student"].map(|name| models.get(name).unwrap());
+    let predicted = |teachers: Option<&[Rc<Model>]>| {
+        let images = Images::new(Golden::new().pixels(1), None).unwrap();
+        let mut run = Prediction::new(vec![student.clone(), teacher.clone()], teachers, images, 8).unwrap();
+        while !block_on(run.advance()).unwrap() {}
+        run.finish().unwrap()
+    };
+    let by_role = predicted(None);
+    assert_eq!(by_role.models, ["student", "teacher0"]);
+    let members = [other, teacher.clone()];
+    assert_eq!(predicted(Some(&members)), by_role);
+    assert_ne!(
+        predicted(Some(std::slice::from_ref(&student))).ensemble,
+        by_role.ensemble
+    );
+    assert_eq!(predicted(Some(&[])).ensemble, None);
 }
 
 #[test]

@@ -31,8 +31,8 @@ pub struct DistillationRun {
 struct HoldOut {
     images: Images,
     batch_size: usize,
-    /// The ensemble's answers and accuracy, once the first measurement has made them.
-    ensemble: Option<(Rc<Vec<f64>>, Option<f64>)>,
+    /// The ensemble's log-probabilities, which the first measurement computes.
+    ensemble: Option<Rc<Vec<f64>>>,
 }
 
 impl DistillationRun {
@@ -57,7 +57,7 @@ impl DistillationRun {
             .ok_or_else(|| LabError::bad_argument("this distillation has no held-out images"))?;
         let images = hold_out.images.clone();
         match &hold_out.ensemble {
-            Some((known, _)) => Evaluation::against(known.clone(), vec![student], images, hold_out.batch_size),
+            Some(known) => Evaluation::against(known.clone(), vec![student], images, hold_out.batch_size),
             None => Evaluation::new(self.teachers.clone(), vec![student], images, hold_out.batch_size),
         }
     }
@@ -69,16 +69,15 @@ impl DistillationRun {
         let fidelity = fidelity.ok_or_else(missing)?;
         let mut hold_out = self.hold_out.borrow_mut();
         let hold_out = hold_out.as_mut().ok_or_else(missing)?;
-        let accuracy = report.ensemble.as_ref().and_then(|ensemble| ensemble.accuracy);
-        let (_, ensemble_accuracy) = hold_out
-            .ensemble
-            .get_or_insert_with(|| (Rc::new(evaluation.into_ensemble()), accuracy));
+        if hold_out.ensemble.is_none() {
+            hold_out.ensemble = Some(Rc::new(evaluation.into_ensemble().ok_or_else(missing)?));
+        }
         Ok(HoldOutMetrics {
             n_images: report.n_images,
             agreement: fidelity.agreement,
             kl: fidelity.kl,
             accuracy: student.accuracy,
-            ensemble_accuracy: *ensemble_accuracy,
+            ensemble_accuracy: report.ensemble.as_ref().and_then(|ensemble| ensemble.accuracy),
             nll: student.nll,
             ece: student.ece,
         })

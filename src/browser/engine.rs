@@ -105,16 +105,8 @@ impl Engine {
     ) -> Result<PredictionRun, JsValue> {
         let loaded = self.shared.models.borrow();
         let models = loaded.all_named(&models.unwrap_or_else(|| loaded.names()))?;
-        let teachers = match teachers {
-            Some(names) => loaded.all_named(&names)?,
-            None => models
-                .iter()
-                .filter(|model| model.info.role == Role::Teacher)
-                .cloned()
-                .collect(),
-        };
-        let teachers: Vec<_> = teachers.iter().map(|teacher| teacher.info.name.clone()).collect();
-        let run = Prediction::new(models, &teachers, Images::new(pixels, None)?, batch_size)?;
+        let teachers = teachers.map(|names| loaded.all_named(&names)).transpose()?;
+        let run = Prediction::new(models, teachers.as_deref(), Images::new(pixels, None)?, batch_size)?;
         Ok(PredictionRun::new(run, self.shared.clone()))
     }
 

@@ -54,6 +54,8 @@ impl EvaluationReport {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Snapshot {
     n_done: usize,
+    /// Teachers, then students.
+    names: Vec<String>,
     models: Vec<GeneralisationAccumulator>,
     ensemble: GeneralisationAccumulator,
     fidelity: Vec<FidelityAccumulator>,
@@ -70,7 +72,7 @@ pub struct Evaluation {
     n_classes: usize,
     /// Logits of the networks that have already run on the current batch.
     pending: Vec<Vec<f32>>,
-    /// The ensemble's log-probabilities for all images evaluated so far.
+    /// The ensemble's log-probabilities for the images evaluated since the evaluation began or was resumed.
     ensemble: Vec<f64>,
     sums: Snapshot,
 }
@@ -93,6 +95,7 @@ impl Evaluation {
         let n_classes = first.info.n_classes as usize;
         images.check_labels(n_classes)?;
         let sums = Snapshot {
+            names: models.iter().map(|model| model.info.name.clone()).collect(),
             models: vec![GeneralisationAccumulator::default(); models.len()],
             fidelity: vec![FidelityAccumulator::default(); n_students],
             ..Snapshot::default()
@@ -138,12 +141,13 @@ impl Evaluation {
     /// Resumes from a snapshot of the same evaluation.
     ///
     /// # Errors
-    /// `checkpoint_invalid` if the snapshot belongs to another evaluation.
+    /// `checkpoint_invalid` if the snapshot is of other networks or of more images than there are.
     pub fn resume(self, snapshot: Snapshot) -> LabResult<Self> {
-        let same = snapshot.models.len() == self.sums.models.len()
+        let is_same = snapshot.names == self.sums.names
+            && snapshot.models.len() == self.sums.models.len()
             && snapshot.fidelity.len() == self.sums.fidelity.len()
             && snapshot.n_done <= self.images.n_images();
-        if same {
+        if is_same {
             Ok(Self { sums: snapshot, ..self })
         } else {
             Err(LabError::new(
@@ -222,14 +226,16 @@ impl Evaluation {
         &self.sums
     }
 
-    /// The ensemble's log-probabilities `[n, classes]`. They are complete only if the evaluation finished and was not resumed.
-    pub fn into_ensemble(self) -> Vec<f64> {
-        self.ensemble
+    /// The ensemble's log-probabilities `[n, classes]`. None if images are missing: before the last one, without teachers, and after
+    /// a resumption, since a snapshot does not hold them.
+    pub fn into_ensemble(self) -> Option<Vec<f64>> {
+        let is_complete = self.ensemble.len() == self.images.n_images() * self.n_classes;
+        is_complete.then_some(self.ensemble)
     }
 
     /// The metrics over the images evaluated so far.
     pub fn report(&self) -> EvaluationReport {
-        let names: Vec<_> = self.models.iter().map(|model| model.info.name.clone()).collect();
+        let names = &self.sums.names;
         let (teachers, students) = names.split_at(self.n_teachers);
         let has_ensemble = self.sums.n_done > 0 && (self.known_ensemble.is_some() || !teachers.is_empty());
         EvaluationReport {

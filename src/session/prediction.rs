@@ -7,6 +7,7 @@ use super::images::Images;
 use super::model::{Model, same_classes};
 use crate::error::{LabError, LabResult};
 use crate::metrics::ensemble_log_probs;
+use crate::weights::Role;
 
 /// The result of a prediction.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +25,8 @@ pub struct Predictions {
 /// A prediction in progress.
 pub struct Prediction {
     models: Vec<Rc<Model>>,
-    teachers: Vec<usize>,
+    /// Places of the ensemble's members among `models`.
+    members: Vec<usize>,
     images: Images,
     batch_size: usize,
     n_classes: usize,
@@ -33,24 +35,32 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// `teachers` names the ensemble's members; names that are not among `models` are ignored.
+    /// `teachers` are the ensemble's members, by default those of `models` that were loaded as teachers. A member that is not among
+    /// `models` is ignored.
     ///
     /// # Errors
     /// `bad_argument` if there is no model, `class_mismatch` if class counts differ.
-    pub fn new(models: Vec<Rc<Model>>, teachers: &[String], images: Images, batch_size: usize) -> LabResult<Self> {
+    pub fn new(
+        models: Vec<Rc<Model>>,
+        teachers: Option<&[Rc<Model>]>,
+        images: Images,
+        batch_size: usize,
+    ) -> LabResult<Self> {
         let first = models
             .first()
             .ok_or_else(|| LabError::bad_argument("there is no model to predict with; load one first"))?;
         let n_classes = first.info.n_classes as usize;
         same_classes(models.iter().map(|model| &model.info))?;
-        let teachers = (0..models.len())
-            .filter(|&i| teachers.contains(&models[i].info.name))
-            .collect();
+        let is_member = |model: &Rc<Model>| match teachers {
+            Some(teachers) => teachers.iter().any(|teacher| Rc::ptr_eq(teacher, model)),
+            None => model.info.role == Role::Teacher,
+        };
+        let members = (0..models.len()).filter(|&i| is_member(&models[i])).collect();
         let logits = vec![Vec::with_capacity(images.n_images() * n_classes); models.len()];
         let batch_size = batch_size.max(1);
         Ok(Self {
             models,
-            teachers,
+            members,
             images,
             batch_size,
             n_classes,
@@ -85,7 +95,7 @@ impl Prediction {
     /// # Errors
     /// `gpu_error` if a logit is not finite.
     pub fn finish(self) -> LabResult<Predictions> {
-        let members: Vec<&[f32]> = self.teachers.iter().map(|&i| self.logits[i].as_slice()).collect();
+        let members: Vec<&[f32]> = self.members.iter().map(|&i| self.logits[i].as_slice()).collect();
         let ensemble = if members.is_empty() {
             None
         } else {

@@ -328,8 +328,10 @@ impl Run {
         };
         let evaluation = self.evaluation(evaluation)?;
         let report = evaluation.report();
-        if self.is_distillation() && self.ensemble.get().is_none() {
-            _ = self.ensemble.set(Rc::new(evaluation.into_ensemble()));
+        if self.ensemble.get().is_none()
+            && let Some(log_probs) = evaluation.into_ensemble()
+        {
+            _ = self.ensemble.set(Rc::new(log_probs));
         }
         let mut figures = Map::new();
         let (general, fidelity) = report.student(self.training.student_name())?;
