@@ -153,9 +153,10 @@ impl<'a> Given<'a> {
         let Some(object) = object else {
             return must_be("an object");
         };
-        let names = Object::keys(object).iter().filter_map(|name| name.as_string());
         let is_unknown = |name: &String| !known.contains(&name.as_str()) && !self.get(name).is_undefined();
-        names.into_iter().find(is_unknown).map_or(Ok(()), |name| {
+        let names = Object::keys(object);
+        let mut unknown = names.iter().filter_map(|name| name.as_string()).filter(is_unknown);
+        unknown.next().map_or(Ok(()), |name| {
             let (name, known) = (self.member(&name), known.join(", "));
             Err(Fault::Told(format!("{name} is not an option; the options are {known}")))
         })

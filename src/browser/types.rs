@@ -1,4 +1,4 @@
-//! What crosses to JavaScript and is not already defined where it is made.
+//! Types that cross to JavaScript and are not defined where they are made.
 
 use serde::Serialize;
 use tsify::{Ts, Tsify};
@@ -10,41 +10,41 @@ use crate::error::LabError;
 #[derive(Serialize, Tsify)]
 #[serde(rename_all = "camelCase")]
 pub struct StepResult {
-    /// Steps done, this one included.
+    /// Number of steps done, including this one.
     pub step: u32,
     /// The distillation loss before the update, BatchNorm in training mode.
     pub loss: f64,
-    /// (1 - alpha) tau^2 times the entropy of the softened teacher: the loss of a student that answers as its teacher.
+    /// (1 - alpha) tau^2 times the entropy of the softened teacher: the loss of a student that predicts exactly as its teacher does.
     pub loss_floor: f64,
     /// Share of the (augmented) batch with the ensemble's top-1 class.
     pub train_agreement: f64,
-    /// Of this step.
+    /// Learning rate of this step.
     pub learning_rate: f64,
-    /// Images of this batch.
+    /// Number of images in this batch.
     pub batch_size: u32,
 }
 
-/// What a distillation measures on images that it does not distil on.
+/// What a distillation measures on held-out images.
 #[derive(Serialize, Tsify)]
 #[tsify(missing_as_null)]
 #[serde(rename_all = "camelCase")]
 pub struct HoldOutMetrics {
-    /// Images measured.
+    /// Number of images measured.
     pub n_images: u32,
-    /// Share with the ensemble's top-1 class.
+    /// Share of images with the ensemble's top-1 class.
     pub agreement: f64,
     /// Mean KL(teacher || student) in nats at temperature 1.
     pub kl: f64,
-    /// Of the student; null without labels.
+    /// Accuracy of the student; null without labels.
     #[tsify(type = "number | null")]
     pub accuracy: Option<f64>,
-    /// Of the ensemble; null without labels.
+    /// Accuracy of the ensemble; null without labels.
     #[tsify(type = "number | null")]
     pub ensemble_accuracy: Option<f64>,
-    /// Of the student; null without labels.
+    /// NLL of the student; null without labels.
     #[tsify(type = "number | null")]
     pub nll: Option<f64>,
-    /// Of the student; null without labels.
+    /// ECE of the student; null without labels.
     #[tsify(type = "number | null")]
     pub ece: Option<f64>,
 }
@@ -59,7 +59,7 @@ pub struct Records {
     /// Coarse labels.
     #[wasm_bindgen(js_name = coarseLabels)]
     pub coarse_labels: Vec<u8>,
-    /// Whether these are CIFAR-100's test images in whatever order; undefined where no hashes were given.
+    /// Whether these are CIFAR-100's test images in any order; undefined if no hashes were given.
     #[wasm_bindgen(js_name = isCifar100Test)]
     pub is_cifar100_test: Option<bool>,
 }
@@ -94,20 +94,20 @@ struct JsError<'a> {
     message: &'a str,
 }
 
-/// A value for JavaScript, typed there.
+/// Converts a value to a typed one for JavaScript.
 ///
 /// # Errors
-/// `internal` where it cannot be represented.
+/// `internal` if it cannot be represented.
 pub(super) fn to_ts<T: Tsify + Serialize>(value: &T) -> Result<Ts<T>, LabError> {
     value
         .into_ts()
         .map_err(|e| LabError::new(crate::error::ErrorCode::Internal, e.to_string()))
 }
 
-/// A value from JavaScript.
+/// Converts a value from JavaScript.
 ///
 /// # Errors
-/// `bad_argument` where it is not of its type.
+/// `bad_argument` if it is not of its type.
 pub(super) fn from_ts<T>(value: &Ts<T>) -> Result<T, LabError>
 where
     T: Tsify<JsType: Clone> + serde::de::DeserializeOwned,
