@@ -1,4 +1,4 @@
-//! What the linker would otherwise do at every call.
+//! Runs the linker's constructors once, instead of at every call.
 
 use wasm_bindgen::prelude::*;
 
@@ -6,12 +6,12 @@ unsafe extern "C" {
     fn __wasm_call_ctors();
 }
 
-/// Runs the constructors that crates have registered (`inventory`, below cubecl), once.
+/// Runs the constructors that crates have registered (`inventory`, below cubecl).
 ///
-/// A module that never names them is taken for a command: the linker wraps each of its exports in a call of all of them, and an
-/// engine calls exports thousands of times a step. That was two thirds of a distillation step's time.
+/// The linker takes a module that never calls them for a command and makes each export call all of them first. A distillation step
+/// calls exports thousands of times, and spent two thirds of its time on that.
 #[wasm_bindgen(start)]
 fn start() {
-    // SAFETY: the linker makes this function, without arguments or result; it runs once, before any other export can be called.
+    // SAFETY: the linker defines this function, without arguments or result. It runs once, before any other export can be called.
     unsafe { __wasm_call_ctors() }
 }

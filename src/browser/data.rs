@@ -1,4 +1,4 @@
-//! Records and photos: what needs no device.
+//! Reads records and photos, which needs no device.
 
 use wasm_bindgen::prelude::*;
 
@@ -16,7 +16,7 @@ fn invalid_image(error: ImageError) -> LabError {
     LabError::new(code, error.to_string())
 }
 
-/// Splits `test.bin` or `train.bin`. `test_hashes` is the list of the 10,000 test records' hashes, 8 bytes each.
+/// Splits `test.bin` or `train.bin`. `test_hashes` lists the hashes of the 10,000 test records, 8 bytes each.
 ///
 /// # Errors
 /// `records_invalid`.
@@ -36,7 +36,7 @@ pub fn read_records(bytes: &[u8], test_hashes: Option<Vec<u8>>) -> Result<Record
     })
 }
 
-/// Lays RGBA pixels on white, crops the centre and box-averages to `[32, 32, 3]`.
+/// Composites RGBA pixels over white, crops the centre and box-averages it to `[32, 32, 3]`.
 ///
 /// # Errors
 /// `image_invalid`.
@@ -45,10 +45,10 @@ pub fn reduce_image(rgba: &[u8], width: usize, height: usize) -> Result<Vec<u8>,
     Ok(reduce_to_32(rgba, width, height).map_err(invalid_image)?.to_vec())
 }
 
-/// Reads width and height from the head of an image file, before anything is decoded.
+/// Reads width and height from the header of an image file, without decoding the image.
 ///
 /// # Errors
-/// `image_invalid`, and `image_too_large` for more bytes or pixels than are accepted.
+/// `image_invalid`; `image_too_large` if the file has more bytes or pixels than are accepted.
 #[wasm_bindgen(js_name = imageSize)]
 pub fn image_size(bytes: &[u8]) -> Result<Vec<u32>, JsValue> {
     let size = image::image_size(bytes).map_err(invalid_image)?;

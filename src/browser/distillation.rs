@@ -1,4 +1,4 @@
-//! A distillation, a step a call.
+//! A distillation, one step per call.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,11 +14,11 @@ use crate::error::{ErrorCode, LabError, LabResult};
 use crate::session::{Evaluation, Images, Model, ModelInfo};
 use crate::weights::Role;
 
-/// See the module.
+/// A distillation in progress. See the module.
 #[wasm_bindgen]
 pub struct DistillationRun {
     run: Turn<Training>,
-    /// In measurements.
+    /// The student's name in a measurement's report.
     student_name: String,
     output_name: String,
     teachers: Vec<Rc<Model>>,
@@ -27,7 +27,7 @@ pub struct DistillationRun {
     shared: Rc<Shared>,
 }
 
-/// Images that are measured and never distilled on.
+/// Images that the student is measured on and never trained on.
 struct HoldOut {
     images: Images,
     batch_size: usize,
@@ -86,31 +86,31 @@ impl DistillationRun {
 
 #[wasm_bindgen]
 impl DistillationRun {
-    /// Steps done, also those before a checkpoint.
+    /// Steps done, including those before a checkpoint.
     #[wasm_bindgen(getter, js_name = stepsDone)]
     pub fn steps_done(&self) -> Result<u32, JsValue> {
         Ok(self.run.peek(Training::steps_done)?)
     }
 
-    /// The learning rate of the coming step.
+    /// The learning rate of the next step.
     #[wasm_bindgen(getter, js_name = learningRate)]
     pub fn learning_rate(&self) -> Result<f64, JsValue> {
         Ok(self.run.peek(Training::learning_rate)?)
     }
 
-    /// Steps of the recipe.
+    /// Steps of the whole run.
     #[wasm_bindgen(getter, js_name = totalSteps)]
     pub fn total_steps(&self) -> Result<u32, JsValue> {
         Ok(self.run.peek(Training::total_steps)?)
     }
 
-    /// Images a batch, after it was capped by the number of images.
+    /// Images per batch, which is at most the number of images.
     #[wasm_bindgen(getter, js_name = batchSize)]
     pub fn batch_size(&self) -> Result<u32, JsValue> {
         Ok(self.run.peek(|run| run.batch_size() as u32)?)
     }
 
-    /// Distils one batch.
+    /// Trains on one batch.
     pub async fn step(&self) -> Result<Ts<StepResult>, JsValue> {
         let work = self.run.with(async |run| Ok((run.step().await?, run.batch_size())));
         let (step, batch_size) = self.shared.checked(work).await?;
@@ -125,7 +125,7 @@ impl DistillationRun {
         Ok(to_ts(&result)?)
     }
 
-    /// Sets the images that `measure` measures on.
+    /// Sets the held-out images for [`Self::measure`].
     #[wasm_bindgen(js_name = setHoldOut)]
     pub fn set_hold_out(&self, pixels: Vec<u8>, labels: Option<Vec<u8>>, batch_size: usize) -> Result<(), JsValue> {
         let images = Images::new(pixels, labels)?;
@@ -142,8 +142,8 @@ impl DistillationRun {
         Ok(())
     }
 
-    /// One network on one batch of the held-out images, with the student as it was when the measurement began. Undefined until
-    /// the measurement is complete; the call after that begins another.
+    /// Runs one network on one batch of the held-out images, with the student as it was when the measurement began. Returns
+    /// undefined until the measurement is complete; the next call begins another one.
     pub async fn measure(&self) -> Result<Option<Ts<HoldOutMetrics>>, JsValue> {
         let work = self.measuring.with(async |measuring| {
             let mut evaluation = match measuring.take() {
@@ -160,13 +160,13 @@ impl DistillationRun {
         Ok(metrics.as_ref().map(to_ts).transpose()?)
     }
 
-    /// The state so far, as a safetensors file, for `Engine.distill` to go on from.
+    /// Returns the state so far as a safetensors file, from which `Engine.distill` resumes.
     pub async fn checkpoint(&self) -> Result<Vec<u8>, JsValue> {
         let work = self.run.with(async |run| run.checkpoint().await);
         Ok(self.shared.checked(work).await?)
     }
 
-    /// Loads the student as it is now as a model of its own; ends the run.
+    /// Loads the student as it is now as a new model, and ends the run.
     pub async fn finish(&self) -> Result<Ts<ModelInfo>, JsValue> {
         let run = self.run.take()?;
         let network = self.shared.checked(run.network(&self.output_name)).await?;

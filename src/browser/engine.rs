@@ -25,7 +25,7 @@ pub struct Engine {
 
 #[wasm_bindgen]
 impl Engine {
-    /// Takes the module's device and asks it a known answer. Only tests name `kernels`: those for a "gpu" or for a
+    /// Acquires the module's device and tests it on a known answer. Only tests name `kernels`: those for a "gpu" or for a
     /// "software-adapter", instead of those that are fast on the adapter.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl Engine {
         })
     }
 
-    /// Largest absolute difference of the known-answer check.
+    /// Largest absolute error in the known-answer check.
     #[wasm_bindgen(getter, js_name = selfTestError)]
     pub fn self_test_error(&self) -> f32 {
         self.self_test_error
@@ -52,7 +52,7 @@ impl Engine {
         self.shared.kernel_labels()
     }
 
-    /// What is loaded.
+    /// Describes the loaded models, in the order in which they were loaded.
     pub fn models(&self) -> Result<Vec<Ts<ModelInfo>>, JsValue> {
         Ok(self
             .shared
@@ -74,6 +74,8 @@ impl Engine {
         Ok(to_ts(&info)?)
     }
 
+    /// Removes a model from the device.
+    ///
     /// # Errors
     /// `unknown_model`.
     #[wasm_bindgen(js_name = removeModel)]
@@ -81,7 +83,7 @@ impl Engine {
         Ok(self.shared.models.borrow_mut().remove(name)?)
     }
 
-    /// The network as a safetensors file, in f32.
+    /// Writes the network as a safetensors file in f32.
     ///
     /// # Errors
     /// `unknown_model`.
@@ -92,7 +94,7 @@ impl Engine {
         Ok(bytes.map_err(|e| LabError::new(ErrorCode::Internal, e.to_string()))?)
     }
 
-    /// Logits of `models` (by default all), with the ensemble of `teachers` (by default those of `models` that are teachers).
+    /// Begins a prediction by `models` (by default all) and the ensemble of `teachers` (by default the teachers among `models`).
     ///
     /// # Errors
     /// `bad_argument`, `unknown_model`, `class_mismatch`.
@@ -110,7 +112,7 @@ impl Engine {
         Ok(PredictionRun::new(run, self.shared.clone()))
     }
 
-    /// Gram matrices of `models` (by default all) on the same images.
+    /// Begins to compute Gram matrices of `models` (by default all) on the same images.
     ///
     /// # Errors
     /// `bad_argument`, `unknown_model`.
@@ -121,8 +123,8 @@ impl Engine {
         Ok(GramRun::new(run, self.shared.clone()))
     }
 
-    /// An evaluation of `students` (by default all loaded students) against `teachers` (by default the students' family's).
-    /// `snapshot` is an earlier one's, to go on from.
+    /// Begins an evaluation of `students` (by default all loaded students) against `teachers` (by default those of the students'
+    /// family), or resumes one from its `snapshot`.
     ///
     /// # Errors
     /// `bad_argument`, `unknown_model`, `class_mismatch`, `checkpoint_invalid`.
@@ -140,7 +142,7 @@ impl Engine {
         Ok(EvaluationRun::new(run, snapshot, self.shared.clone())?)
     }
 
-    /// A distillation of a loaded student into a new model `output_name`. `checkpoint` is an earlier one's, to go on from.
+    /// Begins to distil a loaded student into a new model `output_name`, or resumes from a `checkpoint`.
     ///
     /// # Errors
     /// `bad_argument`, `unknown_model`, `name_taken`, `no_teacher`, `class_mismatch`, `checkpoint_invalid`.
@@ -175,7 +177,7 @@ impl Engine {
         Ok(DistillationRun::new(run, output_name, teachers, self.shared.clone()))
     }
 
-    /// Frees what the device holds. Nothing can be computed afterwards.
+    /// Frees everything on the device. Nothing can be computed afterwards.
     pub fn dispose(&self) {
         self.shared.dispose();
     }

@@ -1,4 +1,4 @@
-//! An evaluation, a batch a call, and a network a call where the device is slow.
+//! An evaluation, one batch per call, or one network on one batch if the device is slow.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::types::to_ts;
 use crate::error::{ErrorCode, LabError, LabResult};
 use crate::session::{Evaluation, EvaluationReport};
 
-/// See the module.
+/// An evaluation in progress. See the module.
 #[wasm_bindgen]
 pub struct EvaluationRun {
     run: Turn<Evaluation>,
@@ -39,24 +39,24 @@ impl EvaluationRun {
 
 #[wasm_bindgen]
 impl EvaluationRun {
-    /// Images in all.
+    /// Number of images in all.
     #[wasm_bindgen(getter, js_name = nImages)]
     pub fn n_images(&self) -> Result<usize, JsValue> {
         Ok(self.run.peek(Evaluation::n_images)?)
     }
 
-    /// See [`Evaluation::advance`]. Returns the images done.
+    /// See [`Evaluation::advance`]. Returns the number of images done.
     pub async fn advance(&self) -> Result<usize, JsValue> {
         let work = self.run.with(async |run| run.advance().await);
         Ok(self.shared.checked(work).await?)
     }
 
-    /// The figures over the images done.
+    /// The metrics over the images evaluated so far.
     pub fn report(&self) -> Result<Ts<EvaluationReport>, JsValue> {
         Ok(to_ts(&self.run.peek(Evaluation::report)?)?)
     }
 
-    /// The sums so far, as JSON, for `Engine.evaluate` to go on from.
+    /// The sums so far as JSON, from which `Engine.evaluate` resumes.
     pub fn snapshot(&self) -> Result<String, JsValue> {
         let json = self.run.peek(|run| serde_json::to_string(run.snapshot()))?;
         Ok(json.map_err(|e| LabError::new(ErrorCode::Internal, e.to_string()))?)

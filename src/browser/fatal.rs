@@ -1,4 +1,4 @@
-//! What ends the engine from outside any call: a panic, a lost device.
+//! Reports what ends the engine outside of any call: a panic or a lost device.
 
 use std::cell::RefCell;
 
@@ -11,8 +11,8 @@ thread_local! {
     static HANDLER: RefCell<Option<Function>> = const { RefCell::new(None) };
 }
 
-/// `handler` is called with `{ code, message }` when the device is lost or the module panics. After a panic the instance is dead
-/// (panics abort), and no pending call of it will ever settle: the handler must settle them.
+/// Calls `handler` with `{ code, message }` when the device is lost or the module panics. A panic aborts and leaves the instance dead:
+/// its pending calls never settle, so the handler must settle them.
 #[wasm_bindgen(js_name = onFatal)]
 pub fn on_fatal(handler: Function) {
     HANDLER.with(|slot| slot.replace(Some(handler)));
@@ -25,7 +25,7 @@ pub fn on_fatal(handler: Function) {
 }
 
 pub(super) fn report(error: LabError) {
-    // A handler that fails must not hide the error it was told of.
+    // A handler that throws must not hide the error that it was given.
     HANDLER.with(|slot| {
         if let Some(handler) = slot.borrow().as_ref()
             && let Err(failed) = handler.call1(&JsValue::NULL, &super::types::to_js(&error))

@@ -1,4 +1,4 @@
-//! Gram matrices of stages, a batch a call.
+//! Gram matrices of a network's stages, one batch per call.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::turn::Turn;
 use super::types::GramResult;
 use crate::session::Gram;
 
-/// See the module.
+/// Gram matrices in progress. See the module.
 #[wasm_bindgen]
 pub struct GramRun {
     run: Turn<Gram>,
@@ -27,7 +27,7 @@ impl GramRun {
 
 #[wasm_bindgen]
 impl GramRun {
-    /// See [`Gram::advance`]. True when all is done.
+    /// See [`Gram::advance`]. Returns true when all matrices are complete.
     pub async fn advance(&self) -> Result<bool, JsValue> {
         let work = self.run.with(async |run| run.advance().await);
         Ok(self.shared.checked(work).await?)
@@ -38,7 +38,7 @@ impl GramRun {
         Ok(self.run.peek(Gram::progress)?)
     }
 
-    /// The matrices; ends the run.
+    /// Returns the matrices and ends the run.
     pub fn finish(&self) -> Result<GramResult, JsValue> {
         let (models, values) = self.run.take()?.finish();
         Ok(GramResult { models, values })

@@ -1,4 +1,4 @@
-//! Log lines as failures: cubecl reports an invalid shader by a log line alone and drops the work (its issue 1641).
+//! Turns log lines into failures: cubecl reports an invalid shader only in the log, and drops the work (its issue 1641).
 
 use std::sync::{Mutex, OnceLock};
 
@@ -12,17 +12,17 @@ struct Recorder {
 
 static RECORDER: OnceLock<Recorder> = OnceLock::new();
 
-/// From now on, error lines go to `sink`.
+/// Sends every error line to `sink` from now on.
 pub(super) fn install(sink: impl Fn(String) + Send + Sync + 'static) {
     let mut sink: Option<Sink> = Some(Box::new(sink));
     let recorder = RECORDER.get_or_init(|| Recorder {
         sink: Mutex::new(sink.take().unwrap_or_else(|| Box::new(|_| ()))),
     });
     match sink {
-        // A later engine in the same module takes the lines over.
+        // The latest engine of the module receives the lines.
         Some(sink) => *recorder.sink.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = sink,
         None => {
-            // Fails only where another logger is installed already, which then has the lines.
+            // Fails only if another logger is already installed, which then receives the lines.
             _ = log::set_logger(recorder).map(|()| log::set_max_level(LevelFilter::Error));
         }
     }

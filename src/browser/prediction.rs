@@ -1,4 +1,4 @@
-//! A prediction, a batch a call, and a network a call where the device is slow.
+//! A prediction, one batch per call, or one network on one batch if the device is slow.
 
 use std::rc::Rc;
 
@@ -9,7 +9,7 @@ use super::turn::Turn;
 use super::types::PredictionResult;
 use crate::session::Prediction;
 
-/// See the module.
+/// A prediction in progress. See the module.
 #[wasm_bindgen]
 pub struct PredictionRun {
     run: Turn<Prediction>,
@@ -27,13 +27,13 @@ impl PredictionRun {
 
 #[wasm_bindgen]
 impl PredictionRun {
-    /// See [`Prediction::advance`]. True when all is done.
+    /// See [`Prediction::advance`]. Returns true when the prediction is complete.
     pub async fn advance(&self) -> Result<bool, JsValue> {
         let work = self.run.with(async |run| run.advance().await);
         Ok(self.shared.checked(work).await?)
     }
 
-    /// The answer; ends the run.
+    /// Returns the prediction and ends the run.
     pub fn finish(&self) -> Result<PredictionResult, JsValue> {
         let done = self.run.take()?.finish()?;
         Ok(PredictionResult {

@@ -1,4 +1,4 @@
-//! What the engine and its runs share: the loaded models and the device.
+//! The loaded models and the device, which the engine and its runs share.
 
 use std::cell::RefCell;
 
@@ -19,7 +19,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    /// Takes the module's device. `kernels` names the family that runs on it, which only tests do.
+    /// Acquires the module's device. `kernels` names the family that runs on it; only tests choose one.
     ///
     /// # Errors
     /// `device_unavailable`; `bad_argument` for a family that does not exist.
@@ -40,7 +40,7 @@ impl Shared {
         Ok(Self { models, gpu })
     }
 
-    /// Takes the module's device.
+    /// Acquires the module's device.
     ///
     /// # Errors
     /// `bad_argument` if a family of kernels is named, since only a GPU has several.
@@ -48,15 +48,15 @@ impl Shared {
     pub async fn acquire(kernels: Option<&str>) -> LabResult<Self> {
         if let Some(name) = kernels {
             return Err(LabError::bad_argument(format!(
-                "there are no kernels \"{name}\" on the CPU"
+                "kernels is \"{name}\"; the CPU has only one family, so it must be left out"
             )));
         }
         let models = RefCell::new(Models::new(ComputeDevice::cpu()));
         Ok(Self { models })
     }
 
-    /// Awaits work on the device and fails where the device reported an error meanwhile, since a GPU reports most of them apart
-    /// from the call that caused them.
+    /// Awaits work on the device, and fails if the device has reported an error in the meantime: a GPU reports most errors apart from
+    /// the call that caused them.
     pub async fn checked<R>(&self, work: impl Future<Output = LabResult<R>>) -> LabResult<R> {
         let result = work.await;
         #[cfg(feature = "webgpu")]
@@ -82,12 +82,12 @@ impl Shared {
         Vec::new()
     }
 
-    /// Where networks are computed.
+    /// The device on which networks are computed.
     pub fn device(&self) -> ComputeDevice {
         self.models.borrow().device().clone()
     }
 
-    /// Frees what the device holds. Nothing can be computed afterwards.
+    /// Frees everything on the device. Nothing can be computed afterwards.
     pub fn dispose(&self) {
         let mut models = self.models.borrow_mut();
         models.names().iter().for_each(|name| _ = models.remove(name));
