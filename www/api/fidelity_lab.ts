@@ -1,7 +1,7 @@
 /**
- * Fidelity Lab's public interface: does a distilled student predict as its teacher does?
+ * Fidelity Lab's public interface: it measures how faithfully a distilled student predicts as its teacher does.
  *
- * `Lab` runs in the thread that creates it, also in Node. In a page, prefer `LabClient` (client.js), the same interface across a Worker.
+ * `Lab` runs in the thread that creates it, in Node too. In a page, prefer `LabClient` (client.js), which has the same interface across a Worker.
  */
 export * from "./lab/types.js";
 import { LabError } from "./wasm/errors.js";
@@ -10,11 +10,11 @@ import { hasSimd } from "./wasm/simd.js";
 export { LabError };
 export { Lab, type LabOptions } from "./lab/lab.js";
 
-/** Checks that this environment can run the modules. `Lab.create` fetches them. */
+/** Checks that this environment can run the modules, which `Lab.create` fetches. */
 export default async function init(): Promise<void> {
   if (!hasSimd())
     throw new LabError(
       "device_unavailable",
-      "this browser has no WebAssembly SIMD; a current Chrome, Edge, Firefox or Safari has it",
+      "this browser lacks WebAssembly SIMD; use a current Chrome, Edge, Firefox or Safari",
     );
 }

@@ -1,9 +1,9 @@
-/** Which device to run on, decided before any module is loaded, so that only that device's module is fetched. */
+/** Chooses the device before any module is loaded, so that only that device's module is fetched. */
 import type { DeviceChoice, DeviceInfo } from "./types.js";
 import { LabError } from "../wasm/errors.js";
 import { hasRelaxedSimd } from "../wasm/simd.js";
 
-/** What burn's WebGPU backend asks of an adapter; cubecl panics or makes invalid shaders where it is lacking. */
+/** What burn's WebGPU backend requires of an adapter. Without it, cubecl panics or compiles invalid shaders. */
 const REQUIRED_FEATURES: readonly GPUFeatureName[] = ["timestamp-query"];
 const REQUIRED_LIMITS = {
   maxComputeInvocationsPerWorkgroup: 256,

@@ -4,24 +4,24 @@ import { yieldToEvents } from "../wasm/yield.js";
 
 const CHECKPOINT_STEPS = 50;
 const CHECKPOINT_MS = 30_000;
-/** A callback that takes longer is a pause: the state is kept safe before it. */
+/** A callback that takes longer counts as a pause, before which the state is saved. */
 const PAUSE_MS = 250;
 const HOLD_OUT_MEASUREMENTS = 10;
 
-/** What going on elsewhere needs. */
+/** What another Worker needs to resume the run. */
 export interface DistillState {
   checkpoint: Uint8Array;
-  /** Measured before the first step, which a resumed run cannot measure any more. */
+  /** The measurement before the first step, which a resumed run can no longer make. */
   before: HoldOutMetrics | null;
 }
 
-/** Options that only `LabClient` sets: it keeps the last state outside the wasm instance. */
+/** Options that only `LabClient` sets. It keeps the last state outside the wasm instance. */
 export interface ResumableDistillOptions extends DistillOptions {
   onState?: (state: DistillState) => void;
   before?: HoldOutMetrics | null;
 }
 
-/** The settings of a run, as the engine takes them; what is not given has the engine's default. */
+/** The run's settings as the engine takes them. A setting that is not given has the engine's default. */
 function recipeOf(options: DistillOptions): Recipe {
   const { temperature, alpha, learningRate, weightDecay, steps, batchSize, policy, schedule, seed } = options;
   const given = { temperature, alpha, learningRate, weightDecay, steps, batchSize, policy, schedule, seed };
@@ -50,7 +50,7 @@ export async function distill(
   if (holdOut) run.setHoldOut(holdOut.pixels, holdOut.labels ?? undefined, defaultBatchSize(lab.device));
   const every = holdOut?.every ?? Math.max(1, Math.round(totalSteps / HOLD_OUT_MEASUREMENTS));
 
-  /** Unlike the steps, a measurement that is cut short is worth nothing, so only a step's end is asked for the signal. */
+  /** A measurement that is cut short is worth nothing, unlike steps. So the signal is checked only between steps. */
   const measure = async (): Promise<HoldOutMetrics | null> => {
     if (!holdOut) return null;
     for (;;) {
@@ -71,7 +71,7 @@ export async function distill(
     checkpointed = { step: stepsDone, time: performance.now() };
   };
 
-  /** Awaits the visitor's callback; when it does not answer soon it means a pause. */
+  /** Awaits the caller's callback. If it does not settle soon, it is a pause. */
   const answered = async (answer: void | Promise<void>): Promise<void> => {
     if (!answer) return;
     const soon = await lab.guard(
@@ -127,7 +127,7 @@ export async function distill(
   }
   const cancelled = stepsDone < totalSteps;
   if (cancelled && stepsDone > stepsBefore && stepsDone % every !== 0) after = await measure();
-  // Even a run that was cancelled before its first step gives its student, so that callers need no special case.
+  // Even a run that was cancelled before its first step returns its student, so that callers need no special case.
   await lab.guard(run.finish());
   return {
     outputName: options.outputName,

@@ -1,4 +1,4 @@
-/** The wasm module of a device. All modules export the same classes; only the backend and the instructions inside differ. */
+/** Loads the wasm module of a device. All modules export the same classes; only their backends and instructions differ. */
 import type * as Cpu from "../cpu/fidelity_lab_cpu.js";
 import type * as CpuRelaxed from "../cpu_relaxed/fidelity_lab_cpu_relaxed.js";
 import type * as CpuThreads from "../cpu_threads/fidelity_lab_cpu_threads.js";
@@ -11,12 +11,12 @@ import { acquireThreads, availableThreads, type ThreadedModule, type Threads } f
 export type Engine = Cpu.Engine;
 export type EngineModule = Pick<typeof Cpu, "Engine" | "onFatal" | "readRecords" | "reduceImage" | "imageSize">;
 export type ModuleName = "cpu" | "cpu_relaxed" | "cpu_threads" | "webgpu";
-// Fails to compile where the modules' types differ.
+// Fails to compile if the modules' types differ.
 type Same = [typeof WebGpu, typeof CpuRelaxed, typeof CpuThreads] extends EngineModule[] ? true : never;
 const _same: Same = true;
 void _same;
 
-/** A module with its threads, and why there is but one where there could be more. */
+/** A module with its threads. `note` tells why there is only one although there could be more. */
 export interface Acquired extends Loaded<EngineModule> {
   threads: Threads;
   note: string | null;
@@ -24,10 +24,10 @@ export interface Acquired extends Loaded<EngineModule> {
 
 const loaded = new Map<ModuleName, Promise<Loaded<EngineModule>>>();
 
-/** One thread needs nothing. */
+/** The calling thread alone, which needs no other. */
 const ALONE: Threads = { n: 1, release: () => undefined };
 
-/** The module for a device. On the CPU, the threaded one gives way to one without threads where it cannot be had. */
+/** Loads the module for a device. On the CPU, a module without threads replaces the threaded one if that cannot start. */
 export async function acquireEngine(kind: DeviceInfo["kind"], maxThreads = Infinity): Promise<Acquired> {
   let note: string | null = null;
   const n = kind === "cpu" ? Math.min(availableThreads(), maxThreads) : 1;
@@ -42,7 +42,7 @@ export async function acquireEngine(kind: DeviceInfo["kind"], maxThreads = Infin
   return { ...(await loadEngine(moduleFor(kind))), threads: ALONE, note };
 }
 
-/** The module of one thread. */
+/** Names the module that runs on one thread. */
 export function moduleFor(kind: DeviceInfo["kind"]): ModuleName {
   if (kind === "webgpu") return "webgpu";
   return hasRelaxedSimd() ? "cpu_relaxed" : "cpu";

@@ -3,7 +3,7 @@ import { LabError } from "../wasm/errors.js";
 import { defaultBatchSize, type LabContext } from "./context.js";
 import { yieldToEvents } from "../wasm/yield.js";
 
-/** Options that only `LabClient` sets: it keeps each progress's snapshot, and goes on from the last one after a lost device. */
+/** Options that only `LabClient` sets. It keeps the snapshot of each batch, and resumes from the last one after a lost device. */
 export interface ResumableEvaluateOptions extends EvaluateOptions {
   onSnapshot?: (snapshot: string) => void;
   snapshot?: string;

@@ -34,7 +34,7 @@ import { yieldToEvents } from "../wasm/yield.js";
 
 export interface LabOptions {
   device?: DeviceChoice;
-  /** Most threads that the CPU may use, from 1; default: as many as the processor has. */
+  /** Maximum number of CPU threads, at least 1; default: as many as the processor has. */
   threads?: number;
   /** @internal For tests on WebGPU: runs these kernels instead of those that are fast on the adapter. */
   kernels?: "gpu" | "software-adapter";
@@ -61,7 +61,7 @@ export class Lab implements LabInterface {
         reject(this.#ended);
       };
     });
-    this.#fatal.catch(() => undefined); // Reported by the calls that it ends, or by `whenEnded`.
+    this.#fatal.catch(() => undefined); // The calls that it ends report it, or `whenEnded`.
     const handler = (error: LabError) => this.#end(error);
     handlers.add(handler);
     this.#release = (isAlive) => {
@@ -70,7 +70,7 @@ export class Lab implements LabInterface {
     };
   }
 
-  /** Chooses the device, fetches its module, and asks it a known answer. */
+  /** Chooses the device, fetches its module and tests it on a known answer. */
   static async create(options: LabOptions = {}): Promise<Lab> {
     const choice = options.device ?? "auto";
     if (!["auto", "webgpu", "cpu"].includes(choice))
@@ -83,7 +83,7 @@ export class Lab implements LabInterface {
       return await Lab.#start(selected, threads, options.kernels);
     } catch (error) {
       if (choice !== "auto" || selected.kind === "cpu") throw LabError.from(error);
-      const reason = `WebGPU was there, but could not be used: ${LabError.from(error).message}`;
+      const reason = `WebGPU is available, but could not be used: ${LabError.from(error).message}`;
       return await Lab.#start({ ...(await chooseDevice("cpu")), reason }, threads).catch((e: unknown) => {
         throw LabError.from(e);
       });
@@ -238,7 +238,7 @@ export class Lab implements LabInterface {
     if (alive) this.#engine.dispose();
   }
 
-  /** Runs a loop of `evaluate` or `distill`, and frees what it owned. */
+  /** Runs the loop of a long call, and frees the runs that it owned. */
   async #loop<T>(loop: (context: LabContext) => Promise<T>): Promise<T> {
     this.#checkAlive();
     const runs: { free(): void }[] = [];
@@ -267,7 +267,7 @@ export class Lab implements LabInterface {
     return this.#finally(Promise.race([(async () => work())(), this.#fatal]));
   }
 
-  /** Every error leaves as a LabError; one that follows from a lost device says so. */
+  /** Turns every error into a LabError. One that follows from a lost device says so. */
   async #finally<T>(work: Promise<T>): Promise<T> {
     try {
       return await work;
@@ -281,16 +281,16 @@ export class Lab implements LabInterface {
   }
 }
 
-/** What the visitor is told of the CPU's threads. */
+/** Describes the CPU's threads to the visitor. */
 function described({ threads, note }: Acquired): { description: string } {
   if (threads.n > 1) return { description: `CPU, ${threads.n} threads` };
   return { description: note === null ? "CPU, one thread" : `CPU, one thread (more could not be started: ${note})` };
 }
 
-/** How long a failure of the GPU waits for the report that its device is lost. */
+/** How long a GPU error waits for a report that the device is lost. */
 const LOSS_REPORT_MS = 1000;
 
-/** What a failure follows from: reading from a lost device fails before the browser reports the loss itself. */
+/** The cause of an error: reading from a lost device fails before the browser reports the loss. */
 async function causeOf(error: LabError, fatal: Promise<never>): Promise<LabError> {
   if (error.code !== "gpu_error") return error;
   const noLoss = new Promise<LabError>((resolve) => setTimeout(resolve, LOSS_REPORT_MS, error));
@@ -307,7 +307,7 @@ function checkPixels(pixels: unknown, n: unknown): void {
   if (!Number.isInteger(n) || (n as number) < 1 || length !== (n as number) * 3072)
     throw new LabError(
       "bad_argument",
-      `pixels hold ${length} bytes and n is ${String(n)}; there must be 3072 bytes (32 x 32 RGB) for each of at least one image`,
+      `pixels hold ${length} bytes and n is ${String(n)}; there must be at least one image, and 3072 bytes (32 x 32 RGB) per image`,
     );
 }
 

@@ -2,7 +2,7 @@ import type { PreparedImage } from "./types.js";
 import type { EngineModule } from "./engine.js";
 import { LabError } from "../wasm/errors.js";
 
-/** Decodes an image with the browser's own decoders and reduces it to what a network sees. */
+/** Decodes an image with the browser's decoders and reduces it to what a network sees. */
 export async function prepareImage(module: EngineModule, file: Blob): Promise<PreparedImage> {
   if (typeof createImageBitmap !== "function" || typeof OffscreenCanvas !== "function")
     throw new LabError("image_invalid", "images can only be decoded in a browser; give pixels to predict() elsewhere");
@@ -11,7 +11,7 @@ export async function prepareImage(module: EngineModule, file: Blob): Promise<Pr
       "image_too_large",
       `the file has ${file.size} bytes; at most ${MAX_FILE_BYTES} (64 MiB) are accepted`,
     );
-  // The size is read from the header before anything is decoded: a small file can claim a picture that fills the memory.
+  // The size comes from the header, before anything is decoded: a small file can declare a picture that fills the memory.
   module.imageSize(new Uint8Array(await file.arrayBuffer()));
   let bitmap: ImageBitmap;
   try {
@@ -23,14 +23,15 @@ export async function prepareImage(module: EngineModule, file: Blob): Promise<Pr
   } catch {
     throw new LabError(
       "image_invalid",
-      "this image cannot be decoded: it is damaged or cut off, or this browser does not know its format",
+      "this image cannot be decoded: it is damaged or truncated, or this browser does not support its format",
     );
   }
   try {
     const { width, height } = bitmap;
     const canvas = new OffscreenCanvas(width, height);
     const context = canvas.getContext("2d", { willReadFrequently: true, colorSpace: "srgb" });
-    if (!context) throw new LabError("image_invalid", "this browser has no 2D canvas to read the image's pixels from");
+    if (!context)
+      throw new LabError("image_invalid", "this browser provides no 2D canvas to read the image's pixels from");
     context.drawImage(bitmap, 0, 0);
     const { data } = context.getImageData(0, 0, width, height);
     return { pixels: module.reduceImage(new Uint8Array(data.buffer), width, height), width, height };
@@ -39,5 +40,5 @@ export async function prepareImage(module: EngineModule, file: Blob): Promise<Pr
   }
 }
 
-/** Checked before the file is read at all; the same bound as in `src/data/image.rs`. */
+/** The bound of `src/data/image.rs`, checked before the file is read. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024;

@@ -1,4 +1,4 @@
-/** `lab.report` and `lab.compare`: statistics of answers that are at hand, from a module that is loaded when it is first needed. */
+/** `lab.report` and `lab.compare`: statistics of stored logits, from a module that is loaded when it is first needed. */
 import type { Analysis } from "../statistics/analysis.js";
 import type { Answers, CompareOptions, Comparison, Report, ReportOptions } from "../statistics/types.js";
 import { LabError } from "../wasm/errors.js";
@@ -28,7 +28,7 @@ export function compare(answers: Answers, options: CompareOptions): Promise<Comp
 
 async function withAnalysis<T>(answers: Answers, ask: (analysis: Analysis) => Promise<T>): Promise<T> {
   if (typeof answers?.logits !== "object" || answers.logits === null)
-    throw new LabError("bad_argument", "answers.logits must be an object of logits by the networks' names");
+    throw new LabError("bad_argument", "answers.logits must be an object that maps networks' names to logits");
   const { Analysis } = await import("../statistics/analysis.js");
   const analysis = await Analysis.create(answers);
   try {

@@ -1,4 +1,4 @@
-/** A thread of the threaded CPU module: another instance of it, on the same memory. Started by threads.ts. */
+/** A thread of the threaded CPU module, started by threads.ts: another instance of the module on the same memory. */
 import init, { runThread } from "../cpu_threads/fidelity_lab_cpu_threads.js";
 import type { FromThread, ToThread } from "./threads.js";
 

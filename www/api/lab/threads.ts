@@ -1,4 +1,4 @@
-/** The Workers that are the threads of the threaded CPU module. */
+/** Starts and stops the Workers that are the threads of the threaded CPU module. */
 import type * as CpuThreads from "../cpu_threads/fidelity_lab_cpu_threads.js";
 import { hasRelaxedSimd } from "../wasm/simd.js";
 
@@ -7,12 +7,12 @@ export interface ToThread {
   wasm: WebAssembly.Module;
   memory: WebAssembly.Memory;
 }
-/** Null once the thread is about to work. */
+/** `failed` is null once the thread is ready. */
 export interface FromThread {
   failed: string | null;
 }
 
-/** A function of `i32.atomic.load` on a shared memory: a browser without threads refuses the module that holds it. */
+/** A module with `i32.atomic.load` on a shared memory, which a browser without threads rejects. */
 const ATOMICS = new Uint8Array([
   0x00,
   0x61,
@@ -53,13 +53,13 @@ const ATOMICS = new Uint8Array([
   0x0b, // i32.const 0, i32.atomic.load, drop, end
 ]);
 
-/** A Worker that says nothing for so long will not start. */
+/** A Worker that has not answered by then will not start. */
 const START_MS = 30_000;
 
-/** How many threads the CPU module may use here: one unless memory can be shared, and this thread may wait for others. */
+/** How many threads the CPU module may use here: one, unless memory can be shared and this thread may block. */
 export function availableThreads(): number {
   const scope = globalThis as { crossOriginIsolated?: boolean; WorkerGlobalScope?: new () => object; Worker?: unknown };
-  // A page's main thread must not wait for others, and Node's threads are no Workers.
+  // A page's main thread must not block, and Node's threads are not Workers.
   const isWorker =
     scope.WorkerGlobalScope !== undefined &&
     globalThis instanceof scope.WorkerGlobalScope &&
@@ -73,18 +73,18 @@ interface Pool {
   workers: Worker[];
 }
 
-/** One at a time: a module's work is shared by the threads of one pool, whichever lab of this thread it is for. */
+/** The only pool of this thread: all of its labs share the pool's threads. */
 let pool: Promise<Pool> | null = null;
 let nUsers = 0;
 
 export interface Threads {
-  /** This one included. */
+  /** Number of threads, including this one. */
   n: number;
-  /** To be called once. `isAlive` is false where the module has panicked and must not be entered again. */
+  /** Must be called once. `isAlive` is false if the module has panicked and must not be entered again. */
   release(isAlive: boolean): void;
 }
 
-/** Starts `n` threads, this one included, or takes those that another lab has started. */
+/** Starts `n` threads, including this one, or joins those that another lab has started. */
 export async function acquireThreads(module: ThreadedModule, n: number): Promise<Threads> {
   nUsers++;
   pool ??= start(module, n);
@@ -99,7 +99,7 @@ export async function acquireThreads(module: ThreadedModule, n: number): Promise
   };
   try {
     const { nThreads } = await starting;
-    if (nThreads > n) throw new Error(`another lab beside this one uses ${nThreads} threads`);
+    if (nThreads > n) throw new Error(`another lab in this thread already uses ${nThreads} threads`);
     return { n: nThreads, release };
   } catch (error) {
     release(true);
@@ -118,11 +118,11 @@ async function start(module: ThreadedModule, n: number): Promise<Pool> {
   );
   try {
     await Promise.all(workers.map((worker) => startThread(worker, message)));
-    // Returns at once: it waits for no thread.
+    // Returns at once, without waiting for a thread.
     module.startThreads(workers.length);
     return { nThreads: n, workers };
   } catch (error) {
-    // Those that wait for work hold nothing of the memory.
+    // Threads that wait for work hold no lock in the shared memory.
     workers.forEach((worker) => worker.terminate());
     throw error;
   }
@@ -146,7 +146,7 @@ function startThread(worker: Worker, message: ToThread): Promise<void> {
   });
 }
 
-/** Threads that are told to stop close themselves. One that were cut off could hold the allocator's lock, which all share. */
+/** Stops the threads, which then close themselves: a terminated one could hold the allocator's lock, which all threads share. */
 function end(module: ThreadedModule, { workers }: Pool, isAlive: boolean): void {
   if (isAlive) module.stopThreads();
   else workers.forEach((worker) => worker.terminate());

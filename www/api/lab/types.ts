@@ -1,4 +1,4 @@
-/** The interface that `Lab` (in this thread) and `LabClient` (across a Worker) both have. Data types come from the Rust source. */
+/** The interface that `Lab` (in this thread) and `LabClient` (across a Worker) share. Data types come from the Rust source. */
 import type {
   ErrorCode,
   EvaluationReport,
@@ -40,17 +40,17 @@ export interface DeviceInfo {
   isSoftware: boolean;
   /** Threads that compute; 1 on WebGPU. */
   threads: number;
-  /** Why this device, in a sentence for the visitor. */
+  /** Why this device was chosen, in a sentence for the visitor. */
   reason: string;
   features: string[];
-  /** Largest absolute difference of the known-answer check. */
+  /** Largest absolute error in the known-answer check. */
   selfTestError: number;
 }
 
 export interface PredictOptions {
-  /** Default: all loaded models. */
+  /** By default all loaded models. */
   models?: string[];
-  /** Members of the ensemble; default: those of `models` that are teachers. */
+  /** Members of the ensemble; by default the teachers among `models`. */
   teachers?: string[];
 }
 
@@ -59,22 +59,22 @@ export interface Prediction {
   nClasses: number;
   /** [models, n, classes] */
   logits: Float32Array;
-  /** [n, classes] log-probabilities of the teachers' ensemble; null where no teacher is among the models. */
+  /** [n, classes] log-probabilities of the teachers' ensemble; null if no teacher is among the models. */
   ensemble: Float32Array | null;
 }
 
 export interface GramOptions {
-  /** Default: all loaded models. */
+  /** By default all loaded models. */
   models?: string[];
-  /** `done` is from 0 to 1. */
+  /** `done` goes from 0 to 1. */
   onProgress?: (progress: { done: number }) => void | Promise<void>;
   /** Aborting rejects with the code `cancelled`. */
   signal?: AbortSignal;
 }
 
 /**
- * X X^T of each model's residual stream X, [n, height x width x channels], at the end of each stage: how alike the network finds each two
- * images. `CkaInterface.push` (analysis_api.ts) takes a pair of these matrices.
+ * X X^T of each model's residual stream X, [n, height x width x channels], at the end of each stage: how similar each pair of
+ * images is to the network. `CkaInterface.push` (analysis_api.ts) takes a pair of these matrices.
  */
 export interface Gram {
   models: string[];
@@ -114,23 +114,23 @@ export interface DistillOptions {
   policy?: Policy;
   schedule?: Schedule;
   seed?: number;
-  /** Images that are measured and never distilled on, every `every` steps (default: about 10 times a run) and at both ends. */
+  /** Images to measure the student on and never train on: every `every` steps (default: about 10 times per run) and at both ends. */
   holdOut?: { pixels: Uint8Array; labels: Uint8Array | null; every?: number };
   /** A returned Promise pauses the run until it resolves. */
   onStep?: (progress: StepProgress) => void | Promise<void>;
   /** Called every 50 steps or 30 s, and when a pause begins. */
   onCheckpoint?: (checkpoint: Uint8Array) => void;
-  /** A checkpoint of the same run to go on from. */
+  /** A checkpoint of the same run, from which this call resumes. */
   resume?: Uint8Array;
   signal?: AbortSignal;
 }
 
 export interface StepProgress {
-  /** Steps done, from 1; 0 is the measurement before the first step (loss NaN is never sent: `loss` is null there). */
+  /** Steps done, from 1; 0 is the measurement before the first step, where `loss` is null. */
   step: number;
   totalSteps: number;
   loss: number | null;
-  /** tau^2 times the entropy of the softened teacher: the loss cannot go below. */
+  /** The minimum of the loss: (1 - alpha) tau^2 times the entropy of the softened teacher. */
   lossFloor: number | null;
   /** Agreement of student and ensemble on the (augmented) training batch. */
   trainAgreement: number | null;
@@ -157,7 +157,7 @@ export interface Records {
   pixels: Uint8Array;
   labels: Uint8Array;
   coarseLabels: Uint8Array;
-  /** Whether these are the 10,000 test images of CIFAR-100, in whatever order; null where no hashes were given. */
+  /** Whether these are the 10,000 test images of CIFAR-100, in any order; null if no hashes were given. */
   isCifar100Test: boolean | null;
 }
 
@@ -173,20 +173,23 @@ export interface LabInterface {
   loadModel(bytes: Uint8Array, options: { role: Role; name?: string }): Promise<ModelInfo>;
   removeModel(name: string): Promise<void>;
   predict(pixels: Uint8Array, n: number, options?: PredictOptions): Promise<Prediction>;
-  /** 2 to 512 images. */
+  /** Takes 2 to 512 images. */
   gram(pixels: Uint8Array, n: number, options?: GramOptions): Promise<Gram>;
   evaluate(pixels: Uint8Array, labels: Uint8Array | null, options?: EvaluateOptions): Promise<EvaluationReport>;
   distill(pixels: Uint8Array, labels: Uint8Array | null, options: DistillOptions): Promise<DistillReport>;
   exportModel(name: string): Promise<Uint8Array>;
-  /** Splits `test.bin` or `train.bin` (3,074 bytes a record). `testHashes`: the file `test-records.bin`. */
+  /** Splits `test.bin` or `train.bin` (3,074 bytes per record). `testHashes` is the file `test-records.bin`. */
   readRecords(bytes: Uint8Array, testHashes?: Uint8Array): Promise<Records>;
-  /** Decodes a PNG, JPEG, WebP, GIF or AVIF in the browser, honours EXIF, lays it on white, crops the centre and box-averages to 32x32. */
+  /**
+   * Decodes a PNG, JPEG, WebP, GIF or AVIF in the browser, applies its EXIF orientation, composites it over white, crops the centre and
+   * box-averages it to 32x32.
+   */
   prepareImage(file: Blob): Promise<PreparedImage>;
-  /** The figures of stored answers to a whole test set; no images, no network need be loaded. Loads the statistics' module. */
+  /** Reports on stored logits of a whole test set. Needs no images and no loaded network; fetches the statistics module. */
   report(answers: Answers, options: ReportOptions): Promise<Report>;
   /**
-   * Two students of one ensemble, from stored answers: figures, paired intervals and McNemar's test. `onProgress` is of the resamples;
-   * aborting resolves with those done, if there are at least 100.
+   * Compares two students of one ensemble from stored logits: metrics, paired intervals and McNemar's test. `onProgress` counts the
+   * resamples; aborting resolves with those done, if there are at least 100.
    */
   compare(answers: Answers, options: CompareOptions): Promise<Comparison>;
   dispose(): void;

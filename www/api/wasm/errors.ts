@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../statistics/fidelity_lab_statistics.js";
 
-/** Every error of this library: a code for programs, a sentence for people. */
+/** The error that this library throws: a code for programs and a sentence for people. */
 export class LabError extends Error {
   readonly code: ErrorCode;
 
@@ -10,7 +10,7 @@ export class LabError extends Error {
     this.code = code;
   }
 
-  /** What crosses the wasm boundary or a Worker is a plain `{ code, message }`; anything else is a defect. */
+  /** Errors cross the wasm boundary and a Worker as plain `{ code, message }`; any other error is a defect. */
   static from(error: unknown): LabError {
     if (error instanceof LabError) return error;
     if (

@@ -1,7 +1,7 @@
-/** How a wasm module is loaded. */
+/** Loads wasm modules. */
 import { LabError } from "./errors.js";
 
-/** Called when a device is lost or a module panics; after a panic no pending call of the module will settle. */
+/** Called when a device is lost or a module panics. After a panic no pending call of the module settles. */
 type FatalHandler = (error: LabError) => void;
 
 export interface Loaded<Module> {
@@ -9,7 +9,7 @@ export interface Loaded<Module> {
   handlers: Set<FatalHandler>;
 }
 
-/** Loads a module by `load`, and tells its handlers of what is fatal to it. */
+/** Loads a module with `load`, and reports fatal errors of the module to its handlers. */
 export async function loadModule<Module extends { onFatal(handler: (error: unknown) => void): void }>(
   name: string,
   load: () => Promise<Module>,
@@ -27,7 +27,7 @@ export async function loadModule<Module extends { onFatal(handler: (error: unkno
   }
 }
 
-/** Node's fetch does not read files. */
+/** What the module's initialiser loads: the URL or, since Node's fetch does not read files, the bytes of a local file. */
 export async function source(url: URL): Promise<{ module_or_path: URL | BufferSource }> {
   if (url.protocol !== "file:") return { module_or_path: url };
   const name = "node:fs/promises"; // A variable, so that bundlers for browsers leave it alone.

@@ -1,5 +1,6 @@
-/** Which WebAssembly vectors this browser has. */
-/** A function of `f32x4.relaxed_madd(0, 0, 0)`: a browser without relaxed SIMD refuses the module that holds it. */
+/** Tells which WebAssembly SIMD this browser supports. */
+
+/** A module with `f32x4.relaxed_madd(0, 0, 0)`, which a browser without relaxed SIMD rejects. */
 const RELAXED_SIMD = new Uint8Array([
   0x00,
   0x61,
@@ -43,7 +44,7 @@ const RELAXED_SIMD = new Uint8Array([
   0x0b, // end
 ]);
 
-/** Whether a product can be added with one instruction; a module that does so everywhere else would not load at all. */
+/** Whether modules with relaxed SIMD load here. Elsewhere one relaxed instruction makes the browser reject the whole module. */
 export function hasRelaxedSimd(): boolean {
   return WebAssembly.validate(RELAXED_SIMD);
 }

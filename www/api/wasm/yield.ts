@@ -1,4 +1,4 @@
-/** Gives waiting events their turn. A resolved promise alone would not: microtasks run before any event. */
+/** Lets waiting events run. Awaiting a resolved promise would not: microtasks run before any event. */
 export function yieldToEvents(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
