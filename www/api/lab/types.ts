@@ -99,21 +99,17 @@ export interface EvaluateOptions {
   signal?: AbortSignal;
 }
 
-export interface DistillOptions {
+/** The recipe's settings that a caller chooses. */
+type RecipeOptions = Pick<
+  Recipe,
+  "temperature" | "alpha" | "learningRate" | "weightDecay" | "steps" | "batchSize" | "policy" | "schedule" | "seed"
+>;
+
+/** A setting that is not given has the engine's default. By default `temperature` is 4 and `alpha` is 0. */
+export interface DistillOptions extends RecipeOptions {
   student: string;
   outputName: string;
   teachers?: string[];
-  /** Default 4. */
-  temperature?: number;
-  /** Weight of the labels' NLL, default 0. */
-  alpha?: number;
-  learningRate?: number;
-  weightDecay?: number;
-  steps?: number;
-  batchSize?: number;
-  policy?: Policy;
-  schedule?: Schedule;
-  seed?: number;
   /** Images to measure the student on and never train on: every `every` steps (default: about 10 times per run) and at both ends. */
   holdOut?: { pixels: Uint8Array; labels: Uint8Array | null; every?: number };
   /** A returned Promise pauses the run until it resolves. */
