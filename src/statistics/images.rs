@@ -406,7 +406,7 @@ mod tests {
         };
         assert_eq!(
             chosen(far).unwrap_err().message,
-            "teacherClass is 3; it must be from 0 to 2"
+            "filter.teacherClass is 3; it must be from 0 to 2"
         );
     }
 

@@ -21,7 +21,7 @@ type Values = FloatTensor<CubeBackend>;
 
 /// What the operations know of each of burn's devices. burn calls them with tensors alone, and a tensor's device holds nothing of
 /// ours, so this has to be a static; each device has an entry of its own.
-static DEVICES: LazyLock<Mutex<HashMap<CubeDevice, Arc<DeviceKernels>>>> = LazyLock::default();
+static DEVICES: LazyLock<Mutex<HashMap<CubeDevice, Arc<DeviceKernels>>>> = LazyLock::new(Mutex::default);
 
 /// Which kernels train on a device, and which of them have run.
 #[derive(Debug)]

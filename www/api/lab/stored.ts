@@ -10,8 +10,9 @@ export function report(answers: Answers, options: ReportOptions): Promise<Report
 export function compare(answers: Answers, options: CompareOptions): Promise<Comparison> {
   return withAnalysis(answers, async (analysis) => {
     const { student, other, nResamples, seed, signal, onProgress, ...ensemble } = options ?? ({} as CompareOptions);
-    // The calls below have other names for it, or may lack it.
-    if (other === undefined) throw new LabError("bad_argument", "other is missing; it must be a network's name");
+    // The calls below take these under other names, or may lack them.
+    for (const [name, value] of Object.entries({ student, other }))
+      if (value === undefined) throw new LabError("bad_argument", `${name} is missing; it must be a network's name`);
     const drawn = { ...(nResamples !== undefined && { nResamples }), ...(seed !== undefined && { seed }) };
     const watched = { ...(signal && { signal }), ...(onProgress && { onProgress }) };
     const cancellable = { ...(signal && { signal }) };

@@ -169,7 +169,7 @@ export class Analysis extends WithQuestions implements AnalysisInterface {
 
   verify(options: VerifyOptions): Promise<Verification> {
     return this.#call(options, () => {
-      const { name, logits, indices } = options;
+      const { name, logits, indices } = options ?? ({} as VerifyOptions);
       return this.#statistics.verify(name, logits, indices);
     });
   }
