@@ -169,7 +169,7 @@ for (const { where, module, name } of [
           kinds: Object.fromEntries(
             Object.entries(images).map(([name, values]) => [name, `${values.constructor.name} ${values.length}`]),
           ),
-          mostKl: [...images.indices.slice(0, 50)],
+          mostKl: Array.from(images.indices.slice(0, 50)),
           cells: [0, 1, 2, 3, 4].map((cell) => images.cell.filter((one) => one === cell).length),
           alike: [...alike.indices],
           answers: await analysis.imageAnswers({ ...pair, index: 7 }),

@@ -563,7 +563,7 @@ test("records and images: what is read and what is refused", async ({ page }) =>
     return {
       read: {
         ...read,
-        pixels: [...read.pixels.slice(0, 4)],
+        pixels: Array.from(read.pixels.slice(0, 4)),
         length: read.pixels.length,
         labels: [...read.labels],
         coarseLabels: [...read.coarseLabels],
@@ -572,7 +572,7 @@ test("records and images: what is read and what is refused", async ({ page }) =>
       failures,
       sample: [...sample.pixels],
       size: [sample.width, sample.height],
-      golden: [...fl.pixels.slice(0, 3072)],
+      golden: Array.from(fl.pixels.slice(0, 3072)),
     };
   });
   expect(found.read).toMatchObject({

@@ -223,7 +223,8 @@ async function evaluateWithAccidents(page: Page, device: DeviceChoice, accident:
         onProgress: ({ nDone }) => {
           seen.push(nDone);
           // The CPU is busy while it computes: what happens to it then is noticed between batches.
-          if (nDone === 2) device === "cpu" ? tell(accident) : setTimeout(() => tell(accident), 30);
+          if (nDone === 2 && device === "cpu") tell(accident);
+          else if (nDone === 2) setTimeout(() => tell(accident), 30);
           if (nDone === 4 && isTwice) tell(accident);
         },
       });

@@ -188,7 +188,7 @@ test("three losses of basic blocks", async ({ page }) => {
 function figures(value: unknown, path = ""): [string, number | null][] {
   if (value === null || typeof value === "number") return [[path, value]];
   if (typeof value !== "object") return [];
-  return Object.entries(value as object).flatMap(([key, inner]) => figures(inner, `${path}/${key}`));
+  return Object.entries(value).flatMap(([key, inner]) => figures(inner, `${path}/${key}`));
 }
 
 test("the batch size changes no figure", async ({ page }) => {

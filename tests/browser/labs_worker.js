@@ -1,7 +1,7 @@
 /** Several labs in one Worker, at once and one after the other: `{ file, pixels }` -> threads and logits of each. */
 import { Lab } from "/pkg/fidelity_lab.js";
 
-self.addEventListener("message", async ({ data: { file, pixels } }) => {
+async function answer({ file, pixels }) {
   const found = { threads: [], logits: [] };
   const ask = async (lab) => {
     await lab.loadModel(file, { role: "teacher" });
@@ -24,4 +24,6 @@ self.addEventListener("message", async ({ data: { file, pixels } }) => {
   } catch (error) {
     self.postMessage({ error: String(error) });
   }
-});
+}
+
+self.addEventListener("message", ({ data }) => void answer(data));

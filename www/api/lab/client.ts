@@ -135,10 +135,7 @@ export class LabClient implements LabInterface {
 
   async report(answers: Answers, options: ReportOptions): Promise<Report> {
     const { signal, ...rest } = options ?? {};
-    return this.#worker.call(
-      { method: "report", answers: structuredClone(answers), options: rest as ReportOptions },
-      signal,
-    );
+    return this.#worker.call({ method: "report", answers: structuredClone(answers), options: rest }, signal);
   }
 
   async compare(answers: Answers, options: CompareOptions): Promise<Comparison> {

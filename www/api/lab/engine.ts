@@ -74,17 +74,17 @@ async function loadCpu(): Promise<EngineModule> {
 async function loadCpuRelaxed(): Promise<EngineModule> {
   const module = await import("../cpu_relaxed/fidelity_lab_cpu_relaxed.js");
   await module.default(await source(new URL("../cpu_relaxed/fidelity_lab_cpu_relaxed_bg.wasm", import.meta.url)));
-  return module as unknown as EngineModule;
+  return module;
 }
 
 async function loadCpuThreads(): Promise<EngineModule> {
   const module = await import("../cpu_threads/fidelity_lab_cpu_threads.js");
   await module.default(await source(new URL("../cpu_threads/fidelity_lab_cpu_threads_bg.wasm", import.meta.url)));
-  return module as unknown as EngineModule;
+  return module;
 }
 
 async function loadWebGpu(): Promise<EngineModule> {
   const module = await import("../webgpu/fidelity_lab_webgpu.js");
   await module.default(await source(new URL("../webgpu/fidelity_lab_webgpu_bg.wasm", import.meta.url)));
-  return module as unknown as EngineModule;
+  return module;
 }
