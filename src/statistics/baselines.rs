@@ -111,7 +111,7 @@ pub struct CeilingGroup {
 }
 
 /// # Errors
-/// The same as for [`StoredLogits::view`].
+/// Those of every question to [`StoredLogits`].
 pub fn baselines(stored: &StoredLogits, args: &BaselinesArgs) -> LabResult<Baselines> {
     let lens = Lens::new(args.level, args.temperature);
     let members = stored.members(&args.teachers)?;

@@ -163,7 +163,7 @@ pub struct IntervalsRun {
 
 impl IntervalsRun {
     /// # Errors
-    /// `bad_argument` if the number of resamples is out of range, and the same as for [`StoredLogits::view`].
+    /// `bad_argument` if the number of resamples is out of range, and those of every question to [`StoredLogits`].
     pub fn new(stored: &StoredLogits, args: &IntervalsArgs) -> LabResult<Self> {
         let n_total = args.n_resamples.unwrap_or(1000);
         if !RESAMPLES.contains(&n_total) {

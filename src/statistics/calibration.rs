@@ -79,7 +79,7 @@ pub struct CalibrationBin {
 }
 
 /// # Errors
-/// `bad_argument` if the number of bins is out of range, and the same as for [`StoredLogits::view`].
+/// `bad_argument` if the number of bins is out of range, and those of every question to [`StoredLogits`].
 pub fn calibration(stored: &StoredLogits, args: &CalibrationArgs) -> LabResult<Calibration> {
     let lens = Lens::new(args.level, args.temperature);
     let n_bins = check_bins(args.n_bins)?;

@@ -110,7 +110,7 @@ pub struct Images {
 }
 
 /// # Errors
-/// `bad_argument` if a class or a bin is out of range, and the same as for [`StoredLogits::view`].
+/// `bad_argument` if a class or a bin is out of range, and those of every question to [`StoredLogits`].
 pub fn images(stored: &StoredLogits, args: &ImagesArgs) -> LabResult<Images> {
     let lens = Lens::new(args.level, args.temperature);
     let student = stored.view_of(&args.student, lens)?;
@@ -231,7 +231,7 @@ pub struct ImageAnswers {
 }
 
 /// # Errors
-/// `bad_argument` if the index is out of range or `nTop` is 0, and the same as for [`StoredLogits::view`].
+/// `bad_argument` if the index is out of range or `nTop` is 0, and those of every question to [`StoredLogits`].
 pub fn image_answers(stored: &StoredLogits, args: &ImageAnswersArgs) -> LabResult<ImageAnswers> {
     check_below("index", args.index, stored.n_images())?;
     let n_top = args.n_top.unwrap_or(5);

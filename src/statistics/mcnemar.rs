@@ -50,7 +50,7 @@ pub struct McNemar {
 }
 
 /// # Errors
-/// The same as for [`StoredLogits::view`].
+/// Those of every question to [`StoredLogits`].
 pub fn mcnemar(stored: &StoredLogits, args: &McNemarArgs) -> LabResult<McNemar> {
     let lens = Lens::new(args.level, None);
     let first = stored.view(&args.first.names(), lens)?;

@@ -98,7 +98,7 @@ pub struct ConfusionArgs {
 }
 
 /// # Errors
-/// The same as for [`StoredLogits::view`].
+/// Those of every question to [`StoredLogits`].
 pub fn cells(stored: &StoredLogits, args: &PairArgs) -> LabResult<Cells> {
     let lens = Lens::new(args.level, args.temperature);
     let teacher = stored.view(&args.teachers, lens)?;
@@ -137,7 +137,7 @@ fn count_cells(teacher: &Figures, student: &Figures) -> Cells {
 /// Counts images `[n_classes, n_classes]` by the top-1 class, or the true class, of both sides.
 ///
 /// # Errors
-/// `bad_argument` if a side needs a network that is not given, and the same as for [`StoredLogits::view`].
+/// `bad_argument` if a side needs a network that is not given, and those of every question to [`StoredLogits`].
 pub fn confusion(stored: &StoredLogits, args: &ConfusionArgs) -> LabResult<Vec<u32>> {
     let lens = Lens::new(args.level, args.temperature);
     lens.check(stored.n_classes())?;
@@ -174,7 +174,7 @@ pub struct Chance {
 }
 
 /// # Errors
-/// The same as for [`StoredLogits::view`].
+/// Those of every question to [`StoredLogits`].
 pub fn chance(stored: &StoredLogits, args: &PairArgs) -> LabResult<Chance> {
     let lens = Lens::new(args.level, args.temperature);
     let teacher = stored.view(&args.teachers, lens)?;

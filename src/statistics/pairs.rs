@@ -34,7 +34,7 @@ pub struct Pairs {
 }
 
 /// # Errors
-/// The same as for [`StoredLogits::view`].
+/// Those of every question to [`StoredLogits`].
 pub fn pairs(stored: &StoredLogits, args: &PairsArgs) -> LabResult<Pairs> {
     let by_name = || stored.by_name().into_iter().map(|network| network.name.clone());
     let models = args.models.clone().unwrap_or_else(|| by_name().collect());

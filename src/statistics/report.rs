@@ -75,7 +75,7 @@ pub struct SizeReport {
 }
 
 /// # Errors
-/// `unknown_model`, and `bad_argument` for the same reasons as [`StoredLogits::view`].
+/// `unknown_model`, and `bad_argument` as for every question to [`StoredLogits`].
 pub fn report(stored: &StoredLogits, args: &ReportArgs) -> LabResult<Report> {
     let lens = Lens::new(args.level, args.temperature);
     lens.check(stored.n_classes())?;

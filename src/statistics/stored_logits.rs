@@ -51,6 +51,10 @@ pub(super) struct StoredNetwork {
 }
 
 /// Labels, and each network's logits by name.
+///
+/// Every question names networks, and sees them through a lens. It fails with `unknown_model` if no network has the name, and with
+/// `bad_argument` if an ensemble has no member or names one twice, the temperature is out of range, or superclasses are requested
+/// without 100 classes.
 pub struct StoredLogits {
     n_classes: usize,
     labels: Vec<u8>,

@@ -74,7 +74,7 @@ pub struct ScaledFigures {
 }
 
 /// # Errors
-/// `bad_argument` if there are fewer than 2 images, and the same as for [`StoredLogits::view`].
+/// `bad_argument` if there are fewer than 2 images, and those of every question to [`StoredLogits`].
 pub fn fit_temperature(stored: &StoredLogits, args: &FitTemperatureArgs) -> LabResult<TemperatureFits> {
     let n_images = stored.n_images();
     if n_images < 2 {
@@ -274,7 +274,7 @@ pub fn temperatures(stored: &StoredLogits, args: &TemperatureCurvesArgs) -> LabR
 }
 
 /// # Errors
-/// The same as for [`temperatures`] and [`StoredLogits::view`].
+/// `bad_argument` if a temperature is out of range, and those of every question to [`StoredLogits`].
 pub fn temperature_curves(stored: &StoredLogits, args: &TemperatureCurvesArgs) -> LabResult<TemperatureCurves> {
     // All are checked before any is computed.
     let temperatures = temperatures(stored, args)?;

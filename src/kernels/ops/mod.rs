@@ -1,6 +1,6 @@
 //! The layers of training as differentiable operations on burn's tensors, channels-last.
 //!
-//! [`reference`] defines each of them in burn's own operations, and tests compare with it. [`autodiff`] registers them with burn,
+//! [`mod@reference`] defines each of them in burn's own operations, and tests compare with it. `autodiff` registers them with burn,
 //! given a backend's kernels: `flex` on the CPU, `cube` on WebGPU.
 
 mod autodiff;
