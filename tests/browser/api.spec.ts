@@ -336,7 +336,7 @@ test("a resumed distillation ends as an uninterrupted one", async ({ page }) => 
   for (const name of whole.names) expect(resumed.values(name), name).toEqual(whole.values(name));
   expectFailure(found.failures[0], "checkpoint_invalid", "recipe", "seed");
   expectFailure(found.failures[1], "checkpoint_invalid", "after 3 of the 8 bytes");
-  expectFailure(found.failures[2], "checkpoint_invalid", "no checkpoint");
+  expectFailure(found.failures[2], "checkpoint_invalid", "not a distillation checkpoint");
 });
 
 test("arguments that cannot be taken are named", async ({ page }) => {
