@@ -42,7 +42,16 @@ pub fn check(repo: &Repo) -> Result<()> {
     stages.run("clippy: native, fidelity with burn on every device", || {
         let mut clippy = clippy(
             repo,
-            &["--package", "fidelity-lab", "--features", "cli,native-wgpu,cuda"],
+            &[
+                "--package",
+                "fidelity-lab",
+                "--lib",
+                "--bins",
+                "--test",
+                "webgpu_training",
+                "--features",
+                "cli,native-wgpu,cuda",
+            ],
         );
         // Otherwise burn's CUDA backend downloads an LLVM of 100 MB and more, which only linking needs.
         run(clippy.env("DOCS_RS", "1"))

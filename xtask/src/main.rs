@@ -57,6 +57,9 @@ enum Command {
         /// Run only this part; repeatable.
         #[arg(long, value_enum)]
         only: Vec<Part>,
+        /// Also run the checks that take long to compile: a training step of whole networks on burn's wgpu backend.
+        #[arg(long)]
+        long: bool,
         /// Filters for the test runners, best with --only.
         filters: Vec<String>,
     },
@@ -119,7 +122,7 @@ fn run(command: Command) -> Result<()> {
     let repo = Repo::locate()?;
     match command {
         Command::Demo { open, port, profile } => demo::demo(&repo, port, open, profile.profile()),
-        Command::Test { only, filters } => test::test(&repo, &only, &filters),
+        Command::Test { only, long, filters } => test::test(&repo, &only, long, &filters),
         Command::Dist { out } => dist::dist(&repo, &out),
         Command::Data { archive, url } => data::data(&repo, archive.filter(|path| !path.as_os_str().is_empty()), &url),
         Command::Build { profile } => demo::build(&repo, profile.profile()),

@@ -27,8 +27,8 @@ pub enum Part {
 
 const PARTS: [Part; 3] = [Part::Xtask, Part::Native, Part::Browser];
 
-/// Runs the tests; `filters` are passed to the test runners unchanged.
-pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
+/// Runs the tests, with `long` also those that take long; `filters` are passed to the test runners unchanged.
+pub fn test(repo: &Repo, only: &[Part], long: bool, filters: &[String]) -> Result<()> {
     let parts = if only.is_empty() { PARTS.to_vec() } else { only.to_vec() };
     let mut stages = Stages::default();
     if parts.contains(&Part::Xtask) {
@@ -43,7 +43,7 @@ pub fn test(repo: &Repo, only: &[Part], filters: &[String]) -> Result<()> {
         stages.run("xtask: cargo test", test);
     }
     if parts.contains(&Part::Native) {
-        natively(repo, &mut stages, filters);
+        natively(repo, &mut stages, long, filters);
     }
     if parts.contains(&Part::Browser) {
         in_browser(repo, &mut stages, filters);
@@ -60,8 +60,9 @@ fn cargo_test(repo: &Repo, arguments: &[&str], filters: &[String]) -> Command {
 
 /// Runs the native tests with the engine, threads, the GPU kernels and the program `fidelity`, which covers everything that
 /// compiles without them. A thread without a pool works as if the feature `threads` were off, so the tests cover both.
-fn natively(repo: &Repo, stages: &mut Stages, filters: &[String]) {
+fn natively(repo: &Repo, stages: &mut Stages, long: bool, filters: &[String]) {
     const TESTS: &str = "native: cargo test --features cpu,threads,vulkan,cli";
+    const TRAINING: &str = "native: training on wgpu (about a quarter of an hour to compile)";
     let adapter = stages.run("native: a GPU adapter", || {
         npm::install(repo)?;
         vulkan::settings(browser::find(repo)?.as_deref())
@@ -74,7 +75,20 @@ fn natively(repo: &Repo, stages: &mut Stages, filters: &[String]) {
         (Some(settings), Some(data)) => {
             let arguments = ["--package", "fidelity-lab", "--features", "cpu,threads,vulkan,cli"];
             let mut test = cargo_test(repo, &arguments, filters);
-            stages.run(TESTS, || run(test.envs(settings).env("CIFAR100_ARCHIVE", data)));
+            stages.run(TESTS, || run(test.envs(settings.clone()).env("CIFAR100_ARCHIVE", data)));
+            if long {
+                // burn on wgpu is much to compile, and every other test does without.
+                let arguments = [
+                    "--package",
+                    "fidelity-lab",
+                    "--features",
+                    "cpu,threads,native-wgpu",
+                    "--test",
+                    "webgpu_training",
+                ];
+                let mut test = cargo_test(repo, &arguments, filters);
+                stages.run(TRAINING, || run(test.envs(settings)));
+            }
         }
         (None, _) => stages.skip(TESTS, "no GPU adapter is available"),
         (_, None) => stages.skip(TESTS, "CIFAR-100 is missing"),
