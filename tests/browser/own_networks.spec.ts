@@ -239,7 +239,7 @@ const wrong: { what: string; change: Change; words: string[] }[] = [
     change: (f) => {
       delete f.files["own-teacher.safetensors"];
     },
-    words: ["were not there beside it: own-teacher.safetensors"],
+    words: ["It lists files that are missing: own-teacher.safetensors"],
   },
   {
     what: "a file that was cut",

@@ -105,7 +105,7 @@ test("members go in and out, the figures follow at once and without a gap, and t
     Object.assign(window, { seen });
     new MutationObserver(() => {
       if (!document.querySelector('[data-testid="lab-agreement"]')?.textContent?.includes("%")) seen.gaps++;
-    }).observe(document.querySelector(".lab")!, { subtree: true, childList: true, characterData: true });
+    }).observe(document.querySelector(".test-set")!, { subtree: true, childList: true, characterData: true });
   });
   for (const size of ["1", "2", "3", "2", "1", "3"]) await page.getByTestId("ensemble-size").fill(size);
   await expect(answer).toHaveAttribute("data-size", "3");

@@ -151,7 +151,8 @@ fn an_interrupted_distillation_resumes_to_the_same_student_and_is_imported() {
     );
     let text = fs::read_to_string(&table).unwrap();
     assert!(
-        text.contains("warm-up, no decay on norms and biases") && !text.contains(&folder.path().display().to_string()),
+        text.contains("warm-up, no weight decay on norms and biases")
+            && !text.contains(&folder.path().display().to_string()),
         "{text}"
     );
 }
