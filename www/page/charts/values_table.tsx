@@ -1,3 +1,4 @@
+import { DataTable } from "../components/data_table.tsx";
 import { ScrollingTable } from "../components/scrolling_table.tsx";
 import { chartWords } from "./strings.ts";
 
@@ -14,32 +15,7 @@ export function ValuesTable({ title, header, rows, testId }: Props) {
     <details class="values" data-testid={testId}>
       <summary>{chartWords.table}</summary>
       <ScrollingTable label={title}>
-        <table class="results">
-          <thead>
-            <tr>
-              {header.map((word) => (
-                <th key={word} scope="col">
-                  {word}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row, i) => (
-              <tr key={i}>
-                {row.map((cell, j) =>
-                  j === 0 ? (
-                    <th key={j} scope="row">
-                      {cell}
-                    </th>
-                  ) : (
-                    <td key={j}>{cell}</td>
-                  ),
-                )}
-              </tr>
-            ))}
-          </tbody>
-        </table>
+        <DataTable header={header} rows={rows} />
       </ScrollingTable>
     </details>
   );

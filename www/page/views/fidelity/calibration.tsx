@@ -7,6 +7,7 @@ import type {
   TemperatureCurves,
   TemperatureFits,
 } from "../../../../pkg/analysis_api.js";
+import { DataTable } from "../../components/data_table.tsx";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { Segmented } from "../../components/segmented.tsx";
 import { brief, count, nats, percent } from "../../common/format.ts";
@@ -15,7 +16,7 @@ import { testSetWords } from "../../test_set/strings.ts";
 import { useAsked } from "../../test_set/asked.ts";
 import { change, choice, families, showImages } from "../../test_set/choice.ts";
 import { Figure, type Table } from "../../test_set/figure.tsx";
-import { around, TableOf } from "./overview.tsx";
+import { around } from "./overview.tsx";
 import { ticksOf, type Axis } from "../../charts/axis.ts";
 import { Plot, type PlotLine, type PlotMark } from "../../charts/plot.tsx";
 import { PlotKey } from "../../charts/shape.tsx";
@@ -514,18 +515,10 @@ function Plane() {
         testId="plane"
       />
       <div class="sr-only">
-        <TableOf
-          title={c.plane}
-          table={{
-            header: table.header,
-            rows: points.map(({ name, agreement, kl, ece, how }) => [
-              name,
-              percent(agreement),
-              nats(kl),
-              nats(ece),
-              how,
-            ]),
-          }}
+        <DataTable
+          caption={c.plane}
+          header={table.header}
+          rows={points.map(({ name, agreement, kl, ece, how }) => [name, percent(agreement), nats(kl), nats(ece), how])}
         />
       </div>
     </Figure>

@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import type { Interval, Report } from "../../../../pkg/analysis_api.js";
 import { Help } from "../../components/help.tsx";
+import { DataTable } from "../../components/data_table.tsx";
 import { ScrollingTable } from "../../components/scrolling_table.tsx";
 import { count, nats, percent } from "../../common/format.ts";
 import { N_TEST_IMAGES } from "../../state/class_names.ts";
@@ -242,59 +243,24 @@ function Sizes({ question, report: { sizes, models }, isBusy }: Part) {
         </PlotKey>
       </p>
       <div class="sr-only">
-        <TableOf
-          title={testSetWords.sizes}
-          table={{
-            header: [
-              testSetWords.sizeAxis,
-              `${words.fidelity.accuracy}, ${words.ensemble}`,
-              `${words.fidelity.ece}, ${words.ensemble}`,
-              `${words.fidelity.ece}, ${student}`,
-              `${words.fidelity.accuracy}, ${student}`,
-              words.fidelity.agreement,
-              words.fidelity.kl,
-            ],
-            rows: table.rows.map(([size, ...rest]) => [
-              count(size as number),
-              ...rest.map((value) => nats(value as number)),
-            ]),
-          }}
+        <DataTable
+          caption={testSetWords.sizes}
+          header={[
+            testSetWords.sizeAxis,
+            `${words.fidelity.accuracy}, ${words.ensemble}`,
+            `${words.fidelity.ece}, ${words.ensemble}`,
+            `${words.fidelity.ece}, ${student}`,
+            `${words.fidelity.accuracy}, ${student}`,
+            words.fidelity.agreement,
+            words.fidelity.kl,
+          ]}
+          rows={table.rows.map(([size, ...rest]) => [
+            count(size as number),
+            ...rest.map((value) => nats(value as number)),
+          ])}
         />
       </div>
     </Figure>
-  );
-}
-
-/** The numbers of a figure for screen readers. */
-export function TableOf({ title, table: { header, rows } }: { title: string; table: Table }) {
-  return (
-    <table class="results">
-      <caption>{title}</caption>
-      <thead>
-        <tr>
-          {header.map((word) => (
-            <th key={word} scope="col">
-              {word}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row, i) => (
-          <tr key={i}>
-            {row.map((cell, j) =>
-              j === 0 ? (
-                <th key={j} scope="row">
-                  {cell}
-                </th>
-              ) : (
-                <td key={j}>{cell}</td>
-              ),
-            )}
-          </tr>
-        ))}
-      </tbody>
-    </table>
   );
 }
 
